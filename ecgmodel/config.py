@@ -1,0 +1,228 @@
+"""All settings: frozen, validated once at the door, from a YAML file and `a.b=c` pairs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ecgmodel import registry
+from ecgmodel.dataset.mixing import MixSettings
+from ecgmodel.dataset.splits import SplitSettings
+from ecgmodel.errors import SettingsError
+from ecgmodel.evaluation.settings import EvaluationSettings
+from ecgmodel.signals.quality import QualitySettings
+from ecgmodel.signals.resampling import ResampleSettings
+from ecgmodel.sources.simulated import SimulatedSettings
+from ecgmodel.training.settings import TrainingSettings
+
+# Prefect addresses its answers in JSON: sets would change their order from process to process.
+FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(BaseModel):
+    """Where recordings come from."""
+
+    model_config = FROZEN
+
+    kind: Literal["simulated", "physionet", "folder"] = Field(
+        "simulated", description="simulated needs no network; physionet is the site or a mirror "
+        "of it; folder is any tree of WFDB records."
+    )
+    clean: tuple[str, ...] = Field(
+        ("nsrdb",), min_length=1, description="physionet: databases of clean ECG."
+    )
+    noise: str = Field("nstdb", description="physionet, folder: database of the noise recordings.")
+    base_url: str = Field(
+        "https://physionet.org/files", description="physionet: https://, http:// or a folder."
+    )
+    path: Path | None = Field(None, description="folder: the tree of clean ECG.")
+    noise_path: Path | None = Field(
+        None, description="folder: the tree with the noise recordings bw, ma, em; null takes them "
+        "from base_url."
+    )
+    records: tuple[str, ...] = Field((), description="Only these records; empty takes all.")
+    whole_files: bool = Field(
+        False, description="physionet: fetch and verify whole files, even if a part would do."
+    )
+    timeout_s: float = Field(30.0, gt=0, description="Wait for a server's answer, s.")
+    retries: int = Field(4, ge=0, description="Tries after a failure that may pass.")
+    retry_wait_s: float = Field(1.0, ge=0, description="First wait; each next one doubles.")
+    max_bad_share: float = Field(
+        0.2, ge=0, le=1, description="Share of records that may be left out as bad."
+    )
+    simulated: SimulatedSettings = SimulatedSettings()
+
+    @field_validator("clean")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(registry.check("databases", n, "database") for n in names))
+
+    @field_validator("noise")
+    @classmethod
+    def _known_noise(cls, name: str) -> str:
+        return registry.check("databases", name, "database")
+
+    @model_validator(mode="after")
+    def _folder_is_named(self) -> SourceSettings:
+        if self.kind == "folder" and self.path is None:
+            raise ValueError("source.kind=folder needs source.path, the folder with your records")
+        return self
+
+    @property
+    def clean_databases(self) -> tuple[str, ...]:
+        """The databases of clean ECG, whatever the kind."""
+        return {"simulated": ("simulated",), "folder": ("own",)}.get(self.kind, self.clean)
+
+    @property
+    def noise_database(self) -> str:
+        """The database of the noise recordings, whatever the kind."""
+        return "simnoise" if self.kind == "simulated" else self.noise
+
+
+class NetworkSettings(BaseModel):
+    """Which network."""
+
+    model_config = FROZEN
+
+    architecture: str = Field("conv_autoencoder", description="A file of ecgmodel/networks.")
+    options: Mapping[str, Any] = Field({}, description="The architecture's own settings.")
+
+    @model_validator(mode="after")
+    def _known(self) -> NetworkSettings:
+        module = registry.load("networks", self.architecture, "architecture")
+        module.Settings.model_validate(dict(self.options))
+        return self
+
+
+class TrackingSettings(BaseModel):
+    """Where runs are logged."""
+
+    model_config = FROZEN
+
+    uri: str | None = Field(
+        None, description="MLflow tracking address; null is a SQLite file in the store."
+    )
+    experiment: str = Field("ecg-denoiser", description="MLflow experiment.")
+    timeout_s: float = Field(20.0, gt=0, description="Wait for a tracking server, s.")
+
+
+class Settings(BaseModel):
+    """Everything that steers the pipeline."""
+
+    model_config = FROZEN
+
+    store: Path = Field(Path("store"), description="Folder of all results.")
+    source: SourceSettings = SourceSettings()
+    resample: ResampleSettings = ResampleSettings()
+    quality: QualitySettings = QualitySettings()
+    split: SplitSettings = SplitSettings()
+    mix: MixSettings = MixSettings()
+    network: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    tracking: TrackingSettings = TrackingSettings()
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Settings:
+        module = registry.load("networks", self.network.architecture, "architecture")
+        stride = module.stride(module.Settings.model_validate(dict(self.network.options)))
+        window = self.mix.window
+        if window % stride:
+            below = window - window % stride
+            raise ValueError(
+                f"mix.window={window} is not divisible by {stride}, the stride of "
+                f"{self.network.architecture}; nearest: {below} and {below + stride}"
+            )
+        if self.resample.length is not None and self.resample.length < window:
+            raise ValueError(
+                f"resample.length={self.resample.length} is shorter than mix.window={window}"
+            )
+        return self
+
+
+def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settings:
+    """Return the settings: defaults, overridden by a YAML file, overridden by pairs.
+
+    Args:
+        file: A YAML file with any of the settings.
+        pairs: Strings such as "mix.copies=3" or "source.clean=[mitdb]"; values are YAML.
+
+    Raises:
+        SettingsError: The file cannot be read, or a name or value has no meaning; the message
+            names each one, what was expected, and the nearest name.
+
+    Example:
+        >>> load_settings(pairs=["mix.copies=3"]).mix.copies
+        3
+    """
+    tree = _read(file) if file else {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"--set needs name=value. Received: {pair!r}")
+        _put(tree, name.strip(), _parsed(text, pair))
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError(explain(error)) from error
+
+
+def explain(error: ValidationError) -> str:
+    """Return a validation error in words: one line for each setting that is wrong."""
+    lines = []
+    for item in error.errors(include_url=False):
+        name = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, _all_names(Settings), n=3, cutoff=0.5)
+            hint = f" Nearest: {', '.join(near)}." if near else ""
+            lines.append(f"There is no setting {name!r}.{hint}")
+            continue
+        message = item["msg"].removeprefix("Value error, ")
+        received = item["input"]
+        shown = "" if isinstance(received, dict | BaseModel) else f" Received: {received!r}."
+        lines.append(f"{name + ': ' if name else ''}{message.rstrip('.')}.{shown}")
+    return "\n".join(lines)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise SettingsError(f"Settings file {file} cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"Settings file {file} is not YAML: {error}.") from error
+    if not isinstance(tree, dict | None):
+        raise SettingsError(f"Settings file {file} holds {type(tree).__name__}; expected a map.")
+    return tree or {}
+
+
+def _parsed(text: str, pair: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"--set {pair!r}: the value is not YAML: {error}.") from error
+
+
+def _put(tree: dict[str, Any], name: str, value: Any) -> None:
+    *path, last = name.split(".")
+    for part in path:
+        branch = tree.setdefault(part, {})
+        if not isinstance(branch, dict):
+            raise SettingsError(f"--set {name}: {part!r} is a value, not a group of settings.")
+        tree = branch
+    tree[last] = value
+
+
+def _all_names(model: type[BaseModel], prefix: str = "") -> list[str]:
+    names = []
+    for name, field in model.model_fields.items():
+        names.append(prefix + name)
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names.extend(_all_names(kind, f"{prefix}{name}."))
+    return names

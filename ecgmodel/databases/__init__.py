@@ -1,0 +1,1 @@
+"""Known databases, one a file: version, annotators, subjects and splits."""

@@ -1,0 +1,14 @@
+"""Simulated clean ECG, the embedded default: it shows the pipeline, and proves nothing about people."""
+
+from ecgmodel.databases._base import Database, assign
+
+DATABASE = Database(
+    name="simulated",
+    version="simulated",
+    annotators=("atr",),
+    beats="atr",
+    splits=assign(
+        test=tuple(f"simulated/sim{n:02d}" for n in (2, 6, 9, 13)),
+        validation=tuple(f"simulated/sim{n:02d}" for n in (4, 8, 12)),
+    ),
+)

@@ -1,0 +1,1 @@
+"""From resampled records to a dataset: splits, mixing, shards, manifest, export."""

@@ -1,0 +1,123 @@
+"""Who trains, validates and tests: subjects and noise, divided once and the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecgmodel import registry
+from ecgmodel.databases._base import Database, Split
+from ecgmodel.errors import SplitError
+from ecgmodel.randomness import uniforms
+
+SPLITS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
+# A subject that two databases list differently goes where it does least harm.
+_STRICTEST: tuple[Split, ...] = ("test", "held_out", "validation", "train")
+
+
+class SplitSettings(BaseModel):
+    """Who trains, validates and tests. Known databases come with lists; names here come first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: tuple[str, ...] = Field((), description="Subjects that train, e.g. own/patient7.")
+    validation: tuple[str, ...] = Field((), description="Subjects that validate.")
+    test: tuple[str, ...] = Field((), description="Subjects that test.")
+    subjects: Mapping[str, str] = Field(
+        {}, description="Record (database/name) to subject, where several records are one person."
+    )
+    test_share: float = Field(0.2, ge=0, le=1, description="Share of unlisted subjects that test.")
+    validation_share: float = Field(
+        0.15, ge=0, le=1, description="Share of unlisted subjects that validate."
+    )
+    seed: int = 0
+
+
+def subject_of(database: str, record: str, settings: SplitSettings) -> str:
+    """Return whose record it is, the same person under every alias."""
+    if subject := settings.subjects.get(f"{database}/{record}"):
+        return subject
+    if database in registry.names("databases"):
+        known: Database = registry.load("databases", database, "database").DATABASE
+        return known.subject(record)
+    return f"{database}/{record}"
+
+
+def split_of(subject: str, settings: SplitSettings) -> Split:
+    """Return a subject's split: as set, else as listed, else by a hash of its name.
+
+    A hash keeps old subjects in their splits when new ones come.
+    """
+    for split in SPLITS:
+        if subject in getattr(settings, split):
+            return split
+    listed = _listed()
+    if subject in listed:
+        return listed[subject]
+    if subject.split("/")[0] in {name.split("/")[0] for name in listed}:
+        return "train"
+    draw = float(uniforms(settings.seed, f"split {subject}"))
+    if draw < settings.test_share:
+        return "test"
+    return "validation" if draw < settings.test_share + settings.validation_share else "train"
+
+
+def assign_splits(subjects: Iterable[str], settings: SplitSettings) -> dict[str, Split]:
+    """Return each subject's split.
+
+    Raises:
+        SplitError: A subject is named for two splits, or a split has no subject.
+    """
+    for subject in {*settings.train, *settings.validation, *settings.test}:
+        named = [split for split in SPLITS if subject in getattr(settings, split)]
+        if len(named) > 1:
+            raise SplitError(f"Subject {subject} is named in split.{' and split.'.join(named)}.")
+    assigned = {subject: split_of(subject, settings) for subject in sorted(set(subjects))}
+    for split in SPLITS:
+        if split not in assigned.values():
+            raise SplitError(_remedy(split, assigned))
+    return assigned
+
+
+def noise_ranges(samples: int) -> dict[str, tuple[int, int]]:
+    """Return the part of a noise recording that each split may use.
+
+    The first half trains, its last fifth validates; the second half tests.
+
+    Args:
+        samples: Length of the recording.
+
+    Returns:
+        Split to first sample and the one after the last.
+    """
+    half = samples // 2
+    last_fifth = half - half // 5
+    return {"train": (0, last_fifth), "validation": (last_fifth, half), "test": (half, samples)}
+
+
+def _listed() -> dict[str, Split]:
+    """Return the subjects that a known database assigns by hand, over all databases."""
+    listed: dict[str, Split] = {}
+    for name in registry.names("databases"):
+        database: Database = registry.load("databases", name, "database").DATABASE
+        for subject, split in database.splits.items():
+            listed[subject] = min(split, listed.get(subject, split), key=_STRICTEST.index)
+    return listed
+
+
+def _remedy(split: str, assigned: Mapping[str, Split]) -> str:
+    free = [subject for subject, given in assigned.items() if given != "held_out"]
+    there = ", ".join(f"{subject} ({given})" for subject, given in list(assigned.items())[:8])
+    if len(free) < len(SPLITS):
+        return (
+            f"No subject is left for the {split} split: {len(free)} subjects can be used "
+            f"({there or 'none'}), at least {len(SPLITS)} are needed. Add records."
+        )
+    crowded = max(SPLITS, key=lambda s: sum(given == s for given in assigned.values()))
+    chosen = next(subject for subject in free if assigned[subject] == crowded)
+    return (
+        f"No subject is left for the {split} split among {len(assigned)} ({there}). "
+        f"Name some, e.g. --set 'split.{split}=[{chosen}]', or add records."
+    )

@@ -1,0 +1,1 @@
+"""Measuring a method: metrics, classical baselines, tables, figures, report."""

@@ -1,0 +1,213 @@
+"""How far a cleaned stretch is from the clean one: the formulas, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal as dsp
+
+from ecgmodel.errors import SettingsError
+
+Array = NDArray[Any]
+
+FS = 360.0
+WINDOW = 1024
+DRIFT_HZ = 0.5
+FLAT_MV2 = 1e-12
+"""A window whose clean power is below this (1 nV RMS; an ADC step is about 5 uV) counts as flat."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a column of the result tables means.
+
+    Attributes:
+        label: Its name for people.
+        unit: Its unit, or "".
+        higher_is_better: The direction; it decides which record is the worst.
+        digits: Decimal places worth printing.
+    """
+
+    label: str
+    unit: str
+    higher_is_better: bool
+    digits: int
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "snr_in": Metric("SNR in", "dB", True, 2),
+        "snr_out": Metric("SNR out", "dB", True, 2),
+        "snr_improvement": Metric("SNR improvement", "dB", True, 2),
+        "rmse": Metric("RMSE", "mV", False, 4),
+        "prd": Metric("PRD", "%", False, 1),
+        "cossim": Metric("CosSim", "", True, 4),
+        "mad": Metric("Largest error (MAD)", "mV", False, 3),
+        "drift": Metric("Drift error (below 0.5 Hz)", "mV", False, 4),
+        "shape": Metric("Shape error (above 0.5 Hz)", "mV", False, 4),
+    }
+)
+
+
+def cut_windows(stretches: Array, window: int = WINDOW) -> Array:
+    """Cut stretches into as many equal windows as hold at least `window` samples.
+
+    The last part of a stretch is where filters and tiles err most, so it is not dropped: windows
+    grow a little instead (11,520 samples in windows of at least 1,024 give 11 of 1,047), and no
+    more than a few samples at the very end stay out.
+
+    Args:
+        stretches: `(n, samples)`.
+        window: Samples that a window holds at least.
+
+    Returns:
+        `(n, windows, samples // windows)`, a view.
+
+    Raises:
+        SettingsError: The stretches are shorter than one window.
+    """
+    samples = stretches.shape[-1]
+    if not 1 <= window <= samples:
+        raise SettingsError(
+            f"Expected a window of 1 to {samples} samples (a stretch). Received: window={window}"
+        )
+    count = samples // window
+    length = samples // count
+    return stretches[..., : count * length].reshape(*stretches.shape[:-1], count, length)
+
+
+def decibels(power: Array, reference: Array) -> Array:
+    """Return `10 log10(power / reference)`, NaN where either is zero (never infinite)."""
+    usable = (power > 0) & (reference > 0)
+    ratio: Array = np.where(usable, power, np.nan) / np.where(usable, reference, 1.0)
+    return 10 * np.log10(ratio)
+
+
+def snr(clean: Array, other: Array) -> Array:
+    """Return the signal-to-noise ratio of `other` along the last axis, dB.
+
+    `10 log10(mean((y - mean y)^2) / mean((p - y)^2))`: the clean power is zero-mean, the error's
+    mean counts. NaN where the clean signal is flat or the error is exactly zero.
+
+    Args:
+        clean: y, mV.
+        other: p, mV, of the same shape.
+    """
+    power = np.var(clean, axis=-1)
+    error = np.mean((other - clean) ** 2, axis=-1)
+    return decibels(np.where(power > FLAT_MV2, power, 0.0), error)
+
+
+def rmse(clean: Array, other: Array) -> Array:
+    """Return `sqrt(mean((p - y)^2))` along the last axis, mV."""
+    return np.asarray(np.sqrt(np.mean((other - clean) ** 2, axis=-1)))
+
+
+def prd(clean: Array, other: Array) -> Array:
+    """Return the percentage root-mean-square difference along the last axis, %.
+
+    `100 sqrt(sum((p - y)^2) / sum((y - mean y)^2))`, the mean-free form (Zigel, Cohen and Katz
+    2000, "The weighted diagnostic distortion measure for ECG signal compression"). NaN where the
+    clean signal is flat.
+    """
+    power = np.var(clean, axis=-1)
+    power = np.where(power > FLAT_MV2, power, np.nan)
+    return np.asarray(100 * np.sqrt(np.mean((other - clean) ** 2, axis=-1) / power))
+
+
+def cosine_similarity(clean: Array, other: Array) -> Array:
+    """Return `y.p / (|y| |p|)` along the last axis, NaN where either is zero."""
+    norms = np.sqrt(np.sum(clean**2, axis=-1) * np.sum(other**2, axis=-1))
+    return np.asarray(np.sum(clean * other, axis=-1) / np.where(norms > 0, norms, np.nan))
+
+
+def largest_error(clean: Array, other: Array) -> Array:
+    """Return the maximum absolute distance `max |p - y|` along the last axis, mV."""
+    return np.asarray(np.max(np.abs(other - clean), axis=-1))
+
+
+def split_error(clean: Array, other: Array, fs: float = FS) -> tuple[Array, Array]:
+    """Return the RMSE below 0.5 Hz ("drift") and above it ("shape"), mV.
+
+    The error of the whole stretch is low-passed by a fourth-order Butterworth filter that runs
+    forwards and backwards (zero phase); the shape error is what is left. 0.5 Hz is the edge of
+    the target's own high-pass (AHA/ACC/HRS 2007).
+
+    Args:
+        clean: y, `(..., samples)`, mV.
+        other: p, mV, of the same shape.
+        fs: Sampling rate, Hz.
+    """
+    error = other - clean
+    sections = dsp.butter(4, DRIFT_HZ, fs=fs, output="sos")
+    padding = min(error.shape[-1] - 1, round(4 * fs))
+    drift = dsp.sosfiltfilt(sections, error, axis=-1, padtype="even", padlen=padding)
+    return (
+        np.sqrt(np.mean(drift**2, axis=-1)),
+        np.sqrt(np.mean((error - drift) ** 2, axis=-1)),
+    )
+
+
+def per_window(
+    clean: Array, noisy: Array, denoised: Array, window: int = WINDOW
+) -> dict[str, Array]:
+    """Return the windowed metrics of stretches.
+
+    Args:
+        clean: The target, `(n, samples)` in mV.
+        noisy: What the method was given, of the same shape.
+        denoised: What it returned, of the same shape.
+        window: Samples that a window holds at least, see `cut_windows`.
+
+    Returns:
+        By name (see `METRICS`), arrays `(n, windows)`.
+    """
+    y, x, p = (cut_windows(np.asarray(a, np.float64), window) for a in (clean, noisy, denoised))
+    snr_in, snr_out = snr(y, x), snr(y, p)
+    return {
+        "snr_in": snr_in,
+        "snr_out": snr_out,
+        "snr_improvement": snr_out - snr_in,
+        "rmse": rmse(y, p),
+        "prd": prd(y, p),
+        "cossim": cosine_similarity(y, p),
+        "mad": largest_error(y, p),
+    }
+
+
+def measure(
+    clean: Array, noisy: Array, denoised: Array, window: int = WINDOW, fs: float = FS
+) -> dict[str, Array]:
+    """Return every metric of `METRICS` by stretch.
+
+    Windowed metrics are averaged over the windows of a stretch that define them (a flat window
+    has no SNR); drift and shape are measured on the stretch.
+
+    Args:
+        clean: The target, `(n, samples)` in mV.
+        noisy: What the method was given, of the same shape.
+        denoised: What it returned, of the same shape.
+        window: Samples that a window holds at least, see `cut_windows`.
+        fs: Sampling rate, Hz.
+
+    Returns:
+        By name, arrays `(n,)`; NaN where no window defines the metric.
+    """
+    windows = per_window(clean, noisy, denoised, window)
+    result = {name: mean_of_known(values, axis=-1) for name, values in windows.items()}
+    y, p = np.asarray(clean, np.float64), np.asarray(denoised, np.float64)
+    result["drift"], result["shape"] = split_error(y, p, fs)
+    return result
+
+
+def mean_of_known(values: Array, axis: int) -> Array:
+    """Return the mean of the values that are not NaN; NaN (without a warning) if all are."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

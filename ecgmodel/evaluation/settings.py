@@ -1,0 +1,29 @@
+"""Settings of the evaluation."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ecgmodel import registry
+
+
+class EvaluationSettings(BaseModel):
+    """How a model is measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baselines: tuple[str, ...] = Field(
+        ("none", "butterworth", "wavelet"),
+        description="Classical methods to compare with: files of ecgmodel/evaluation/baselines.",
+    )
+    overlap: float = Field(
+        0.5, ge=0, lt=1, description="Share of a window that neighbouring tiles have in common."
+    )
+    bootstrap: int = Field(1000, ge=1, description="Resamplings of the subjects for intervals.")
+    seed: int = 0
+
+    @field_validator("baselines")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        checked = (registry.check("evaluation/baselines", n, "baseline") for n in names)
+        return tuple(dict.fromkeys(("none", *checked)))

@@ -1,0 +1,1 @@
+"""Noise types, one a file; a new file is a new type."""

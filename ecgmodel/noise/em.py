@@ -1,0 +1,12 @@
+"""Electrode motion: jumps and bumps in the band of the QRS, as recorded in nstdb's `em`."""
+
+import numpy as np
+
+from ecgmodel.noise._part import Noise, NoisePart
+
+RECORDS = ("em",)
+
+
+def draw(part: NoisePart, length: int, rng: np.random.Generator) -> Noise:
+    """Return a random piece of `length` samples."""
+    return part.cut("em", length, rng)

@@ -1,0 +1,1 @@
+"""One recording: read in mV, resampled to 360 Hz, judged, cut into windows."""

@@ -1,0 +1,184 @@
+"""One record at the project's rate: 360 Hz, mV, standard length, with a mask of usable samples."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import scipy.signal
+import wfdb
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecgmodel.errors import RecordError
+from ecgmodel.signals.masks import MaskSettings, usable_samples
+from ecgmodel.signals.records import Recording, read_recording
+
+FS = 360.0
+RECORDED, TARGET, USABLE, BEATS = "recorded.npy", "target.npy", "usable.npy", "beats.parquet"
+
+
+class ResampleSettings(BaseModel):
+    """How a record becomes millivolts at 360 Hz."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    length: int | None = Field(
+        650_000, gt=0, description="Standard length, samples at 360 Hz; null keeps every sample."
+    )
+    target: Literal["highpass", "as_recorded"] = Field(
+        "highpass",
+        description="What counts as clean: the recording after a zero-phase 0.5 Hz high-pass, "
+        "or the recording itself.",
+    )
+    start_s: float = Field(0.0, ge=0, description="Where in the recording to start, s.")
+    uncalibrated_gain: float | None = Field(
+        None, gt=0, description="Steps per mV for leads without a gain; null refuses them."
+    )
+    mask: MaskSettings = MaskSettings()
+
+    @property
+    def seconds(self) -> float | None:
+        """The standard length in seconds, None for all."""
+        return None if self.length is None else self.length / FS
+
+
+def resample_record(
+    source: Path, name: str, already_cut_s: float, beats: str, settings: ResampleSettings, into: Path
+) -> dict[str, Any]:
+    """Read a record and write it at 360 Hz.
+
+    Writes `recorded.npy` and `target.npy` (float32, mV), `usable.npy` (bool), all
+    `(samples, leads)`, and `beats.parquet` (sample at 360 Hz, symbol) where reference beats exist.
+
+    Args:
+        source: The record's path without suffix.
+        name: Database and record, e.g. "mitdb/100".
+        already_cut_s: Where the files start in the original recording, s.
+        beats: The annotator of the reference beats, "" for none.
+        settings: How.
+        into: The folder to write to.
+
+    Returns:
+        Facts for the manifest.
+
+    Raises:
+        RecordError: Nothing in the record is usable, or its header and data disagree.
+    """
+    start_s = max(0.0, settings.start_s - already_cut_s)
+    recording = read_recording(
+        source, name, start_s, settings.seconds, settings.uncalibrated_gain
+    )
+    usable = usable_samples(recording.signal, recording.fs, settings.mask, recording.rails)
+    if not usable.any():
+        raise RecordError(
+            f"{name}: no usable sample in leads {', '.join(recording.leads)} "
+            f"({_emptiness(recording)}). Leave the record out."
+        )
+    signal, usable_360 = to_standard_rate(recording.signal, usable, recording.fs)
+    target = highpass(signal) if settings.target == "highpass" else signal
+    real = len(signal) if settings.length is None else min(len(signal), settings.length)
+    length = settings.length or len(signal)
+    np.save(into / RECORDED, _fit(signal, length).astype(np.float32))
+    np.save(into / TARGET, _fit(target, length).astype(np.float32))
+    np.save(into / USABLE, _fit(usable_360, length))
+    marks = _beats(source, beats, recording.fs, start_s, real)
+    if marks is not None:
+        marks.to_parquet(into / BEATS, index=False)
+    return {
+        "record": name,
+        "original_fs": recording.fs,
+        "fs": FS,
+        "units": "mV",
+        "leads": list(recording.leads),
+        "samples": real,
+        "padding": length - real,
+        "usable_share": [round(float(u), 6) for u in usable_360[:real].mean(axis=0)],
+        "beats": None if marks is None else len(marks),
+        "remarks": list(recording.remarks),
+        "target": settings.target,
+    }
+
+
+def to_standard_rate(
+    signal: np.ndarray, usable: np.ndarray, fs: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resample by a polyphase filter to 360 Hz; gaps are bridged, and stay marked.
+
+    Args:
+        signal: `(samples, leads)`, mV, NaN allowed.
+        usable: `(samples, leads)`, bool.
+        fs: Original rate, Hz.
+
+    Returns:
+        Signal and mask of `ceil(samples * 360 / fs)` samples. A new sample is usable if both
+        of its neighbours in time were.
+    """
+    bridged = np.stack([_bridge(lead) for lead in signal.T], axis=1)
+    ratio = Fraction(FS / fs).limit_denominator(2000)
+    if ratio == 1:
+        return bridged, usable
+    length = int(np.ceil(len(signal) * ratio))
+    resampled = scipy.signal.resample_poly(
+        bridged, ratio.numerator, ratio.denominator, axis=0, padtype="line"
+    )[:length]
+    position = np.arange(len(resampled)) / float(ratio)
+    before = np.minimum(np.floor(position).astype(int), len(usable) - 1)
+    after = np.minimum(before + 1, len(usable) - 1)
+    return resampled, usable[before] & usable[after]
+
+
+def highpass(signal: np.ndarray, cutoff: float = 0.5) -> np.ndarray:
+    """Return a signal without its baseline wander: Butterworth of order 2, forward and backward.
+
+    Zero-phase high-pass filters up to 0.67 Hz leave the ST segment unharmed (Kligfield et al.
+    2007, AHA/ACC/HRS recommendations part I, https://doi.org/10.1161/CIRCULATIONAHA.106.180200).
+
+    Args:
+        signal: `(samples, leads)` at 360 Hz.
+        cutoff: Corner frequency, Hz; each of the two passes takes 3 dB there.
+    """
+    sos = scipy.signal.butter(2, cutoff, "highpass", fs=FS, output="sos")
+    padding = min(len(signal) - 1, int(3 * FS / cutoff))
+    return np.asarray(scipy.signal.sosfiltfilt(sos, signal, axis=0, padlen=padding))
+
+
+def _bridge(lead: np.ndarray) -> np.ndarray:
+    """Return a lead with its missing samples interpolated, all zero if none is there."""
+    there = np.isfinite(lead)
+    if there.all():
+        return lead
+    if not there.any():
+        return np.zeros_like(lead)
+    at = np.arange(len(lead))
+    return np.interp(at, at[there], lead[there])
+
+
+def _fit(signal: np.ndarray, length: int) -> np.ndarray:
+    """Trim to a length, or pad with zeros."""
+    padding = max(0, length - len(signal))
+    return np.pad(signal[:length], ((0, padding), (0, 0)))
+
+
+def _beats(
+    source: Path, annotator: str, fs: float, start_s: float, real: int
+) -> pd.DataFrame | None:
+    """Return the reference beats inside the record, in samples at 360 Hz."""
+    if not annotator or not source.with_name(f"{source.name}.{annotator}").is_file():
+        return None
+    marks = wfdb.rdann(str(source), annotator)
+    at = np.round((np.asarray(marks.sample) / fs - start_s) * FS).astype(np.int64)
+    inside = (at >= 0) & (at < real)
+    symbols = np.asarray(marks.symbol, dtype=object)
+    return pd.DataFrame({"sample": at[inside], "symbol": symbols[inside]})
+
+
+def _emptiness(recording: Recording) -> str:
+    finite = recording.signal[np.isfinite(recording.signal)]
+    if finite.size == 0:
+        return "every sample is missing"
+    if np.ptp(finite) == 0:
+        return f"every sample is {finite[0]:g} mV"
+    return "all of it is flat, clipped or missing"

@@ -1,0 +1,151 @@
+"""A user's own recordings: any tree of WFDB records in a folder."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ecgmodel.errors import MissingFileError, RecordError, SourceError
+from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
+from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
+from ecgmodel.sources.transport import FolderTransport
+from ecgmodel.store import file_sha256
+
+# The suffixes of annotation files that are taken along.
+ANNOTATORS = ("atr", "ecg", "man", "pu0", "pu1", "q1c", "qrs")
+
+
+class FolderSource:
+    """A folder of WFDB records; a record's name is its path in the folder, without suffix.
+
+    A record that joins others (segments) is one record, and its segments are not listed.
+
+    Args:
+        path: The folder; records are looked for in all folders inside it.
+        annotators: Suffixes of the annotation files to take along.
+    """
+
+    def __init__(self, path: str | Path, annotators: tuple[str, ...] = ANNOTATORS) -> None:
+        self._transport = FolderTransport(path)
+        self._annotators = annotators
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._transport.root
+
+    def records(
+        self, database: str = "folder", names: tuple[str, ...] = ()
+    ) -> tuple[RecordSource, ...]:
+        """Return all records in the order of their names, or only the named ones.
+
+        Hashes are those of the files as they are now, so an edited file makes another record. A
+        record that cannot be read is listed all the same; fetching it says what is wrong.
+
+        Raises:
+            MissingFileError: The folder is not there, or holds no record.
+            UnknownNameError: A named record is not there.
+        """
+        if not self.path.is_dir():
+            raise MissingFileError(f"The folder {self.path} is not there. Check source.path.")
+        paths = {
+            path.relative_to(self.path).with_suffix("").as_posix(): path
+            for path in self.path.rglob("*.hea")
+            if path.is_file()
+        }
+        if not paths:
+            raise MissingFileError(
+                f"The folder {self.path} holds no WFDB record. Expected at least one .hea file."
+            )
+        headers = {name: _header_or_none(path, name) for name, path in paths.items()}
+        segments = {
+            str(PurePosixPath(name).with_name(segment))
+            for name, header in headers.items()
+            for segment in (header.segments if header else ())
+        }
+        own = (_record_or_none(database, name) for name in sorted(set(paths) - segments))
+        chosen = choose((record for record in own if record), names, database)
+        return tuple(RecordSource(database, "", r.name, self._hashed(r)) for r in chosen)
+
+    def fetch(
+        self, record: RecordSource, into: Path, start_s: float, seconds: float, whole: bool
+    ) -> dict[str, Any]:
+        """Copy a record's files, always whole, flat into a folder; see `Source.fetch`.
+
+        Raises:
+            SourceError: A file was changed after it was listed.
+            MissingFileError: A file of the record is not there.
+            RecordError: Header and data disagree, or the record ends before `start_s`.
+        """
+        names, length = self._checked(record)
+        read_header(self._path(record, names[0]), record.name).check_start(start_s, length)
+        names += self._annotations(record)
+        listed = dict(record.files)
+        into.mkdir(parents=True, exist_ok=True)
+        files = {}
+        for name in names:
+            relative, target = record.sibling(name), into / name
+            if not target.is_file() or file_sha256(target) != listed.get(relative):
+                self._transport.download(relative, target)
+            files[name] = file_info(target, verified=True)
+            if files[name]["sha256"] != listed.get(relative):
+                target.unlink()
+                raise SourceError(
+                    f"{self.path / relative} was changed after it was listed. Run again."
+                )
+        return fetch_info(record, files)
+
+    def _hashed(self, record: RecordSource) -> tuple[tuple[str, str | None], ...]:
+        """Return the record's files and the hashes of their content, None for a missing file."""
+        try:
+            headers = self._headers(record)
+            signals = [file.name for header in headers for file in header.files]
+            names = [*(header.path.name for header in headers), *signals]
+        except RecordError:
+            names = [f"{record.base_name}.hea", f"{record.base_name}.dat"]
+        paths = {n: self._path(record, n) for n in [*names, *self._annotations(record)]}
+        return tuple(
+            (record.sibling(name), file_sha256(path) if path.is_file() else None)
+            for name, path in paths.items()
+        )
+
+    def _checked(self, record: RecordSource) -> tuple[list[str], int | None]:
+        """Return the names of a record's headers and signal files, and its length in frames."""
+        names: list[str] = []
+        lengths = []
+        for header in self._headers(record):
+            lengths.append(check_sizes(header, header.path.parent))
+            names += [header.path.name, *(file.name for file in header.files)]
+        return list(dict.fromkeys(names)), lengths[0]
+
+    def _headers(self, record: RecordSource) -> list[Header]:
+        """Return a record's header and those of its segments."""
+        header = read_header(self._path(record, f"{record.base_name}.hea"), record.name)
+        headers = [header]
+        for segment in dict.fromkeys(header.segments):
+            headers.append(read_header(self._path(record, f"{segment}.hea"), record.name))
+            check_segment(header, headers[-1])
+        return headers
+
+    def _annotations(self, record: RecordSource) -> list[str]:
+        names = (f"{record.base_name}.{annotator}" for annotator in self._annotators)
+        return [name for name in names if self._path(record, name).is_file()]
+
+    def _path(self, record: RecordSource, file_name: str) -> Path:
+        return self.path / record.sibling(file_name)
+
+
+def _header_or_none(path: Path, name: str) -> Header | None:
+    try:
+        return read_header(path, name)
+    except RecordError:
+        return None
+
+
+def _record_or_none(database: str, name: str) -> RecordSource | None:
+    try:
+        return RecordSource(database, "", name)
+    except RecordError as error:
+        warnings.warn(f"Left out of {database}: {error}", stacklevel=4)
+        return None

@@ -1,0 +1,179 @@
+"""Simulated databases of clean ECG and of noise, written as real WFDB files, without a network.
+
+They show that the pipeline works; a result on them says nothing about people. What is and what is
+not realistic stands at the top of `_simulated_ecg.py` and `_simulated_noise.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecgmodel.errors import SettingsError, unknown_name
+from ecgmodel.sources._part import disk
+from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ECG_DATABASE = "simulated"
+NOISE_DATABASE = "simnoise"
+NOISE_RECORDS = ("bw", "ma", "em")
+GAIN = 200.0  # converter steps per mV, as in PhysioNet's databases
+
+
+class SimulatedSettings(BaseModel):
+    """How much is simulated, and from which seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subjects: int = Field(
+        default=16,
+        ge=1,
+        le=10_000,
+        description="Clean records, one a subject; more leave the old as is.",
+    )
+    minutes: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=1440,
+        allow_inf_nan=False,
+        description="Length of a clean record, min.",
+    )
+    noise_minutes: float = Field(
+        default=12.0,
+        ge=0.1,
+        le=1440,
+        allow_inf_nan=False,
+        description="Length of a noise record, min.",
+    )
+    seed: int = Field(
+        default=0, ge=0, description="Another seed gives other hearts and other noise."
+    )
+
+
+class SimulatedSource:
+    """The databases `simulated` (clean ECG) and `simnoise` (the noise records bw, ma and em).
+
+    `simulated` holds the records sim01, sim02, … with the leads ECG1 and ECG2 in mV at 128 Hz, and
+    the true R peaks with their beat symbols as annotator `atr`. `simnoise` is laid out like nstdb:
+    channels noise1 and noise2 at 360 Hz. Record i follows from the seed, i and the length alone.
+
+    Args:
+        settings: How much is simulated.
+
+    Example:
+        >>> [r.name for r in SimulatedSource(SimulatedSettings(subjects=2)).records("simulated")]
+        ['sim01', 'sim02']
+    """
+
+    def __init__(self, settings: SimulatedSettings) -> None:
+        self.settings = settings
+
+    def records(self, database: str, names: tuple[str, ...] = ()) -> tuple[RecordSource, ...]:
+        """Return the records of a database, or only the named ones; nothing is simulated yet.
+
+        The version names the settings that decide a record's bytes.
+
+        Raises:
+            RecordError: A name tries to leave the folder.
+            UnknownNameError: The database or a named record does not exist here.
+        """
+        if database == ECG_DATABASE:
+            stems = [f"sim{number:02d}" for number in range(1, self.settings.subjects + 1)]
+            minutes = self.settings.minutes
+        elif database == NOISE_DATABASE:
+            stems, minutes = list(NOISE_RECORDS), self.settings.noise_minutes
+        else:
+            raise unknown_name("simulated database", database, (ECG_DATABASE, NOISE_DATABASE))
+        suffixes = ("hea", "dat", "atr") if database == ECG_DATABASE else ("hea", "dat")
+        version = f"seed{self.settings.seed}-{minutes}min"
+        listed = (
+            RecordSource(
+                database, version, stem, tuple((f"{stem}.{suffix}", None) for suffix in suffixes)
+            )
+            for stem in stems
+        )
+        return choose(listed, names, database)
+
+    def fetch(
+        self, record: RecordSource, into: Path, start_s: float, seconds: float, whole: bool
+    ) -> dict[str, Any]:
+        """Simulate a record and write its WFDB files, the same bytes each time.
+
+        Args:
+            record: One of `records`.
+            into: The folder, made if need be.
+            start_s: Not used: the record is always written whole.
+            seconds: Not used.
+            whole: Not used.
+
+        Returns:
+            What `fetch_info` says.
+
+        Raises:
+            UnknownNameError: The record does not exist here.
+            SettingsError: The record was listed under other settings.
+        """
+        (known,) = self.records(record.database, (record.name,))
+        if record != known:
+            raise SettingsError(
+                f"{record.database}/{record.name} was listed as {record.version!r}, but this "
+                f"source simulates {known.version!r}. List the records again."
+            )
+        into.mkdir(parents=True, exist_ok=True)
+        with disk(into / record.name):
+            if record.database == ECG_DATABASE:
+                self._write_ecg(record.name, into)
+            else:
+                self._write_noise(record.name, into)
+        files = {name: file_info(into / name, verified=False) for name, _ in record.files}
+        return fetch_info(record, files)
+
+    def _write_ecg(self, name: str, into: Path) -> None:
+        import wfdb
+
+        from ecgmodel.sources import _simulated_ecg as ecg
+
+        number = int(name.removeprefix("sim"))
+        made = ecg.simulate(self.settings.seed, number, 60 * self.settings.minutes)
+        # 12 bits in two-sample triplets, as most of PhysioNet's older databases.
+        _write(name, into, made.signal, ecg.FS, ecg.LEADS, "212", made.title)
+        wfdb.wrann(name, "atr", made.peaks, symbol=list(made.symbols), write_dir=str(into))
+
+    def _write_noise(self, name: str, into: Path) -> None:
+        from ecgmodel.sources import _simulated_noise as noise
+
+        signal = noise.simulate(self.settings.seed, name, 60 * self.settings.noise_minutes)
+        # 16 bits, so that no swing can reach the converter's ends.
+        _write(name, into, signal, noise.FS, noise.CHANNELS, "16", f"{name} noise")
+
+
+def _write(
+    name: str,
+    into: Path,
+    signal: np.ndarray,
+    fs: float,
+    channels: tuple[str, ...],
+    fmt: str,
+    title: str,
+) -> None:
+    """Write a signal, `(samples, channels)` in mV, as a WFDB header and data file."""
+    import numpy as np
+    import wfdb
+
+    count = len(channels)
+    wfdb.wrsamp(
+        name,
+        fs=fs,
+        units=["mV"] * count,
+        sig_name=list(channels),
+        d_signal=np.rint(signal * GAIN).astype(np.int64),
+        fmt=[fmt] * count,
+        adc_gain=[GAIN] * count,
+        baseline=[0] * count,
+        comments=[f"Simulated, not recorded from a person: {title}"],
+        write_dir=str(into),
+    )

@@ -1,0 +1,217 @@
+"""The pipeline's steps: for each unit of work, what decides its output and what makes it.
+
+A step is plain data around one function of this library. `step.run(store)` does it, in a notebook
+as well as in a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ecgmodel import registry
+from ecgmodel.config import Settings
+from ecgmodel.dataset.mixing import MixJob, mix_record
+from ecgmodel.dataset.publishing import publish_dataset
+from ecgmodel.dataset.splits import noise_ranges
+from ecgmodel.noise._part import NoisePart, NoiseRecording
+from ecgmodel.signals.resampling import RECORDED, USABLE, ResampleSettings, resample_record
+from ecgmodel.sources.base import RecordSource, Source
+from ecgmodel.store import Store, Stored, Unit, file_sha256
+from ecgmodel.versions import ROOT, code_version, library_versions
+
+# wfdb's default where a header gives no gain; noise is scaled to an SNR, so any gain serves.
+NOISE_GAIN = 200.0
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work and how to do it.
+
+    Attributes:
+        unit: What decides its output.
+        build: Writes its files into a folder, and returns facts for the manifest.
+        resume: Whether `build` goes on with what an interrupted call left.
+    """
+
+    unit: Unit
+    build: Callable[[Path], Mapping[str, Any] | None]
+    resume: bool = False
+
+    def run(self, store: Store) -> Stored:
+        """Return the finished unit, doing the work if it was not done before."""
+        return store.make(self.unit, self.build, self.resume)
+
+
+def open_source(settings: Settings, database: str, store: Store) -> Source:
+    """Return the source of a database's records."""
+    source = settings.source
+    if source.kind == "simulated":
+        from ecgmodel.sources.simulated import SimulatedSource
+
+        return SimulatedSource(source.simulated)
+    is_noise = database == source.noise_database
+    folder = source.noise_path if is_noise else source.path
+    if source.kind == "folder" and folder is not None:
+        from ecgmodel.sources.folder import FolderSource
+
+        return FolderSource(folder)
+    from ecgmodel.sources.physionet import PhysioNetSource
+
+    return PhysioNetSource(source.base_url, store.root / "listings", source.timeout_s)
+
+
+def download_step(
+    source: Source, record: RecordSource, settings: Settings, is_noise: bool
+) -> Step:
+    """A record's WFDB files, verified, whole or a marked cut."""
+    seconds = None if is_noise else settings.resample.seconds
+    whole = is_noise or settings.source.whole_files or seconds is None
+    start_s = 0.0 if whole else settings.resample.start_s
+    cut = {"start_s": start_s, "seconds": None if whole else seconds}
+    unit = Unit(
+        "download",
+        f"{record.database}/{record.name}",
+        {"record": record.settings(), **cut},
+        code={"modules": code_version(type(source).__module__)},
+    )
+    build = partial(
+        source.fetch, record, start_s=start_s, seconds=seconds or 0.0, whole=whole
+    )
+    return Step(unit, build, resume=True)
+
+
+def resample_step(download: Stored, settings: Settings, is_noise: bool) -> Step:
+    """A record at 360 Hz in mV, with its mask. Noise keeps its full length and its wander."""
+    how = settings.resample
+    if is_noise:
+        how = ResampleSettings(
+            length=None, target="as_recorded", uncalibrated_gain=NOISE_GAIN, mask=how.mask
+        )
+    database = str(download.info["database"])
+    known = database in registry.names("databases")
+    beats = registry.load("databases", database, "database").DATABASE.beats if known else "atr"
+    unit = Unit(
+        "resample",
+        download.name,
+        {**how.model_dump(mode="json"), "beats": beats},
+        {"download": download.ref},
+        {
+            "modules": code_version("ecgmodel.signals.resampling"),
+            "libraries": library_versions("numpy", "scipy", "wfdb"),
+        },
+    )
+    build = partial(
+        resample_record,
+        download.file(str(download.info["header"])),
+        download.name,
+        float(download.info["start_s"]),
+        beats,
+        how,
+    )
+    return Step(unit, build)
+
+
+def mix_step(
+    resampled: Stored, noise: Mapping[str, Stored], job: MixJob, settings: Settings
+) -> Step:
+    """A record's shard: windows or stretches with noise at exact SNRs."""
+    types = settings.mix.noise_types
+    unit = Unit(
+        "mix",
+        job.record,
+        {
+            "mix": settings.mix.model_dump(mode="json"),
+            "quality": settings.quality.model_dump(mode="json"),
+            "subject": job.subject,
+            "split": job.split,
+        },
+        {"record": resampled.ref, **{f"noise {n}": s.ref for n, s in sorted(noise.items())}},
+        {
+            "modules": code_version(
+                "ecgmodel.dataset.mixing", *(f"ecgmodel.noise.{name}" for name in types)
+            ),
+            "libraries": library_versions("numpy", "scipy", "pyarrow"),
+        },
+    )
+    return Step(unit, partial(_mix, resampled, noise, job, settings))
+
+
+def dataset_step(
+    shards: Sequence[Stored],
+    noise: Mapping[str, Stored],
+    left_out: Sequence[Mapping[str, str]],
+    settings: Settings,
+) -> Step:
+    """The dataset: all shards by split, with the noise that training may use."""
+    source = describe_source(settings)
+    unit = Unit(
+        "dataset",
+        "+".join(settings.source.clean_databases),
+        {"source": source, "left_out": [dict(item) for item in left_out]},
+        {
+            **{f"shard {s.name}": s.ref for s in shards},
+            **{f"noise {name}": s.ref for name, s in noise.items()},
+        },
+        {
+            "modules": code_version("ecgmodel.dataset.publishing"),
+            "libraries": library_versions("numpy", "pyarrow"),
+        },
+    )
+    return Step(unit, partial(publish_dataset, shards, noise, left_out, source))
+
+
+def describe_source(settings: Settings) -> dict[str, Any]:
+    """Return what a dataset's manifest says of where its recordings come from."""
+    source = settings.source
+    databases = (*source.clean_databases, source.noise_database)
+    known = set(registry.names("databases"))
+    citations = {
+        name: registry.load("databases", name, "database").DATABASE.citation
+        for name in databases
+        if name in known
+    }
+    return {
+        "kind": source.kind,
+        "simulated": source.kind == "simulated",
+        "databases": list(source.clean_databases),
+        "noise": source.noise_database,
+        "citations": {name: text for name, text in citations.items() if text},
+    }
+
+
+def _mix(
+    resampled: Stored, noise: Mapping[str, Stored], job: MixJob, settings: Settings, into: Path
+) -> dict[str, Any]:
+    return mix_record(
+        resampled.path,
+        job,
+        resampled.info,
+        noise_part(noise, job.split),
+        settings.mix,
+        settings.quality,
+        into,
+    )
+
+
+def noise_part(noise: Mapping[str, Stored], split: str) -> NoisePart:
+    """Return the part of resampled noise recordings that a split may use."""
+    import numpy as np
+
+    recordings, ranges = {}, {}
+    for name, stored in noise.items():
+        signal = np.load(stored.file(RECORDED), mmap_mode="r")
+        usable = np.load(stored.file(USABLE), mmap_mode="r")
+        recordings[name] = NoiseRecording(name, signal, usable)
+        ranges[name] = noise_ranges(len(signal))[split]
+    return NoisePart(recordings, ranges)
+
+
+def file_version(name: str) -> str:
+    """Return the hash of a file of this project that is not Python, e.g. a template."""
+    return file_sha256(ROOT / name)[:16]

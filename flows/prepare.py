@@ -1,0 +1,126 @@
+"""Recordings become a dataset: download -> resample -> mix -> publish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import exponential_backoff
+
+from ecgmodel.config import Settings
+from ecgmodel.dataset.mixing import MixJob, noise_records
+from ecgmodel.dataset.splits import assign_splits, subject_of
+from ecgmodel.errors import DatasetError
+from ecgmodel.sources.base import RecordSource, Source
+from ecgmodel.steps import (
+
+    dataset_step,
+    download_step,
+    mix_step,
+    open_source,
+    resample_step,
+)
+from ecgmodel.store import Store, Stored
+from tasks import records as tasks
+from tasks.caching import AT_ONCE, Failure, run_step, run_steps
+from tasks.summaries import dataset_summary, record_rows
+
+
+@flow(name="prepare", task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
+def prepare(settings: Settings) -> Stored:
+    """Return the dataset that the settings describe, making what is not there yet."""
+    store = Store(settings.store)
+    noise = prepare_noise(settings, store)
+    downloads, failed = fetch(list_clean(settings, store), settings, store, "download")
+    resampled, more = run_steps(
+        tasks.resample, [resample_step(d, settings, False) for d in downloads], store, "resample"
+    )
+    failed += more
+    jobs, skipped = plan(resampled, settings)
+    shards, more = run_steps(
+        tasks.mix,
+        [mix_step(r, noise, job, settings) for r, job in jobs],
+        store,
+        "mix",
+    )
+    failed += more
+    check_share(failed, len(downloads) + len(failed), settings)
+    left_out = [failure.report for failure in failed] + skipped
+    dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, settings), store)
+    create_markdown_artifact(dataset_summary(dataset), key="dataset")
+    create_table_artifact(record_rows(dataset), key="records")
+    return dataset
+
+
+def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
+    """Return the noise recordings that the noise types need, at 360 Hz, by name."""
+    database = settings.source.noise_database
+    source = open_source(settings, database, store)
+    listed = source.records(database, noise_records(settings.mix.noise_types))
+    downloads, failed = fetch([(source, record) for record in listed], settings, store, "", True)
+    steps = [resample_step(download, settings, True) for download in downloads]
+    resampled, more = run_steps(tasks.resample, steps, store)
+    for failure in failed + more:
+        raise failure.error
+    return {str(r.name).rpartition("/")[2]: r for r in resampled}
+
+
+def list_clean(settings: Settings, store: Store) -> list[tuple[Source, RecordSource]]:
+    """Return the records of clean ECG that the source lists."""
+    listed: list[tuple[Source, RecordSource]] = []
+    for database in settings.source.clean_databases:
+        source = open_source(settings, database, store)
+        names = settings.source.records
+        listed += [(source, record) for record in source.records(database, names)]
+    if not listed:
+        raise DatasetError(f"The source lists no record of {settings.source.clean_databases}.")
+    return listed
+
+
+def fetch(
+    listed: Sequence[tuple[Source, RecordSource]],
+    settings: Settings,
+    store: Store,
+    label: str,
+    is_noise: bool = False,
+) -> tuple[list[Stored], list[Failure]]:
+    """Download records, at most four at a time, with growing, jittered waits between tries."""
+    retrying = tasks.download.with_options(
+        retries=settings.source.retries,
+        retry_delay_seconds=exponential_backoff(settings.source.retry_wait_s),
+    )
+    steps = [download_step(source, record, settings, is_noise) for source, record in listed]
+    return run_steps(retrying, steps, store, label)
+
+
+def plan(
+    resampled: Sequence[Stored], settings: Settings
+) -> tuple[list[tuple[Stored, MixJob]], list[dict[str, str]]]:
+    """Return whose each record is and in which split, and the records that are held out."""
+    owners = {r.name: subject_of(*r.name.split("/", 1), settings.split) for r in resampled}
+    splits = assign_splits(owners.values(), settings.split)
+    jobs, skipped = [], []
+    for record in resampled:
+        subject = owners[record.name]
+        split = splits[subject]
+        if split == "held_out":
+            reason = f"subject {subject} is held out: it neither trains nor tests by convention"
+            skipped.append({"record": record.name, "stage": "split", "reason": reason})
+        else:
+            jobs.append((record, MixJob(record.name, subject, split)))
+    return jobs, skipped
+
+
+def check_share(failed: Sequence[Failure], records: int, settings: Settings) -> None:
+    """Raise an error if more records are bad than the settings allow."""
+    allowed = settings.source.max_bad_share
+    if len(failed) > allowed * records:
+        reasons = "\n".join(f"  {f.report['record']}: {f.report['reason']}" for f in failed[:10])
+        raise DatasetError(
+            f"{len(failed)} of {records} records are bad, more than source.max_bad_share="
+            f"{allowed:g} allows:\n{reasons}"
+        )
+
+

@@ -1,0 +1,1 @@
+"""The steps: thin Prefect tasks, each around one call into ecgmodel."""

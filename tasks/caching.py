@@ -1,0 +1,146 @@
+"""One cache, the store: a task is Cached when the store holds its step's output, intact."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import Task
+from prefect.cache_policies import CachePolicy
+from prefect.context import TaskRunContext
+from pydantic import BaseModel
+from tqdm import tqdm
+
+from ecgmodel.errors import EcgError, PassingSourceError
+from ecgmodel.steps import Step
+from ecgmodel.store import Store, Stored, digest
+
+# A transfer, a filter and a write overlap; more at once would only hold more records in memory.
+AT_ONCE = 4
+
+
+class Ref(BaseModel):
+    """What a task hands on: where its output is and what it contains, never the output."""
+
+    stage: str
+    name: str
+    folder: str
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that could not be done, and why."""
+
+    step: Step
+    error: BaseException
+
+    @property
+    def report(self) -> dict[str, str]:
+        """Return it for the dataset's manifest."""
+        unit = self.step.unit
+        return {"record": unit.name, "stage": unit.stage, "reason": str(self.error)}
+
+
+class StoreKey(CachePolicy):
+    """Prefect's cache key of a task is its step's place in the store."""
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],
+        **kwargs: Any,
+    ) -> str | None:
+        """Return the key: the store's folder and the step's."""
+        return digest([str(inputs["store"].root), inputs["step"].unit.folder])
+
+
+# What every task around a step has in common.
+CACHED = {"cache_policy": StoreKey(), "persist_result": True, "result_serializer": "json"}
+
+
+def do(step: Step, store: Store) -> Ref:
+    """Do a step, and return the reference to its output."""
+    stored = step.run(store)
+    return Ref(
+        stage=step.unit.stage,
+        name=step.unit.name,
+        folder=step.unit.folder,
+        key=stored.key,
+        digest=stored.digest,
+    )
+
+
+def run_step(task: Task[..., Ref], step: Step, store: Store) -> Stored:
+    """Run the task of one step, and return the step's output.
+
+    Raises:
+        EcgError: The step cannot be done.
+    """
+    done, failed = run_steps(task, [step], store)
+    if failed:
+        raise failed[0].error
+    return done[0]
+
+
+def run_steps(
+    task: Task[..., Ref], steps: Sequence[Step], store: Store, label: str = ""
+) -> tuple[list[Stored], list[Failure]]:
+    """Run the tasks of many independent steps, and return outputs and failures, in order.
+
+    A failure that belongs to the unit (a bad record) is returned; anything else (a full disk, a
+    source that is down) is raised once the others are done.
+
+    Args:
+        task: The stage's task, which takes a step and the store.
+        steps: The steps.
+        store: Where their output goes.
+        label: Name of the progress bar; "" shows none.
+    """
+    futures = []
+    for step, stored in zip(steps, _look_up(steps, store), strict=True):
+        # Prefect remembers that a task ran; only the store knows whether its files are there.
+        options: dict[str, Any] = {
+            "task_run_name": f"{step.unit.stage} {step.unit.name}",
+            "refresh_cache": stored is None,
+        }
+        futures.append(task.with_options(**options).submit(step, store))
+    done, failed = [], []
+    bar = tqdm(total=len(steps), desc=label, unit="unit", disable=None if label else True)
+    with bar:
+        for step, future in zip(steps, futures, strict=True):
+            future.wait()
+            bar.update()
+            result = future.state.result(raise_on_failure=False)
+            if isinstance(result, BaseException):
+                failed.append(Failure(step, result))
+            else:
+                done.append(step.run(store))
+    _raise_what_is_not_the_units_fault(failed)
+    for failure in failed:
+        logging.getLogger("ecg").warning("left out %(record)s: %(reason)s", failure.report)
+    return done, failed
+
+
+def may_pass(_task: Any, _run: Any, state: Any) -> bool:
+    """Return whether a failed task is worth another try (a Prefect retry condition)."""
+    return isinstance(state.result(raise_on_failure=False), PassingSourceError)
+
+
+def _look_up(steps: Sequence[Step], store: Store) -> list[Stored | None]:
+    """Return what the store holds of the steps; their files are hashed side by side."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda step: store.get(step.unit), steps))
+
+
+def _raise_what_is_not_the_units_fault(failed: Sequence[Failure]) -> None:
+    for failure in failed:
+        if not isinstance(failure.error, EcgError) or isinstance(
+            failure.error, PassingSourceError
+        ):
+            raise failure.error

@@ -1,0 +1,328 @@
+"""Everything that speaks with MLflow: one run a training, found again by the training's key."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecgmodel.config import Settings, TrackingSettings
+from ecgmodel.errors import EcgError
+from ecgmodel.store import Store, Stored
+from ecgmodel.versions import ROOT, library_versions
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+TRAINING, LOGGED, DATASET = "ecg.training", "ecg.logged", "ecg.dataset"
+LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "pyarrow", "wfdb", "mlflow", "prefect")
+# What loading and applying the model needs.
+MODEL_LIBRARIES = ("tensorflow", "keras", "numpy")
+_log = logging.getLogger("ecg")
+
+
+class TrackingError(EcgError, ConnectionError):
+    """The tracking store did not answer; what was to be logged is on disk."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A training that is done, and all that is to be logged of it.
+
+    Attributes:
+        settings: The settings that led to it.
+        dataset: What it was trained on.
+        model: The trained network, with its history.
+        report: Tables, figures and report.
+        flow_run: Prefect's flow run: "id", "name" and, if there is a UI, "url".
+    """
+
+    settings: Settings
+    dataset: Stored
+    model: Stored
+    report: Stored
+    flow_run: Mapping[str, str]
+
+
+class Tracker:
+    """The tracking store.
+
+    Args:
+        settings: Which one.
+        store: The results' store; without an address, tracking lies in it.
+    """
+
+    def __init__(self, settings: TrackingSettings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        folder = store.root / "mlflow"
+        self.uri = settings.uri or f"sqlite:///{folder / 'mlflow.db'}"
+        self._artifacts = None if settings.uri else (folder / "artifacts").as_uri()
+        if settings.uri is None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def ui_command(self) -> str:
+        """The command that opens MLflow's pages."""
+        if self.uri.startswith("http"):
+            return f"open {self.uri}"
+        return f"mlflow ui --backend-store-uri {self.uri}"
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's client; imported only now, since that takes seconds."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", f"{self.settings.timeout_s:.0f}")
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        return mlflow.MlflowClient(self.uri)
+
+    @cached_property
+    def experiment(self) -> str:
+        """The experiment's id; the experiment is made if it is not there."""
+        from mlflow.exceptions import MlflowException
+
+        name = self.settings.experiment
+        if found := self.client.get_experiment_by_name(name):
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        try:
+            return self.client.create_experiment(name, artifact_location=self._artifacts)
+        except MlflowException:  # another process made it in the meantime
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+    def find(self, training: str) -> Run | None:
+        """Return the run of a training, by the training's key."""
+        runs = self.client.search_runs(
+            [self.experiment], f"tags.`{TRAINING}` = '{training[:32]}'", max_results=1
+        )
+        return runs[0] if runs else None
+
+    def open(self, training: str, name: str, dataset: Stored, flow_run: Mapping[str, str]) -> str:
+        """Return the id of a training's run, opening one if there is none."""
+        if run := self.find(training):
+            if run.info.status != "FINISHED":
+                self.client.set_terminated(run.info.run_id, "RUNNING")
+            return str(run.info.run_id)
+        tags = {
+            TRAINING: training[:32],
+            DATASET: dataset.digest[:12],
+            **{f"prefect.flow_run_{k}": v for k, v in flow_run.items()},
+            **({"mlflow.source.git.commit": commit} if (commit := git_commit()) else {}),
+        }
+        run = self.client.create_run(self.experiment, tags=tags, run_name=name)
+        return str(run.info.run_id)
+
+    def log_epochs(self, run_id: str, history: Sequence[Mapping[str, float]]) -> None:
+        """Log the metrics of the epochs that are not there yet.
+
+        Args:
+            run_id: The run.
+            history: Metrics by name, one map an epoch, from the first on.
+        """
+        from mlflow.entities import Metric
+
+        there = self.client.get_metric_history(run_id, "loss")
+        known = {metric.step for metric in there}
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(name, float(value), now, epoch)
+            for epoch, values in enumerate(history, start=1)
+            if epoch not in known
+            for name, value in values.items()
+            if name != "epoch"
+        ]
+        for at in range(0, len(metrics), 1000):
+            self.client.log_batch(run_id, metrics[at : at + 1000])
+
+    def logged(self, finished: Finished) -> Run | None:
+        """Return the run that holds all of a training already, None if there is none."""
+        run = self.find(finished.model.key)
+        return run if run and run.data.tags.get(LOGGED) == finished.report.ref else None
+
+    def log(self, finished: Finished, history: Sequence[Mapping[str, float]]) -> str:
+        """Log a finished training and return its run's id; what is there is not logged again."""
+        with self.store.lock(f"tracking {finished.model.key}"):
+            if run := self.logged(finished):
+                return str(run.info.run_id)
+            run_id = self.open(
+                finished.model.key, run_name(finished), finished.dataset, finished.flow_run
+            )
+            self.log_epochs(run_id, history)
+            self._log_inputs(run_id, finished)
+            self._log_results(run_id, finished)
+            self._log_model(run_id, finished)
+            self.client.set_tag(run_id, LOGGED, finished.report.ref)
+            self.client.set_terminated(run_id, "FINISHED")
+            return run_id
+
+    def _log_inputs(self, run_id: str, finished: Finished) -> None:
+        """Log settings, environment and the dataset."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+
+        params = flatten(finished.settings.model_dump(mode="json", exclude={"store", "tracking"}))
+        known = self.client.get_run(run_id).data.params
+        new = [Param(k, v) for k, v in params.items() if k not in known]
+        for at in range(0, len(new), 100):
+            self.client.log_batch(run_id, params=new[at : at + 100])
+        self.client.log_dict(run_id, finished.settings.model_dump(mode="json"), "settings.yaml")
+        self.client.log_dict(run_id, library_versions(*LIBRARIES), "environment.json")
+        if self.client.get_run(run_id).inputs.dataset_inputs:
+            return
+        info = finished.dataset.info
+        source = {"uri": str(finished.dataset.path), **info["source"]}
+        dataset = Dataset(
+            name="+".join(info["source"]["databases"]),
+            digest=finished.dataset.digest[:32],
+            source_type="local",
+            source=json.dumps(source),
+            profile=json.dumps(info["counts"]),
+        )
+        tag = InputTag("mlflow.data.context", "training")
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [tag])])
+
+    def _log_results(self, run_id: str, finished: Finished) -> None:
+        """Log metrics of the test, tables, figures and the report."""
+        from mlflow.entities import Metric
+
+        known = self.client.get_run(run_id).data.metrics
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(name, value, now, 0)
+            for name, value in finished.report.info["metrics"].items()
+            if known.get(name) != value
+        ]
+        self.client.log_batch(run_id, metrics)
+        for name in finished.report.files:
+            folder = str(Path(name).parent) if "/" in name else None
+            self.client.log_artifact(run_id, str(finished.report.file(name)), folder)
+        self.client.log_artifact(run_id, str(finished.model.file("history.json")))
+
+    def _log_model(self, run_id: str, finished: Finished) -> None:
+        """Log the network with a signature of free length."""
+        if self.client.get_run(run_id).outputs.model_outputs:
+            return
+        import mlflow
+        import numpy as np
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        from ecgmodel.training.saving import load_network
+
+        spec = TensorSpec(np.dtype(np.float32), (-1, -1, 1))
+        window = finished.settings.mix.window
+        with mlflow.start_run(run_id=run_id):
+            mlflow.keras.log_model(
+                load_network(finished.model.file("model.keras")),
+                name="model",
+                signature=ModelSignature(Schema([spec]), Schema([spec])),
+                input_example=np.zeros((1, window, 1), np.float32),
+                pip_requirements=[
+                    f"{n}=={v}" for n, v in library_versions(*MODEL_LIBRARIES).items()
+                ],
+                code_paths=[str(ROOT / "ecgmodel")],
+            )
+
+
+class LiveLog:
+    """Logs each epoch as it ends; a store that does not answer never stops a training.
+
+    Args:
+        tracker: Where to.
+        training: The training's key.
+        name: The run's name.
+        dataset: What it is trained on.
+        flow_run: Prefect's flow run.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        training: str,
+        name: str,
+        dataset: Stored,
+        flow_run: Mapping[str, str],
+    ) -> None:
+        self._tracker = tracker
+        self._opening = (training, name, dataset, flow_run)
+        self._run_id = ""
+        self._silent = False
+
+    def __call__(self, history: Sequence[Mapping[str, float]]) -> str:
+        """Log what is new in a history; returns the run's id, "" if the store does not answer."""
+        if self._silent:
+            return ""
+        try:
+            with reaching(self._tracker.uri):
+                self._run_id = self._run_id or self._tracker.open(*self._opening)
+                self._tracker.log_epochs(self._run_id, history)
+        except TrackingError as error:
+            self._silent = True
+            _log.warning("%s The training goes on; it is logged at its end.", error)
+        return self._run_id
+
+
+@contextmanager
+def reaching(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises into an error that says what to do."""
+    import requests
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
+        first = str(error).strip().splitlines()[0][:300]
+        raise TrackingError(
+            f"The tracking store {uri} did not do its part ({first}). The model and its report "
+            "are on disk; the same command logs them once the store answers."
+        ) from error
+
+
+def run_name(finished: Finished) -> str:
+    """Return what a person calls the run."""
+    return training_name(finished.settings, finished.dataset)
+
+
+def training_name(settings: Settings, dataset: Stored) -> str:
+    """Return what a person calls a training."""
+    return f"{settings.network.architecture} on {dataset.name} {dataset.digest[:8]}"
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested settings as dotted names and texts."""
+    flat: dict[str, str] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = str(value)[:6000]
+    return flat
+
+
+def git_commit() -> str:
+    """Return the commit of this project's code, "" where it is not a git checkout."""
+    try:
+        shown = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return shown.stdout.strip() if shown.returncode == 0 else ""
