@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ecgmodel import registry
+from ecgmodel.architectures import architecture, check_window
 from ecgmodel.dataset.mixing import MixSettings
 from ecgmodel.dataset.splits import SplitSettings
 from ecgmodel.errors import SettingsError
@@ -94,8 +95,7 @@ class NetworkSettings(BaseModel):
 
     @model_validator(mode="after")
     def _known(self) -> NetworkSettings:
-        module = registry.load("networks", self.architecture, "architecture")
-        module.Settings.model_validate(dict(self.options))
+        architecture(self.architecture).Settings.model_validate(dict(self.options))
         return self
 
 
@@ -129,15 +129,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _window_fits(self) -> Settings:
-        module = registry.load("networks", self.network.architecture, "architecture")
-        stride = module.stride(module.Settings.model_validate(dict(self.network.options)))
         window = self.mix.window
-        if window % stride:
-            below = window - window % stride
-            raise ValueError(
-                f"mix.window={window} is not divisible by {stride}, the stride of "
-                f"{self.network.architecture}; nearest: {below} and {below + stride}"
-            )
+        check_window(self.network.architecture, self.network.options, window)
         if self.resample.length is not None and self.resample.length < window:
             raise ValueError(
                 f"resample.length={self.resample.length} is shorter than mix.window={window}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -49,13 +50,13 @@ def uniforms(seed: int, name: str, *counters: np.ndarray | int) -> np.ndarray:
         for counter in counters:
             state = _mixed(state + np.asarray(counter, dtype=np.uint64) * _GOLDEN)
     shape = np.broadcast_shapes(*(np.shape(counter) for counter in counters))
-    return ((state >> np.uint64(11)).astype(np.float64) / 2**53).reshape(shape)
+    return np.asarray(((state >> np.uint64(11)).astype(np.float64) / 2**53).reshape(shape))
 
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mixed(x: np.ndarray) -> np.ndarray:
+def _mixed(x: Any) -> Any:
     x = x + _GOLDEN
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,17 @@ def download_step(
     seconds = None if is_noise else settings.resample.seconds
     whole = is_noise or settings.source.whole_files or seconds is None
     start_s = 0.0 if whole else settings.resample.start_s
+    is_simulated = settings.source.kind == "simulated"
     cut = {"start_s": start_s, "seconds": None if whole else seconds}
     unit = Unit(
         "download",
         f"{record.database}/{record.name}",
         {"record": record.settings(), **cut},
-        code={"modules": code_version(type(source).__module__)},
+        code={
+            "modules": code_version(type(source).__module__),
+            # Files of others stay what they are; simulated ones follow the libraries.
+            "libraries": library_versions(*(("numpy", "wfdb") if is_simulated else ())),
+        },
     )
     build = partial(
         source.fetch, record, start_s=start_s, seconds=seconds or 0.0, whole=whole
@@ -201,15 +206,17 @@ def _mix(
 
 def noise_part(noise: Mapping[str, Stored], split: str) -> NoisePart:
     """Return the part of resampled noise recordings that a split may use."""
+    recordings = {name: _noise_recording(name, s.path, s.ref) for name, s in noise.items()}
+    ranges = {name: noise_ranges(len(r.signal))[split] for name, r in recordings.items()}
+    return NoisePart(recordings, ranges)
+
+
+@lru_cache(maxsize=16)
+def _noise_recording(name: str, folder: Path, _ref: str) -> NoiseRecording:
+    """Read a noise recording once a process; the reference tells a new content from an old one."""
     import numpy as np
 
-    recordings, ranges = {}, {}
-    for name, stored in noise.items():
-        signal = np.load(stored.file(RECORDED), mmap_mode="r")
-        usable = np.load(stored.file(USABLE), mmap_mode="r")
-        recordings[name] = NoiseRecording(name, signal, usable)
-        ranges[name] = noise_ranges(len(signal))[split]
-    return NoisePart(recordings, ranges)
+    return NoiseRecording(name, np.load(folder / RECORDED), np.load(folder / USABLE))
 
 
 def file_version(name: str) -> str:

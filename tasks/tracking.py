@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,6 +77,12 @@ class Tracker:
             return f"open {self.uri}"
         return f"mlflow ui --backend-store-uri {self.uri}"
 
+    def run_link(self, run_id: str) -> str:
+        """Return an address of a run: a page where there is a server, else the store's name."""
+        if self.uri.startswith("http"):
+            return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment}/runs/{run_id}"
+        return f"http://127.0.0.1:5000/#/experiments/{self.experiment}/runs/{run_id}"
+
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's client; imported only now, since that takes seconds."""
@@ -130,12 +136,12 @@ class Tracker:
         run = self.client.create_run(self.experiment, tags=tags, run_name=name)
         return str(run.info.run_id)
 
-    def log_epochs(self, run_id: str, history: Sequence[Mapping[str, float]]) -> None:
+    def log_epochs(self, run_id: str, rows: Sequence[Mapping[str, float]]) -> None:
         """Log the metrics of the epochs that are not there yet.
 
         Args:
             run_id: The run.
-            history: Metrics by name, one map an epoch, from the first on.
+            rows: One map an epoch: "epoch" (from 1) and metrics by name.
         """
         from mlflow.entities import Metric
 
@@ -144,9 +150,9 @@ class Tracker:
         now = int(time.time() * 1000)
         metrics = [
             Metric(name, float(value), now, epoch)
-            for epoch, values in enumerate(history, start=1)
-            if epoch not in known
-            for name, value in values.items()
+            for row in rows
+            if (epoch := int(row["epoch"])) not in known
+            for name, value in row.items()
             if name != "epoch"
         ]
         for at in range(0, len(metrics), 1000):
@@ -157,15 +163,15 @@ class Tracker:
         run = self.find(finished.model.key)
         return run if run and run.data.tags.get(LOGGED) == finished.report.ref else None
 
-    def log(self, finished: Finished, history: Sequence[Mapping[str, float]]) -> str:
+    def log(self, finished: Finished) -> str:
         """Log a finished training and return its run's id; what is there is not logged again."""
         with self.store.lock(f"tracking {finished.model.key}"):
             if run := self.logged(finished):
                 return str(run.info.run_id)
-            run_id = self.open(
-                finished.model.key, run_name(finished), finished.dataset, finished.flow_run
-            )
-            self.log_epochs(run_id, history)
+            name = training_name(finished.settings, finished.dataset)
+            run_id = self.open(finished.model.key, name, finished.dataset, finished.flow_run)
+            history = json.loads(finished.model.file("history.json").read_text())
+            self.log_epochs(run_id, history["rows"])
             self._log_inputs(run_id, finished)
             self._log_results(run_id, finished)
             self._log_model(run_id, finished)
@@ -224,7 +230,7 @@ class Tracker:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        from ecgmodel.training.saving import load_network
+        from ecgmodel.architectures import load_network
 
         spec = TensorSpec(np.dtype(np.float32), (-1, -1, 1))
         window = finished.settings.mix.window
@@ -261,22 +267,29 @@ class LiveLog:
         flow_run: Mapping[str, str],
     ) -> None:
         self._tracker = tracker
-        self._opening = (training, name, dataset, flow_run)
+        self._training = (training, name, dataset, flow_run)
         self._run_id = ""
-        self._silent = False
+        self._gave_up = False
 
-    def __call__(self, history: Sequence[Mapping[str, float]]) -> str:
-        """Log what is new in a history; returns the run's id, "" if the store does not answer."""
-        if self._silent:
-            return ""
+    def open(self) -> str:
+        """Return the id of the training's run, opened if need be; "" if that was not possible."""
+        self._try(lambda: None)
+        return self._run_id
+
+    def __call__(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Log the rows that are not logged yet."""
+        self._try(lambda: self._tracker.log_epochs(self._run_id, rows))
+
+    def _try(self, log: Callable[[], None]) -> None:
+        if self._gave_up:
+            return
         try:
             with reaching(self._tracker.uri):
-                self._run_id = self._run_id or self._tracker.open(*self._opening)
-                self._tracker.log_epochs(self._run_id, history)
+                self._run_id = self._run_id or self._tracker.open(*self._training)
+                log()
         except TrackingError as error:
-            self._silent = True
-            _log.warning("%s The training goes on; it is logged at its end.", error)
-        return self._run_id
+            self._gave_up = True
+            _log.warning("%s The training goes on.", error)
 
 
 @contextmanager
@@ -294,11 +307,6 @@ def reaching(uri: str) -> Iterator[None]:
             f"The tracking store {uri} did not do its part ({first}). The model and its report "
             "are on disk; the same command logs them once the store answers."
         ) from error
-
-
-def run_name(finished: Finished) -> str:
-    """Return what a person calls the run."""
-    return training_name(finished.settings, finished.dataset)
 
 
 def training_name(settings: Settings, dataset: Stored) -> str:

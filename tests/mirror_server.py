@@ -157,6 +157,7 @@ class MirrorServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Any
 
     def do_GET(self) -> None:
@@ -184,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         file = mirror.root / path.lstrip("/")
         inside = ".." not in path.split("/")
         if fault.status or not (inside and file.is_file()):
-            self._refuse(fault.status or 404)
+            self._refuse(fault.status or 404, fault.headers)
             return
         data = file.read_bytes()
         tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecgmodel import registry
-from ecgmodel.dataset.shards import Row, ShardWriter
+from ecgmodel.dataset.shards import ShardWriter
 from ecgmodel.errors import DatasetError
-from ecgmodel.noise._part import Noise, NoisePart
+from ecgmodel.noise._part import Noise, NoisePart, Origin
 from ecgmodel.randomness import generator, uniforms
 from ecgmodel.signals.beats import beat_classes
 from ecgmodel.signals.quality import QualitySettings, judge
@@ -141,15 +142,16 @@ def mix_record(
             if job.split == "test":
                 fits = stretch_starts(starts, mix.window, length)
                 chosen = spread(fits, mix.stretches_per_lead)
-                rows = _grid_rows(clean, chosen, lead, job, noise, mix)
+                cells = _grid_cells(clean, chosen, f"{job.record} {lead}", noise, mix)
             else:
                 chosen = starts
-                rows = _drawn_rows(clean, chosen, lead, job, noise, mix)
+                cells = _drawn_cells(clean, chosen, f"{job.record} {lead}", noise, mix)
             counts["windows"] += len(chosen)
-            for row in rows:
-                _check_snr(row, job.record)
-                shard.append(row)
-                counts[row.noise_type] += 1
+            for batch in _batches(cells, shard.rows_per_group):
+                noisy, original, achieved = add_noise(batch)
+                _check_snr(batch, achieved, f"{job.record}, lead {lead}")
+                shard.write(noisy, original, _columns(batch, achieved, lead, job))
+                counts.update(cell.noise_type for cell in batch)
     windows = counts.pop("windows")
     return {
         **{"record": job.record, "subject": job.subject, "split": job.split, "length": length},
@@ -210,55 +212,100 @@ def _good_windows(
     return starts[verdict.kept]
 
 
-def _drawn_rows(
-    clean: np.ndarray,
-    starts: np.ndarray,
-    lead: str,
-    job: MixJob,
-    noise: NoisePart,
-    mix: MixSettings,
-) -> Iterator[Row]:
+class Cell(NamedTuple):
+    """One row before noise and signal are added up.
+
+    Attributes:
+        clean: `(samples,)`, mV.
+        noise: What to add, None for nothing.
+        start: First sample in the recording.
+        copy: Which copy of the window.
+        noise_type: Name of the noise type, "none" for nothing.
+        snr_db: The SNR to reach, None for nothing.
+    """
+
+    clean: np.ndarray
+    noise: Noise | None
+    start: int
+    copy: int
+    noise_type: str
+    snr_db: float | None
+
+
+def _drawn_cells(
+    clean: np.ndarray, starts: np.ndarray, unit: str, noise: NoisePart, mix: MixSettings
+) -> Iterator[Cell]:
     """Yield the rows of training and validation: each copy of a window draws type and SNR.
 
     A draw is won by the largest of one random number per candidate, so that adding a candidate
     changes only the rows that it wins.
     """
-    unit = f"{job.record} {lead}"
-    copies = np.arange(mix.copies)
-    unmixed = uniforms(mix.seed, f"{unit} unmixed", starts[:, None], copies) < mix.unmixed_share
-    types = _winners(mix.noise_types, mix.seed, f"{unit} type", starts[:, None], copies)
-    levels = _winners(mix.snr_db, mix.seed, f"{unit} snr", starts[:, None], copies)
+    at, copies = starts[:, None], np.arange(mix.copies)
+    unmixed = uniforms(mix.seed, f"{unit} unmixed", at, copies) < mix.unmixed_share
+    types = _winners(mix.noise_types, mix.seed, f"{unit} type", at, copies)
+    levels = _winners(mix.snr_db, mix.seed, f"{unit} snr", at, copies)
+    draws = _draws(mix)
     windows = cut(clean, starts, mix.window)
     for w, start in enumerate(starts.tolist()):
         for copy in range(mix.copies):
             if unmixed[w, copy]:
-                yield _unmixed_row(windows[w], lead, start, copy, job)
+                yield Cell(windows[w], None, start, copy, UNMIXED, None)
                 continue
-            name, snr = mix.noise_types[types[w, copy]], mix.snr_db[levels[w, copy]]
-            piece = _draw(name, noise, mix, unit, start, copy, mix.window)
-            yield _mixed_row(windows[w], piece, name, snr, lead, start, copy, job)
+            name = mix.noise_types[types[w, copy]]
+            piece = draws[name](noise, mix.window, generator(mix.seed, unit, start, copy, name))
+            yield Cell(windows[w], piece, start, copy, name, mix.snr_db[levels[w, copy]])
 
 
-def _grid_rows(
-    clean: np.ndarray,
-    starts: np.ndarray,
-    lead: str,
-    job: MixJob,
-    noise: NoisePart,
-    mix: MixSettings,
-) -> Iterator[Row]:
+def _grid_cells(
+    clean: np.ndarray, starts: np.ndarray, unit: str, noise: NoisePart, mix: MixSettings
+) -> Iterator[Cell]:
     """Yield the rows of the test: every stretch unmixed, and with every type at every SNR.
 
     The levels of a type share one piece of noise, so that cells are paired.
     """
-    unit = f"{job.record} {lead}"
+    draws = _draws(mix)
     for start in starts.tolist():
         stretch = clean[start : start + mix.stretch]
-        yield _unmixed_row(stretch, lead, start, 0, job)
+        yield Cell(stretch, None, start, 0, UNMIXED, None)
         for name in mix.noise_types:
-            piece = _draw(name, noise, mix, unit, start, 0, mix.stretch)
+            piece = draws[name](noise, mix.stretch, generator(mix.seed, unit, start, 0, name))
             for snr in mix.snr_db:
-                yield _mixed_row(stretch, piece, name, snr, lead, start, 0, job)
+                yield Cell(stretch, piece, start, 0, name, snr)
+
+
+def add_noise(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Add noise to clean windows of one length, at exact SNRs.
+
+    The SNR is 10 log10 of zero-mean clean power over zero-mean noise power; the noise's own mean
+    is removed before it is added.
+
+    Args:
+        cells: The rows.
+
+    Returns:
+        Noisy and clean `(rows, samples)` float32 in mV, and the SNRs that were achieved, measured
+        on what is returned, dB (NaN where nothing was added).
+    """
+    clean = np.stack([cell.clean for cell in cells]).astype(np.float32, copy=False)
+    noise = np.zeros(clean.shape)
+    for row, cell in zip(noise, cells, strict=True):
+        if cell.noise is not None:
+            row[:] = cell.noise.samples
+    noise -= noise.mean(axis=1, keepdims=True)
+    snr = np.array([np.nan if cell.snr_db is None else cell.snr_db for cell in cells])
+    mixed = ~np.isnan(snr)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.sqrt(_power(clean) / (_power(noise) * 10 ** (snr / 10)))
+        noise *= np.where(mixed, gain, 0.0)[:, None]
+        noisy = (clean + noise).astype(np.float32)
+        achieved = 10 * np.log10(_power(clean) / _power(np.subtract(noisy, clean, dtype=float)))
+    return noisy, clean, np.where(mixed, achieved, np.nan)
+
+
+def _power(rows: np.ndarray) -> np.ndarray:
+    """Return the zero-mean power of each row."""
+    centred = rows - rows.mean(axis=1, keepdims=True, dtype=np.float64)
+    return np.asarray(np.einsum("ij,ij->i", centred, centred) / rows.shape[1])
 
 
 def _winners(
@@ -269,54 +316,43 @@ def _winners(
     return np.argmax(draws, axis=0)
 
 
-def _draw(
-    name: str, noise: NoisePart, mix: MixSettings, unit: str, start: int, copy: int, length: int
-) -> Noise:
-    draw = registry.load("noise", name, "noise type").draw
-    drawn: Noise = draw(noise, length, generator(mix.seed, unit, start, copy, name))
-    return drawn
+def _draws(
+    mix: MixSettings,
+) -> dict[str, Callable[[NoisePart, int, np.random.Generator], Noise]]:
+    """Return what draws a piece of each noise type."""
+    return {n: registry.load("noise", n, "noise type").draw for n in mix.noise_types}
 
 
-def _unmixed_row(clean: np.ndarray, lead: str, start: int, copy: int, job: MixJob) -> Row:
-    return Row(
-        clean, clean, job.record, job.subject, lead, start, copy, UNMIXED, (), None, None, job.split
-    )
+def _batches(cells: Iterable[Cell], size: int) -> Iterator[list[Cell]]:
+    waiting = iter(cells)
+    while batch := list(islice(waiting, size)):
+        yield batch
 
 
-def _mixed_row(
-    clean: np.ndarray,
-    noise: Noise,
-    name: str,
-    snr: float,
-    lead: str,
-    start: int,
-    copy: int,
-    job: MixJob,
-) -> Row:
-    """Return clean plus noise at an SNR: zero-mean clean power over zero-mean noise power."""
-    power = float(np.var(clean, dtype=np.float64))
-    noise_power = float(np.var(noise.samples, dtype=np.float64))
-    gain = np.sqrt(power / (noise_power * 10 ** (snr / 10)))
-    centred = noise.samples - noise.samples.mean(dtype=np.float64)
-    noisy = (clean + gain * centred).astype(np.float32)
-    achieved = achieved_snr_db(clean, noisy)
-    return Row(
-        *(noisy, clean, job.record, job.subject, lead, start, copy, name, noise.origins),
-        *(snr, achieved, job.split),
-    )
+def _columns(
+    cells: list[Cell], achieved: np.ndarray, lead: str, job: MixJob
+) -> dict[str, list[Any]]:
+    """Return where the rows came from, as columns of a shard."""
+    origins: list[tuple[Origin, ...]] = [c.noise.origins if c.noise else () for c in cells]
+    count = len(cells)
+    return {
+        **{"record": [job.record] * count, "subject": [job.subject] * count},
+        **{"lead": [lead] * count, "split": [job.split] * count},
+        "start": [cell.start for cell in cells],
+        "copy": [cell.copy for cell in cells],
+        "noise_type": [cell.noise_type for cell in cells],
+        "noise_record": [[origin.record for origin in row] for row in origins],
+        "noise_lead": [[origin.lead for origin in row] for row in origins],
+        "noise_start": [[origin.start for origin in row] for row in origins],
+        "target_snr_db": [cell.snr_db for cell in cells],
+        "achieved_snr_db": [None if np.isnan(snr) else snr for snr in achieved.tolist()],
+    }
 
 
-def achieved_snr_db(clean: np.ndarray, noisy: np.ndarray) -> float:
-    """Return 10 log10 of zero-mean clean power over zero-mean noise power, dB."""
-    added = np.subtract(noisy, clean, dtype=np.float64)
-    return float(10 * np.log10(np.var(clean, dtype=np.float64) / np.var(added)))
-
-
-def _check_snr(row: Row, record: str) -> None:
-    if row.target_snr_db is None or row.achieved_snr_db is None:
-        return
-    if not abs(row.achieved_snr_db - row.target_snr_db) <= SNR_TOLERANCE_DB:
-        raise DatasetError(
-            f"{record}, lead {row.lead}, sample {row.start}: SNR is {row.achieved_snr_db:.4f} dB "
-            f"instead of {row.target_snr_db:g} dB with {row.noise_type} noise."
-        )
+def _check_snr(cells: list[Cell], achieved: np.ndarray, where: str) -> None:
+    for cell, snr in zip(cells, achieved.tolist(), strict=True):
+        if cell.snr_db is not None and not abs(snr - cell.snr_db) <= SNR_TOLERANCE_DB:
+            raise DatasetError(
+                f"{where}, sample {cell.start}: SNR is {snr:.4f} dB instead of {cell.snr_db:g} dB "
+                f"with {cell.noise_type} noise. Is the window or the noise flat there?"
+            )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,23 +15,6 @@ import pyarrow.parquet as pq
 # A row group is what training shuffles and what a reader holds: about 4 to 8 MB a signal.
 ROW_GROUP_SAMPLES = 1 << 20
 SIGNALS = ("noisy", "clean")
-
-
-class Row(NamedTuple):
-    """One row of a shard; `noisy` and `clean` are `(length,)` float32, mV."""
-
-    noisy: np.ndarray
-    clean: np.ndarray
-    record: str
-    subject: str
-    lead: str
-    start: int
-    copy: int
-    noise_type: str
-    origins: tuple[tuple[str, int, int], ...]
-    target_snr_db: float | None
-    achieved_snr_db: float | None
-    split: str
 
 
 def schema(length: int, metadata: Mapping[str, Any] | None = None) -> pa.Schema:
@@ -72,7 +55,6 @@ class ShardWriter:
     def __init__(self, path: Path, length: int, metadata: Mapping[str, Any]) -> None:
         self.rows_per_group = max(1, ROW_GROUP_SAMPLES // length)
         self._schema = schema(length, metadata)
-        self._rows: list[Row] = []
         names = [name for name in self._schema.names if name not in SIGNALS]
         self._writer = pq.ParquetWriter(
             path,
@@ -82,11 +64,19 @@ class ShardWriter:
             write_statistics=names,
         )
 
-    def append(self, row: Row) -> None:
-        """Add a row."""
-        self._rows.append(row)
-        if len(self._rows) == self.rows_per_group:
-            self._flush()
+    def write(
+        self, noisy: np.ndarray, clean: np.ndarray, columns: Mapping[str, Sequence[Any]]
+    ) -> None:
+        """Write one row group.
+
+        Args:
+            noisy: `(rows, length)` float32, mV.
+            clean: The same shape.
+            columns: The other columns by name.
+        """
+        arrays = {"noisy": self._signal(noisy), "clean": self._signal(clean), **columns}
+        table = pa.table([arrays[name] for name in self._schema.names], schema=self._schema)
+        self._writer.write_table(table)
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -97,32 +87,11 @@ class ShardWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._flush()
         self._writer.close()
 
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        columns = Row(*zip(*self._rows, strict=True))
-        origins: Any = columns.origins
-        arrays = {
-            "noisy": self._signal(columns.noisy),
-            "clean": self._signal(columns.clean),
-            "noise_record": [[o[0] for o in row] for row in origins],
-            "noise_lead": [[o[1] for o in row] for row in origins],
-            "noise_start": [[o[2] for o in row] for row in origins],
-        }
-        arrays |= {n: getattr(columns, n) for n in self._schema.names if n not in arrays}
-        table = pa.table([arrays[name] for name in self._schema.names], schema=self._schema)
-        self._writer.write_table(table)
-        self._rows.clear()
-
-    def _signal(self, rows: Any) -> pa.Array:
-        values = pa.array(np.concatenate(rows).astype(np.float32, copy=False))
-        return pa.FixedSizeListArray.from_arrays(
-            values, type=self._schema.field("noisy").type
-        )
+    def _signal(self, rows: np.ndarray) -> pa.Array:
+        values = pa.array(np.ascontiguousarray(rows, dtype=np.float32).reshape(-1))
+        return pa.FixedSizeListArray.from_arrays(values, type=self._schema.field("noisy").type)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

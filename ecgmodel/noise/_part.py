@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,6 @@ import numpy as np
 from ecgmodel.errors import RecordError
 
 ATTEMPTS = 64
-# A piece quieter than this cannot be scaled to an SNR, mV.
-SILENCE = 1e-6
 
 
 class Origin(NamedTuple):
@@ -24,7 +23,10 @@ class Origin(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """A piece of noise `(samples,)`, zero-mean, and the recorded pieces that it is made of."""
+    """A piece of noise `(samples,)` and the recorded pieces that it is made of.
+
+    Neither offset nor scale matter: mixing removes the one and sets the other.
+    """
 
     samples: np.ndarray
     origins: tuple[Origin, ...]
@@ -44,6 +46,15 @@ class NoiseRecording:
     signal: np.ndarray
     usable: np.ndarray
 
+    @cached_property
+    def _unusable_before(self) -> np.ndarray:
+        return np.cumsum(np.pad(~self.usable, ((1, 0), (0, 0))), axis=0, dtype=np.int32)
+
+    def is_usable(self, lead: int, start: int, length: int) -> bool:
+        """Return whether a lead holds usable samples only, from `start` for `length`."""
+        before = self._unusable_before
+        return bool(before[start, lead] == before[start + length, lead])
+
 
 @dataclass(frozen=True)
 class NoisePart:
@@ -58,7 +69,7 @@ class NoisePart:
     ranges: Mapping[str, tuple[int, int]]
 
     def cut(self, record: str, length: int, rng: np.random.Generator) -> Noise:
-        """Return a zero-mean piece of a recording, from a random lead and position.
+        """Return a piece of a recording, from a random lead and position.
 
         Raises:
             RecordError: The part is shorter than the piece, or holds no usable one.
@@ -74,10 +85,9 @@ class NoisePart:
         for _ in range(ATTEMPTS):
             lead = int(rng.integers(recording.signal.shape[1]))
             start = int(rng.integers(first, end - length + 1))
-            piece = recording.signal[start : start + length, lead]
-            if recording.usable[start : start + length, lead].all() and piece.std() > SILENCE:
-                centred = piece - piece.mean(dtype=np.float64)
-                return Noise(centred, (Origin(record, lead, start),))
+            if recording.is_usable(lead, start, length):
+                piece = recording.signal[start : start + length, lead]
+                return Noise(piece, (Origin(record, lead, start),))
         raise RecordError(
             f"Noise record {record!r}: no usable piece of {length} samples was found between "
             f"samples {first} and {end}. It is flat, clipped or missing there."

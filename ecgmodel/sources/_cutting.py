@@ -36,10 +36,12 @@ def write_cut_header(header: Header, cut: Cut, into: Path) -> None:
     lines = _text(header.path.read_bytes()).splitlines()
     fields = [n for n, line in enumerate(lines) if line.strip() and line.lstrip()[0] != "#"]
     lines[fields[0]] = _record_line(lines[fields[0]], header, cut)
+    for n in fields[1:]:
+        lines[n] = _without_offset(lines[n])
     comment = f"# cut from {header.record}, samples {cut.first} to {cut.end - 1} of the original"
     path.write_bytes(_bytes("\n".join([*lines, comment, ""])))
     for n, samples in zip(fields[1:], _digital(header, cut, path), strict=True):
-        lines[n] = _signal_line(lines[n], samples)
+        lines[n] = _with_sums(lines[n], samples)
     path.write_bytes(_bytes("\n".join([*lines, comment, ""])))
 
 
@@ -183,20 +185,23 @@ def _record_line(line: str, header: Header, cut: Cut) -> str:
     return _changed(line, changes)
 
 
-def _signal_line(line: str, samples: Any) -> str:
+def _without_offset(line: str) -> str:
+    """Return a signal's line for a file that begins with its first sample."""
+    from wfdb.io.header import rx_signal
+
+    start, end = rx_signal.match(line).span("byte_offset")
+    return _changed(line, {(start - 1, end): ""} if end > start else {})
+
+
+def _with_sums(line: str, samples: Any) -> str:
+    """Return a signal's line with the initial value and the checksum of its samples."""
     from wfdb.io.header import rx_signal
 
     match = rx_signal.match(line)
-    changes = {}
-    if match["byte_offset"]:
-        start, end = match.span("byte_offset")
-        changes[start - 1, end] = ""
-    if match["init_value"]:
-        changes[match.span("init_value")] = str(int(samples[0]))
-    if match["checksum"]:
-        # The sum as a signed 16-bit number, as the format's own tools write it.
-        changes[match.span("checksum")] = str((int(samples.sum()) + 32768) % 65536 - 32768)
-    return _changed(line, changes)
+    # The sum as a signed 16-bit number, as the format's own tools write it.
+    total = (int(samples.sum()) + 32768) % 65536 - 32768
+    values = {"init_value": int(samples[0]), "checksum": total}
+    return _changed(line, {match.span(n): str(v) for n, v in values.items() if match[n]})
 
 
 def _changed(line: str, changes: dict[tuple[int, int], str]) -> str:

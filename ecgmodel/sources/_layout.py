@@ -25,8 +25,9 @@ _BLOCKS: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "310": (3, 4, (0, 2, 4)),
     "311": (3, 4, (0, 2, 3)),
 }
-# Format 8 holds differences, so a stretch of it means nothing without all that comes before.
-_CUTTABLE = frozenset(_BLOCKS) - {"8"}
+# Format 8 holds differences, so a stretch of it means nothing without all that comes before; wfdb
+# does not give the digital samples of format 61, which a cut's checksums are made of.
+_CUTTABLE = frozenset(_BLOCKS) - {"8", "61"}
 
 
 @dataclass(frozen=True)

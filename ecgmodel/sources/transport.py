@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -81,7 +81,9 @@ class HttpTransport:
         self.where = base_url.rstrip("/")
         # Without "identity" a server may compress, and then sizes and ranges mean nothing.
         headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
-        self._client = httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers)
+        self._client = httpx.Client(
+            timeout=timeout_s, follow_redirects=True, headers=headers, verify=_certificates()
+        )
 
     def url(self, path: str) -> str:
         """Return the address of a file."""
@@ -137,7 +139,7 @@ class FolderTransport:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.root = Path(os.path.abspath(Path(path).expanduser()))
+        self.root = Path(path).expanduser().resolve()
         self.where = str(self.root)
 
     def read(self, path: str) -> bytes:
@@ -252,6 +254,12 @@ def _is_certificate_error(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Return the trusted certificates; loading them takes long, so it is done once a process."""
+    return httpx.create_ssl_context()
 
 
 def _user_agent() -> str:

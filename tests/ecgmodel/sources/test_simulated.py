@@ -106,12 +106,14 @@ def test_a_setting_of_the_other_database_keeps_the_listing() -> None:
 def test_headers_say_what_the_files_are(hearts: Path, tmp_path: Path) -> None:
     header = wfdb.rdheader(str(hearts / "sim03"))
     assert (header.fs, header.sig_len, header.sig_name) == (128, 60 * 128, ["ECG1", "ECG2"])
-    assert header.units == ["mV", "mV"] and header.adc_gain == [200, 200]
+    assert header.units == ["mV", "mV"]
+    assert header.adc_gain == [200, 200]
     assert "Simulated" in header.comments[0]
     write(SimulatedSettings(noise_minutes=0.5), tmp_path, ("em",), "simnoise")
     header = wfdb.rdheader(str(tmp_path / "em"))
     assert (header.fs, header.sig_len, header.sig_name) == (360, 10_800, ["noise1", "noise2"])
-    assert header.units == ["mV", "mV"] and header.adc_gain == [200, 200]
+    assert header.units == ["mV", "mV"]
+    assert header.adc_gain == [200, 200]
 
 
 def test_fetch_reports_a_whole_record_and_its_files(tmp_path: Path) -> None:
@@ -168,10 +170,13 @@ def test_heart_rates_cover_the_range_and_vary(hearts: Path) -> None:
         _, peaks, symbols = beats(hearts, number)
         intervals = np.diff(peaks) / 128
         rates.append(60 / intervals.mean())
-        assert intervals.min() > 0.25 and intervals.max() < 3.0
+        assert intervals.min() > 0.25
+        assert intervals.max() < 3.0
         assert intervals.std() > 0.01 or "/" in symbols  # only a pacemaker keeps time
-    assert min(rates) > 42 and max(rates) < 115
-    assert min(rates) < 60 and max(rates) > 95
+    assert min(rates) > 42
+    assert max(rates) < 115
+    assert min(rates) < 60
+    assert max(rates) > 95
 
 
 def test_amplitudes_cover_the_range(hearts: Path) -> None:
@@ -184,7 +189,8 @@ def test_amplitudes_cover_the_range(hearts: Path) -> None:
             if s not in "VA" and 20 < p < 60 * 128 - 20
         ]
         heights.append(np.median([np.ptp(signal[p - 13 : p + 14, 0]) for p in inner]))
-    assert 0.4 < min(heights) < 1.0 and 2.0 < max(heights) < 3.0
+    assert 0.4 < min(heights) < 1.0
+    assert 2.0 < max(heights) < 3.0
 
 
 def test_leads_differ_and_subjects_differ(hearts: Path) -> None:
@@ -209,7 +215,8 @@ def test_ventricular_beats_are_early_wide_and_followed_by_a_pause(hearts: Path) 
         assert 0.02 < len(early) / len(peaks) < 0.35
         for i in early:
             before, after = peaks[i] - peaks[i - 1], peaks[i + 1] - peaks[i]
-            assert before < 0.85 * usual and after > 1.15 * usual
+            assert before < 0.85 * usual
+            assert after > 1.15 * usual
             assert abs(before + after - 2 * usual) < 0.4 * usual  # fully compensatory
         if "N" in symbols:
             ordinary = [i for i in range(1, len(peaks) - 1) if symbols[i] == "N"]
@@ -232,7 +239,8 @@ def test_every_split_holds_narrow_and_wide_beats(hearts: Path) -> None:
         split = DATABASE.splits.get(f"simulated/sim{number:02d}", "train")
         kinds[split].update(beats(hearts, number)[2])
     for symbols in kinds.values():
-        assert {"N", "V"} <= symbols and symbols & {"L", "R"}
+        assert {"N", "V"} <= symbols
+        assert symbols & {"L", "R"}
 
 
 def test_nothing_jumps_and_nothing_is_flat(hearts: Path) -> None:
@@ -267,13 +275,15 @@ def test_each_noise_lies_in_its_band(noises: dict[str, Floats]) -> None:
     assert np.all(shares(noises["ma"], 8, 70) > 0.06)
     above = {name: shares(noise, 5, 180) for name, noise in noises.items()}
     muscle = {n: np.asarray(shares(noises[n], 15, 70) / above[n]) for n in NOISES}
-    assert np.all(muscle["ma"] > 0.6) and muscle["em"][0] < 0.2
+    assert np.all(muscle["ma"] > 0.6)
+    assert np.all(muscle["em"] < 0.4)
     assert shares(noises["em"], 1, 15)[0] > 0.3  # where the QRS complex lies
 
 
 def test_channels_are_related_and_not_the_same(noises: dict[str, Floats]) -> None:
-    related = {name: np.corrcoef(noise.T)[0, 1] for name, noise in noises.items()}
-    assert -0.9 < related["bw"] < -0.5 and -0.7 < related["em"] < -0.2
+    related = {n: float(np.asarray(np.corrcoef(noises[n].T))[0, 1]) for n in NOISES}
+    assert -0.9 < related["bw"] < -0.5
+    assert -0.7 < related["em"] < -0.2
     assert abs(related["ma"]) < 0.4
 
 
@@ -310,4 +320,4 @@ def test_spectra_are_near_those_of_nstdb(noises: dict[str, Floats], physionet: P
         real = wfdb.rdrecord(str(folder / name), physical=False).d_signal / 200.0
         for low, high in bands:
             ratio = shares(noise, low, high) / shares(real, low, high)
-            assert np.all(np.abs(10 * np.log10(ratio)) < 9), f"{name} {low}-{high} Hz: {ratio}"
+            assert np.all(np.abs(10 * np.log10(ratio)) < 5), f"{name} {low}-{high} Hz: {ratio}"

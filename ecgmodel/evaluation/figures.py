@@ -1,0 +1,284 @@
+"""Charts of an evaluation: learning, SNR in against SNR out, gains; and what figures share."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import NDArray
+
+from ecgmodel.errors import SettingsError
+from ecgmodel.evaluation.summary import NO_NOISE, method_label, noisy_rows, pivot
+
+WIDE, NARROW = 9.0, 4.2
+"""Widths in inches: a page's column, and a phone held upright."""
+
+NOISE_LABELS = {
+    "bw": "baseline wander (bw)",
+    "ma": "muscle artifact (ma)",
+    "em": "electrode motion (em)",
+    "mixed": "all three (mixed)",
+}
+MARKERS = ("s", "^", "D", "v", "P", "X")
+RC = {
+    "svg.hashsalt": "ecg-denoiser",  # the same figure gives the same bytes
+    "font.size": 10,
+    "path.simplify_threshold": 0.2,
+}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure, told apart by colour-blind readers too (Okabe and Ito 2008)."""
+
+    ink: str = "#1f2328"
+    muted: str = "#6b7280"
+    grid: str = "#e3e6ea"
+    background: str = "#ffffff"
+    paper: str = "#fffafa"
+    paper_minor: str = "#f8e2df"
+    paper_major: str = "#efbfb8"
+    noisy: str = "#7a7f87"
+    model: str = "#0069b4"
+    others: tuple[str, ...] = ("#d98200", "#00845f", "#b8578f", "#9a5b2b", "#5c5fa8")
+
+
+LIGHT = Theme()
+DARK = Theme(
+    ink="#e8eaed",
+    muted="#9aa3ad",
+    grid="#333a42",
+    background="#161a1f",
+    paper="#1b171a",
+    paper_minor="#2c2226",
+    paper_major="#4a343a",
+    noisy="#9aa0a8",
+    model="#5cb8ff",
+    others=("#f0a63c", "#33c79b", "#e08fbf", "#c98f5c", "#9da0e8"),
+)
+
+
+def loss_curves(
+    history: Mapping[str, Sequence[float]], theme: Theme = LIGHT, width: float = WIDE
+) -> Figure:
+    """Draw training and validation loss by epoch and mark the best epoch.
+
+    Args:
+        history: By name, one value an epoch: `loss` and, where there was validation, `val_loss`.
+        theme: Colours.
+        width: Of the figure, inches.
+
+    Raises:
+        SettingsError: The history has no `loss`.
+    """
+    if not len(history.get("loss", ())):
+        raise SettingsError(f"Expected a history with `loss`. Received: {sorted(history)}")
+    figure, (axes,) = _panels(1, width, 3.2, theme)
+    names = {"loss": ("training", theme.others[0]), "val_loss": ("validation", theme.model)}
+    for key, (label, colour) in names.items():
+        values = np.asarray(history.get(key, ()), dtype=float)
+        if len(values):
+            epochs = np.arange(1, len(values) + 1)
+            marker = "o" if len(values) < 3 else None
+            axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker)
+    watched = np.asarray(history.get("val_loss") or history["loss"], dtype=float)
+    if np.isfinite(watched).any():
+        _mark_best(axes, watched, theme)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epoch", ylabel="loss")
+    _legend(figure, axes, theme)
+    return figure
+
+
+def snr_curves(
+    summary: pd.DataFrame, model: str, theme: Theme = LIGHT, width: float = WIDE
+) -> Figure:
+    """Draw mean SNR out against mean SNR in for each method, one panel a noise type.
+
+    Both are means over windows, so the unfiltered signal lies on the line of no gain.
+
+    Args:
+        summary: From `summarise` with the default cells.
+        model: The method to draw last and boldest.
+        theme: Colours.
+        width: Of the figure, inches.
+    """
+    snr_in, snr_out = (pivot(noisy_rows(summary), name) for name in ("snr_in", "snr_out"))
+    noises = list(snr_out.index.unique(level=0))
+    styles = method_styles([str(m) for m in snr_out.columns], model, theme)
+    figure, panels = _panels(len(noises), width, 2.9, theme)
+    low = float(snr_in.min().min())
+    for axes, noise in zip(panels, noises, strict=True):
+        x, y = snr_in.loc[noise], snr_out.loc[noise]
+        high = float(x.max().max())
+        axes.plot([low, high], [low, high], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
+        _note(axes, low, "no gain", theme)
+        for method, style in styles.items():
+            if method != NO_NOISE:
+                axes.plot(x[method], y[method], label=method_label(method), **style)
+        axes.set_title(NOISE_LABELS.get(noise, noise), loc="left", color=theme.ink, fontsize=10.5)
+        axes.set(xlabel="SNR in, dB", ylabel="SNR out, dB")
+    _share_limits(panels)
+    _legend(figure, panels[0], theme)
+    return figure
+
+
+def improvement_dots(
+    summary: pd.DataFrame, model: str, theme: Theme = LIGHT, width: float = WIDE
+) -> Figure:
+    """Draw the mean SNR improvement by noise type and SNR, a dot a method.
+
+    Whiskers are the 95 % interval over subjects of the model's mean.
+
+    Args:
+        summary: From `summarise` with the default cells.
+        model: The method to draw last and boldest.
+        theme: Colours.
+        width: Of the figure, inches.
+    """
+    noisy = noisy_rows(summary)
+    mean, low, high = (pivot(noisy, "snr_improvement", v) for v in ("mean", "low", "high"))
+    noises = list(mean.index.unique(level=0))
+    styles = method_styles([str(m) for m in mean.columns], model, theme)
+    figure, panels = _panels(len(noises), width, 2.6, theme)
+    for axes, noise in zip(panels, noises, strict=True):
+        levels = list(mean.loc[noise].index)
+        places = np.arange(len(levels))
+        axes.axvline(0, color=theme.muted, linewidth=1)
+        if model in mean:
+            ends = (low.loc[noise, model], high.loc[noise, model])
+            axes.hlines(places, *ends, color=theme.model, linewidth=5, alpha=0.25)
+        for method, style in styles.items():
+            if method != NO_NOISE:
+                dots = {**style, "linestyle": "none", "label": method_label(method)}
+                axes.plot(mean.loc[noise, method], places, **dots)
+        axes.set_yticks(places, [f"{level:g} dB" for level in levels])
+        axes.set_title(NOISE_LABELS.get(noise, noise), loc="left", color=theme.ink, fontsize=10.5)
+        axes.set(xlabel="SNR improvement, dB", ylim=(len(levels) - 0.4, -0.6))
+    _share_limits(panels, y=False)
+    _legend(figure, panels[0], theme)
+    return figure
+
+
+def method_styles(methods: Sequence[str], model: str, theme: Theme = LIGHT) -> dict[str, Any]:
+    """Return plot styles by method: the same colour and marker in every figure, the model last."""
+    styles: dict[str, Any] = {NO_NOISE: {"color": theme.muted}} if NO_NOISE in methods else {}
+    others = [method for method in methods if method not in (model, NO_NOISE)]
+    for i, method in enumerate(others):
+        styles[method] = {
+            "color": theme.others[i % len(theme.others)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "markersize": 4.5,
+            "linewidth": 1.2,
+        }
+    if model in methods:
+        styles[model] = {"color": theme.model, "marker": "o", "markersize": 7, "linewidth": 2.4}
+    return styles
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write a figure in the format of the name's ending; the same figure gives the same bytes."""
+    path = Path(path)
+    path.write_bytes(encode(figure, path.suffix[1:] or "png"))
+    return path
+
+
+def data_uri(figure: Figure, kind: str = "svg") -> str:
+    """Return a figure as a `data:` address that a page can hold in itself."""
+    media = {"svg": "image/svg+xml", "png": "image/png"}[kind]
+    return f"data:{media};base64,{base64.b64encode(encode(figure, kind)).decode()}"
+
+
+def encode(figure: Figure, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    with mpl.rc_context(RC):
+        figure.savefig(
+            buffer, format=kind, dpi=160, facecolor=figure.get_facecolor(), metadata=metadata
+        )
+    return buffer.getvalue()
+
+
+def _panels(count: int, width: float, height: float, theme: Theme) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels, two to a row where there is room, and its axes."""
+    columns = 1 if width < 6 or count == 1 else 2
+    rows = -(-count // columns)
+    with mpl.rc_context(RC):
+        figure = Figure(
+            figsize=(width, rows * height + 0.4), facecolor=theme.background, layout="constrained"
+        )
+        panels = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
+    for axes in panels:
+        axes.set_facecolor(theme.background)
+        axes.grid(color=theme.grid, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.tick_params(colors=theme.muted, labelcolor=theme.ink, length=0)
+        axes.xaxis.label.set_color(theme.ink)
+        axes.yaxis.label.set_color(theme.ink)
+        axes.spines[:].set_visible(False)
+    return figure, panels
+
+
+def _legend(figure: Figure, axes: Axes, theme: Theme) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    columns = min(len(labels), 6 if figure.get_figwidth() > 6 else 3)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper left",
+        ncols=max(columns, 1),
+        frameon=False,
+        labelcolor=theme.ink,
+    )
+
+
+def _share_limits(panels: Sequence[Axes], y: bool = True) -> None:
+    for get, put in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim"))[: 2 if y else 1]:
+        limits = [getattr(axes, get)() for axes in panels]
+        for axes in panels:
+            getattr(axes, put)(min(low for low, _ in limits), max(high for _, high in limits))
+
+
+def _note(axes: Axes, at: float, text: str, theme: Theme) -> None:
+    """Write below the lower end of the diagonal."""
+    axes.annotate(
+        text,
+        (at, at),
+        xytext=(12, -1),
+        textcoords="offset points",
+        color=theme.muted,
+        fontsize=8.5,
+    )
+
+
+def _mark_best(axes: Axes, watched: NDArray[Any], theme: Theme) -> None:
+    """Mark the epoch with the least loss; a loss that falls far is drawn on a log axis."""
+    best = int(np.nanargmin(watched))
+    axes.axvline(best + 1, color=theme.muted, linewidth=0.8, linestyle=":")
+    axes.plot(best + 1, watched[best], "o", color=theme.model, markersize=6)
+    left = best + 1 > np.mean(axes.get_xlim())
+    axes.annotate(
+        f"best epoch {best + 1}: {watched[best]:.3g}",
+        (best + 1, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(-6 if left else 6, -4),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        va="top",
+        color=theme.ink,
+    )
+    if np.nanmin(watched) > 0 and np.nanmax(watched) > 5 * np.nanmin(watched):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,69 @@
+"""Layers that several architectures share; registered, so that a saved network finds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+# Below this deviation (mV; a hundredth of a small P wave) a window counts as flat, and its
+# rounding noise is not blown up.
+FLAT_MV = 1e-3
+
+
+@keras.saving.register_keras_serializable(package="ecgmodel")
+class Standardise(keras.layers.Layer):
+    """Takes each window's mean and deviation out.
+
+    Input `(windows, samples, 1)` in mV; output the standardised windows, of the same shape, and
+    their deviation and mean, each `(windows, 1, 1)` in mV. The deviation is
+    sqrt(variance + `FLAT_MV`^2), so a flat window gives zeros.
+
+    Example:
+        >>> z, deviation, mean = Standardise()(noisy)
+    """
+
+    def call(self, noisy: Any) -> tuple[Any, Any, Any]:
+        """Return standardised windows, deviation and mean."""
+        mean = ops.mean(noisy, axis=1, keepdims=True)
+        centred = ops.subtract(noisy, mean)
+        variance = ops.mean(ops.square(centred), axis=1, keepdims=True)
+        deviation = ops.sqrt(ops.add(variance, FLAT_MV**2))
+        return ops.divide(centred, deviation), deviation, mean
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shapes of the three outputs."""
+        each = (input_shape[0], 1, input_shape[2])
+        return tuple(input_shape), each, each
+
+
+@keras.saving.register_keras_serializable(package="ecgmodel")
+class Restore(keras.layers.Layer):
+    """Puts a window's deviation, and its mean if asked to, back: mV again.
+
+    Call it with `(z, deviation, mean)`, shapes as `Standardise` gives them.
+
+    Args:
+        offset: Whether the mean is put back too.
+        **kwargs: For `keras.layers.Layer`.
+    """
+
+    def __init__(self, offset: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.offset = offset
+
+    def call(self, z: Any, deviation: Any, mean: Any) -> Any:
+        """Return the windows in mV."""
+        signal = ops.multiply(z, deviation)
+        # Subtract, never add: under TensorFlow, Keras 3.15 takes an added (windows, 1, 1) for a
+        # bias whenever there are as many windows as samples or channels.
+        return ops.subtract(signal, ops.negative(mean)) if self.offset else signal
+
+    def compute_output_shape(self, z_shape: Any, *_: Any, **__: Any) -> Any:
+        """Return the windows' shape."""
+        return z_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes this layer again."""
+        return {**super().get_config(), "offset": self.offset}

@@ -1,0 +1,115 @@
+"""A training's state on disk: arrays and plain facts in one file, whole or not there at all.
+
+Knows no framework, and no pickles: an `.npz` of arrays, in which "facts" is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+FACTS = "facts"
+_NAME = re.compile(r"epoch-(\d{6})\.npz")
+_log = logging.getLogger(__name__)
+
+
+class Checkpoint(NamedTuple):
+    """The state after an epoch.
+
+    Attributes:
+        epoch: Epochs that are done.
+        arrays: Weights, optimiser and random generators, by name.
+        facts: Anything that JSON can hold; floats come back to the bit.
+    """
+
+    epoch: int
+    arrays: Arrays
+    facts: dict[str, Any]
+
+
+def save(
+    folder: Path, epoch: int, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]
+) -> Path:
+    """Write a checkpoint, and drop those before the previous one.
+
+    The file is written beside its place, flushed to disk and renamed. What is older goes only
+    after that, so a kill at any moment leaves a whole checkpoint.
+
+    Args:
+        folder: Where this training's checkpoints lie; made if it is not there.
+        epoch: Epochs that are done.
+        arrays: State by name.
+        facts: State that JSON can hold.
+
+    Returns:
+        The file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"epoch-{epoch:06d}.npz"
+    text = np.frombuffer(json.dumps(dict(facts)).encode(), dtype=np.uint8)
+    beside = path.with_suffix(".tmp")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{FACTS: text}, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:  # e.g. a full disk: leave no rubbish behind
+        beside.unlink(missing_ok=True)
+        raise
+    _flush(folder)
+    _drop_others(folder, epoch)
+    return path
+
+
+def load(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint that can be read, or None.
+
+    One that cannot be read is named in a warning, and the one before it is taken.
+    """
+    for epoch in sorted(_epochs(folder), reverse=True):
+        path = folder / f"epoch-{epoch:06d}.npz"
+        try:
+            return _read(path, epoch)
+        # A damaged zip raises almost anything: BadZipFile, zlib.error, KeyError, ValueError.
+        except Exception as error:
+            _log.warning("Checkpoint %s cannot be read and is passed over: %s", path, error)
+    return None
+
+
+def _read(path: Path, epoch: int) -> Checkpoint:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return Checkpoint(epoch, arrays, json.loads(arrays.pop(FACTS).tobytes()))
+
+
+def _epochs(folder: Path) -> list[int]:
+    names = (_NAME.fullmatch(path.name) for path in folder.glob("*.npz"))
+    return [int(name[1]) for name in names if name]
+
+
+def _drop_others(folder: Path, epoch: int) -> None:
+    """Keep this checkpoint and the one before it; later ones could not be read."""
+    before = max((e for e in _epochs(folder) if e < epoch), default=epoch)
+    for other in _epochs(folder):
+        if other not in (epoch, before):
+            (folder / f"epoch-{other:06d}.npz").unlink(missing_ok=True)
+
+
+def _flush(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system knows how."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,281 @@
+"""Fits a network, epoch by epoch, from the last checkpoint on if there is one.
+
+After each epoch everything that the next one depends on is on disk: weights, Adam's state, the
+average of weights, random generators, patience, learning rate, history. On one CPU machine a
+training that was killed and started again gives the same numbers, to the bit, as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from ecgmodel.errors import ModelError
+from ecgmodel.training import checkpoint
+from ecgmodel.training.averaging import AveragingAdam, averaged
+from ecgmodel.training.batches import Batches
+from ecgmodel.training.feeding import feed
+from ecgmodel.training.schedule import Schedule
+from ecgmodel.training.settings import TrainingSettings
+
+Row = dict[str, float]
+OnStart = Callable[[list[Row]], None]
+OnEpoch = Callable[[int, Row], None]
+
+CHECKPOINTS = "checkpoints"
+NETWORK, WEIGHTS, HISTORY = "model.keras", "model.weights.h5", "history.json"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training went through.
+
+    Attributes:
+        rows: One map an epoch: "epoch" (from 1), "loss", "val_loss", "learning_rate".
+        best_epoch: The epoch whose weights were kept.
+        best_loss: Its validation loss.
+        stopped_early: Whether patience ended it.
+    """
+
+    rows: list[Row]
+    best_epoch: int
+    best_loss: float
+    stopped_early: bool
+
+
+@dataclass
+class _Run:
+    """A training under way: the model and everything beside it that decides what comes next."""
+
+    model: keras.Model
+    settings: TrainingSettings
+    identity: dict[str, Any]
+    schedule: Schedule
+    best: list[NDArray[Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done."""
+        return len(self.rows)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.epoch >= self.settings.epochs or self.schedule.is_over(self.settings)
+
+
+def train(
+    build: Callable[[], keras.Model],
+    batches: Batches,
+    validation: Batches,
+    work: Path,
+    settings: TrainingSettings | None = None,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    on_start: OnStart | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: bool = False,
+) -> History:
+    """Fit a network and write the best one found.
+
+    `work` then holds `model.keras`, `model.weights.h5`, `history.json`, and the checkpoints,
+    from which a call that was interrupted goes on. A folder serves one training: a checkpoint
+    made with other settings (the number of epochs aside) or data of other size is not used.
+
+    Args:
+        build: Returns a new network; called once, after the seed is set.
+        batches: Training windows.
+        validation: Validation windows, which choose the epoch that is kept; not shuffled.
+        work: The training's folder; made if it is not there.
+        settings: How to fit.
+        extra: Facts to keep in the checkpoints, e.g. the id of a tracking run; see `peek`.
+        on_start: Called once with the rows of the epochs that are already done.
+        on_epoch: Called after each further epoch with its number (from 1) and its row, when its
+            checkpoint is on disk. After a kill in between, the row comes through `on_start`.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        What it went through, restored epochs included.
+
+    Raises:
+        ModelError: A loss is not finite.
+
+    Example:
+        >>> train(lambda: build_network("conv_autoencoder"), batches, validation, Path("run"))
+    """
+    settings = settings or TrainingSettings()
+    keras.utils.set_random_seed(settings.seed)
+    run = _begin(build(), batches, validation, settings)
+    folder = work / CHECKPOINTS
+    _resume(run, folder)
+    run.extra |= extra or {}
+    if run.epoch == 0:
+        _save(run, folder)
+    if on_start:
+        on_start([dict(row) for row in run.rows])
+    bar = _Bar(len(batches), run.epoch, settings.epochs, progress)
+    while not run.is_over:
+        row = _one_epoch(run, batches, validation, bar)
+        _save(run, folder)
+        if on_epoch:
+            on_epoch(run.epoch, dict(row))
+    bar.close()
+    return _finish(run, work)
+
+
+def peek(work: Path) -> dict[str, Any]:
+    """Return the `extra` facts in the checkpoint that `train` would go on from, or {}."""
+    found = checkpoint.load(work / CHECKPOINTS)
+    return dict(found.facts["extra"]) if found else {}
+
+
+def _begin(
+    model: keras.Model, batches: Batches, validation: Batches, settings: TrainingSettings
+) -> _Run:
+    optimizer = AveragingAdam(settings.learning_rate, settings.averaging)
+    model.compile(optimizer, settings.loss, jit_compile=_jit())
+    optimizer.build(model.trainable_variables)
+    identity = settings.model_dump(mode="json", exclude={"epochs"}) | {
+        "batches": [len(batches), len(validation)],
+        "samples": batches.samples,
+    }
+    return _Run(model, settings, identity, Schedule(settings.learning_rate))
+
+
+def _jit() -> bool | str:
+    """Return whether to compile with XLA: under TensorFlow on CPUs it makes training slower."""
+    on_cpu = not keras.distribution.list_devices("gpu")
+    return False if on_cpu and keras.backend.backend() == "tensorflow" else "auto"
+
+
+def _one_epoch(run: _Run, batches: Batches, validation: Batches, bar: _Bar) -> Row:
+    epoch = run.epoch + 1
+    model, schedule = run.model, run.schedule
+    model.optimizer.learning_rate = schedule.learning_rate
+    fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[bar])
+    with averaged(model):
+        val_loss = model.evaluate(feed(validation, epoch), verbose=0)
+        row: Row = {
+            "epoch": epoch,
+            "loss": float(fitted.history["loss"][-1]),
+            "val_loss": float(val_loss),
+            "learning_rate": schedule.learning_rate,
+        }
+        _check_finite(row)
+        if schedule.update(epoch, row["val_loss"], run.settings):
+            run.best = [keras.ops.convert_to_numpy(w).copy() for w in model.weights]
+    run.rows.append(row)
+    bar.show(row)
+    return row
+
+
+def _check_finite(row: Row) -> None:
+    if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+        raise ModelError(
+            f"Epoch {row['epoch']}: the loss is {row['loss']}, the validation loss "
+            f"{row['val_loss']}; expected finite numbers. Lower training.learning_rate (now "
+            f"{row['learning_rate']:g}), or look for windows that are not finite."
+        )
+
+
+def _state(run: _Run) -> dict[str, Any]:
+    """Return the variables that a checkpoint holds, by name.
+
+    `model.variables` are the weights and, unlike `model.weights`, the states of the random
+    generators of all layers, which Keras's own files leave out.
+    """
+    variables = {"model": run.model.variables, "optimizer": run.model.optimizer.variables}
+    return {f"{kind}/{i:04d}": v for kind, many in variables.items() for i, v in enumerate(many)}
+
+
+def _save(run: _Run, folder: Path) -> None:
+    arrays = {
+        name: keras.ops.convert_to_numpy(variable).copy() for name, variable in _state(run).items()
+    }
+    arrays |= {f"best/{i:04d}": value for i, value in enumerate(run.best)}
+    facts = {
+        "identity": run.identity,
+        "schedule": asdict(run.schedule),
+        "rows": run.rows,
+        "extra": run.extra,
+    }
+    checkpoint.save(folder, run.epoch, arrays, facts)
+
+
+def _resume(run: _Run, folder: Path) -> None:
+    """Put a run where the newest checkpoint that fits it left off; without one, leave it."""
+    found = checkpoint.load(folder)
+    if found is None:
+        return
+    state = _state(run)
+    shapes = {name: tuple(variable.shape) for name, variable in state.items()}
+    saved = {n: a.shape for n, a in found.arrays.items() if not n.startswith("best/")}
+    if found.facts["identity"] != run.identity or saved != shapes:
+        _log.warning(
+            "The checkpoints in %s belong to other settings, data or another network; "
+            "the training starts again.",
+            folder,
+        )
+        return
+    for name, variable in state.items():
+        variable.assign(found.arrays[name])
+    run.best = [found.arrays[name] for name in sorted(found.arrays) if name.startswith("best/")]
+    run.schedule = Schedule(**found.facts["schedule"])
+    run.rows = found.facts["rows"]
+    run.extra = found.facts["extra"]
+
+
+def _finish(run: _Run, work: Path) -> History:
+    """Write the best network, without its optimiser, and the history."""
+    for weight, value in zip(run.model.weights, run.best, strict=True):
+        weight.assign(value)
+    run.model.compile(optimizer=None, loss=None)
+    run.model.save(work / NETWORK)
+    run.model.save_weights(work / WEIGHTS)
+    schedule = run.schedule
+    stopped = run.epoch < run.settings.epochs
+    history = History(run.rows, schedule.best_epoch, schedule.best, stopped)
+    (work / HISTORY).write_text(json.dumps(asdict(history), indent=1) + "\n")
+    return history
+
+
+class _Bar(keras.callbacks.Callback):
+    """A progress bar over the batches of all epochs."""
+
+    async_safe = True  # it reads no result, so Keras need not wait for any
+
+    def __init__(self, batches: int, done: int, epochs: int, shown: bool) -> None:
+        super().__init__()
+        self._bar = tqdm(
+            desc="training",
+            total=batches * epochs,
+            initial=batches * done,
+            unit="batch",
+            disable=not shown,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Move on."""
+        self._bar.update()
+
+    def show(self, row: Row) -> None:
+        """Show an epoch's losses."""
+        self._bar.set_postfix(
+            {"epoch": int(row["epoch"]), "loss": row["loss"], "val_loss": row["val_loss"]}
+        )
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()

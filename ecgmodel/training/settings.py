@@ -1,0 +1,53 @@
+"""What steers a training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingSettings(BaseModel):
+    """How a network is fitted; MSE and Adam unless said otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(default=40, ge=1, description="Most passes over the training windows.")
+    batch_size: int = Field(default=128, ge=1, description="Windows a step.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's first step size.")
+    loss: Literal["mse", "mae", "huber", "log_cosh"] = Field(
+        default="mse", description="What is made small, on signals in mV."
+    )
+    patience: int | None = Field(
+        default=8,
+        ge=1,
+        description="Epochs without a gain after which training stops; null: never.",
+    )
+    min_delta: float = Field(
+        default=1e-3,
+        ge=0,
+        lt=1,
+        description="Smallest gain that counts, as a share of the best loss.",
+    )
+    plateau_patience: int | None = Field(
+        default=3,
+        ge=1,
+        description="Epochs without a gain that lower the learning rate; null: never.",
+    )
+    plateau_factor: float = Field(
+        default=0.5, gt=0, lt=1, description="What the learning rate is multiplied by on a plateau."
+    )
+    min_learning_rate: float = Field(
+        default=1e-5, ge=0, description="The learning rate's lower end."
+    )
+    averaging: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Decay, a step, of the moving average of weights that is validated and kept "
+        "in the weights' stead (e.g. 0.999); null: none.",
+    )
+    shuffle_rows: int = Field(
+        default=8192, ge=1, description="Windows that are mixed at a time; they are held in memory."
+    )
+    seed: int = Field(default=0, ge=0, description="First weights, dropout and the windows' order.")

@@ -1,0 +1,187 @@
+"""The steps after the dataset: fit a network, measure each method, write the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from ecgmodel import registry
+from ecgmodel.config import Settings
+from ecgmodel.steps import Step, file_version
+from ecgmodel.store import Stored, Unit
+from ecgmodel.versions import code_version, library_versions
+
+MODEL = "model"
+STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
+
+
+class LiveLog(Protocol):
+    """Follows a training while it runs."""
+
+    def open(self) -> str:
+        """Return the id of the run that it logs to, "" for none."""
+
+    def __call__(self, rows: Sequence[dict[str, float]]) -> None:
+        """Take the rows of epochs, each with "epoch" from 1; a row may come again."""
+
+
+def fit_step(dataset: Stored, settings: Settings, live: LiveLog | None = None) -> Step:
+    """A trained network: `model.keras`, `model.weights.h5`, `history.json`. Resumed if killed.
+
+    Args:
+        dataset: What to train on.
+        settings: How.
+        live: Told of each epoch; it has no part in the result.
+    """
+    architecture = settings.network.architecture
+    unit = Unit(
+        "train",
+        f"{architecture} {dataset.name}",
+        {
+            "network": settings.network.model_dump(mode="json"),
+            "training": settings.training.model_dump(mode="json"),
+        },
+        {"dataset": dataset.ref},
+        {
+            "modules": code_version(
+                "ecgmodel.training.fit",
+                "ecgmodel.architectures",
+                f"ecgmodel.networks.{architecture}",
+            ),
+            "libraries": library_versions("keras", "tensorflow", "numpy"),
+        },
+    )
+    return Step(unit, partial(_fit, dataset, settings, live), resume=True)
+
+
+def baseline_steps(dataset: Stored, settings: Settings) -> list[Step]:
+    """What each classical method does on the test; independent of any model."""
+    return [
+        Step(
+            Unit(
+                "evaluate",
+                f"{name} {dataset.name}",
+                {"window": settings.mix.window},
+                {"dataset": dataset.ref},
+                {
+                    "modules": code_version(
+                        "ecgmodel.evaluation.evaluate", f"ecgmodel.evaluation.baselines.{name}"
+                    ),
+                    "libraries": library_versions("numpy", "scipy", "pywavelets"),
+                },
+            ),
+            partial(_measure_baseline, name, dataset, settings.mix.window),
+        )
+        for name in settings.evaluation.baselines
+    ]
+
+
+def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
+    """What the trained network does on the test, and its best, median and worst stretches."""
+    how = {"window": settings.mix.window, "overlap": settings.evaluation.overlap}
+    unit = Unit(
+        "evaluate",
+        f"{MODEL} {dataset.name}",
+        how,
+        {"dataset": dataset.ref, "model": model.ref},
+        {
+            "modules": code_version("ecgmodel.evaluation.examples", "ecgmodel.denoiser"),
+            "libraries": library_versions("keras", "tensorflow", "numpy", "scipy"),
+        },
+    )
+    return Step(unit, partial(_measure_model, model, dataset, settings))
+
+
+def report_step(
+    model: Stored, measured: Sequence[Stored], dataset: Stored, settings: Settings
+) -> Step:
+    """Tables, figures and the report. The last of `measured` is the model's."""
+    evaluation = settings.evaluation.model_dump(mode="json")
+    unit = Unit(
+        "report",
+        model.name,
+        {"evaluation": evaluation},
+        {"dataset": dataset.ref, "model": model.ref, **{f"of {m.name}": m.ref for m in measured}},
+        {
+            "modules": code_version("ecgmodel.evaluation.publishing"),
+            "template": file_version("ecgmodel/evaluation/report.html"),
+            "libraries": library_versions("matplotlib", "pandas", "jinja2"),
+        },
+    )
+    return Step(unit, partial(_report, model, list(measured), dataset, settings))
+
+
+def split_shards(dataset: Stored, split: str) -> list[Path]:
+    """Return a dataset's shards of a split, in a fixed order."""
+    return sorted((dataset.path / split).glob("*.parquet"))
+
+
+def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) -> dict[str, Any]:
+    import shutil
+
+    from ecgmodel.architectures import build_network, check_window
+    from ecgmodel.training.batches import ShardBatches
+    from ecgmodel.training.fit import CHECKPOINTS, train
+
+    how, network = settings.training, settings.network
+    check_window(network.architecture, network.options, int(dataset.info["lengths"]["train"]))
+    batches = ShardBatches(
+        split_shards(dataset, "train"), how.batch_size, how.seed, how.shuffle_rows
+    )
+    validation = ShardBatches(
+        split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0
+    )
+    history = train(
+        partial(build_network, network.architecture, network.options),
+        batches,
+        validation,
+        into,
+        how,
+        extra={"tracking_run": live.open()} if live else None,
+        on_start=live,
+        on_epoch=(lambda _epoch, row: live([row])) if live else None,
+        progress=True,
+    )
+    shutil.rmtree(into / CHECKPOINTS)
+    return {
+        "architecture": network.architecture,
+        "epochs": len(history.rows),
+        "best_epoch": history.best_epoch,
+        "best_loss": history.best_loss,
+        "stopped_early": history.stopped_early,
+    }
+
+
+def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> None:
+    from ecgmodel.evaluation.evaluate import evaluate_method
+
+    clean = registry.load("evaluation/baselines", name, "baseline").clean
+    table = evaluate_method(clean, split_shards(dataset, "test"), name, window)
+    table.to_parquet(into / STRETCHES, index=False)
+
+
+def _measure_model(model: Stored, dataset: Stored, settings: Settings, into: Path) -> None:
+    from tqdm import tqdm
+
+    from ecgmodel.denoiser import from_keras
+    from ecgmodel.evaluation import examples
+    from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
+
+    window, overlap = settings.mix.window, settings.evaluation.overlap
+    denoiser = from_keras(model.file("model.keras"), window, overlap)
+    shards = split_shards(dataset, "test")
+    with tqdm(total=count_stretches(shards), desc="evaluate", unit="stretch") as bar:
+        table = evaluate_method(denoiser.clean_many, shards, MODEL, window, bar.update)
+    table.to_parquet(into / STRETCHES, index=False)
+    chosen = examples.choose(table, MODEL)
+    examples.save(examples.collect(chosen, denoiser.clean_many, shards), into / EXAMPLES)
+
+
+def _report(
+    model: Stored, measured: Sequence[Stored], dataset: Stored, settings: Settings, into: Path
+) -> dict[str, Any]:
+    from ecgmodel.evaluation.publishing import publish_report
+
+    return publish_report(model, measured, dataset, settings, into)

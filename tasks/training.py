@@ -1,0 +1,38 @@
+"""The tasks of one training: fit, evaluate each method, report, log."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from ecgmodel.steps import Step
+from ecgmodel.store import Store
+from tasks.caching import CACHED, Ref, do
+from tasks.tracking import Finished, Tracker, reaching
+
+
+@task(name="fit", **CACHED)
+def fit(step: Step, store: Store) -> Ref:
+    """Train the network, from the last checkpoint if there is one."""
+    return do(step, store)
+
+
+@task(name="evaluate", **CACHED)
+def evaluate(step: Step, store: Store) -> Ref:
+    """Measure one method on the test shards."""
+    return do(step, store)
+
+
+@task(name="report", **CACHED)
+def report(step: Step, store: Store) -> Ref:
+    """Write tables, figures and the report."""
+    return do(step, store)
+
+
+@task(name="log")
+def log(finished: Finished, tracker: Tracker) -> str:
+    """Log the training where it is not logged yet, and return its run's id.
+
+    Whether it is logged is asked of the tracking store, never of a cache.
+    """
+    with reaching(tracker.uri):
+        return tracker.log(finished)

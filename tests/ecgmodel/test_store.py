@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ecgmodel.store import MANIFEST, Store, Unit, file_sha256
+
+UNIT = Unit("mix", "mitdb/100", {"copies": 2}, {"record": "abc"}, {"modules": "1"})
+
+
+def build(into: Path) -> dict[str, int]:
+    (into / "a.txt").write_text("hello")
+    (into / "sub").mkdir()
+    (into / "sub" / "b.bin").write_bytes(b"\x00\x01")
+    return {"rows": 3}
+
+
+def counting(log: Path):
+    def counted(into: Path) -> dict[str, int]:
+        with log.open("a") as file:
+            file.write("built\n")
+        return build(into)
+
+    return counted
+
+
+def times(log: Path) -> int:
+    return log.read_text().count("built") if log.exists() else 0
+
+
+def test_a_unit_is_made_once_and_says_what_it_is(tmp_path: Path) -> None:
+    store, log = Store(tmp_path / "store"), tmp_path / "log"
+    first = store.make(UNIT, counting(log))
+    again = Store(tmp_path / "store").make(UNIT, counting(log))
+    assert times(log) == 1
+    assert first == again
+    assert again.info == {"rows": 3}
+    assert set(again.files) == {"a.txt", "sub/b.bin"}
+    assert again.files["a.txt"]["sha256"] == file_sha256(again.file("a.txt"))
+    assert first.path.name.startswith("mitdb-100-")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda p: (p / "a.txt").unlink(),
+        lambda p: (p / "a.txt").write_text("hallo"),
+        lambda p: (p / MANIFEST).unlink(),
+        lambda p: (p / MANIFEST).write_text("{"),
+        lambda p: (p / MANIFEST).write_text(
+            json.dumps(json.loads((p / MANIFEST).read_text()) | {"info": {"rows": 4}})
+        ),
+    ],
+    ids=["deleted", "altered", "no manifest", "broken manifest", "altered manifest"],
+)
+def test_a_damaged_unit_is_made_again(tmp_path: Path, damage) -> None:
+    store, log = Store(tmp_path), tmp_path / "log"
+    whole = store.make(UNIT, counting(log))
+    damage(whole.path)
+    assert store.get(UNIT) is None
+    assert Store(tmp_path).get(UNIT) is None
+    assert store.make(UNIT, counting(log)) == whole
+    assert times(log) == 2
+    assert sorted(p.name for p in whole.path.parent.iterdir()) == [whole.path.name]
+
+
+def test_the_key_follows_all_that_decides_the_output() -> None:
+    changed = [
+        Unit("mix", "mitdb/100", {"copies": 3}, UNIT.inputs, UNIT.code),
+        Unit("mix", "mitdb/100", UNIT.settings, {"record": "abd"}, UNIT.code),
+        Unit("mix", "mitdb/100", UNIT.settings, UNIT.inputs, {"modules": "2"}),
+        Unit("mix", "mitdb/101", UNIT.settings, UNIT.inputs, UNIT.code),
+    ]
+    assert len({unit.key for unit in [UNIT, *changed]}) == 5
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    def fails(into: Path) -> None:
+        (into / "half").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        Store(tmp_path).make(UNIT, fails)
+    assert list((tmp_path / "mix").iterdir()) == []
+
+
+def test_a_resumable_unit_keeps_its_work_when_it_fails(tmp_path: Path) -> None:
+    def half(into: Path) -> None:
+        (into / "half").write_text("half")
+        raise ConnectionError
+
+    def rest(into: Path) -> dict[str, str]:
+        return {"found": (into / "half").read_text()}
+
+    store = Store(tmp_path)
+    with pytest.raises(ConnectionError):
+        store.make(UNIT, half, resume=True)
+    assert store.get(UNIT) is None
+    assert store.make(UNIT, rest, resume=True).info == {"found": "half"}
+
+
+def test_two_processes_do_not_do_the_same_work_twice(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_slow_make, args=(tmp_path,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert times(tmp_path / "log") == 1
+    assert all(process.exitcode == 0 for process in processes)
+
+
+def _slow_make(root: Path) -> None:
+    def slow(into: Path) -> dict[str, int]:
+        time.sleep(0.3)
+        return counting(root / "log")(into)
+
+    Store(root / "store").make(UNIT, slow)
+
+
+def test_a_killed_process_frees_its_lock_and_leaves_no_unit(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from ecgmodel.store import *\n"
+        "unit = Unit('mix', 'mitdb/100', {'copies': 2}, {'record': 'abc'}, {'modules': '1'})\n"
+        "def build(into):\n"
+        "    (into / 'half').write_text('half'); print('there', flush=True); time.sleep(60)\n"
+        "Store(sys.argv[1]).make(unit, build)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "there\n"
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    made = Store(tmp_path).make(UNIT, build)
+    assert set(made.files) == {"a.txt", "sub/b.bin"}
