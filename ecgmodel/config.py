@@ -31,8 +31,9 @@ class SourceSettings(BaseModel):
     model_config = FROZEN
 
     kind: Literal["simulated", "physionet", "folder"] = Field(
-        "simulated", description="simulated needs no network; physionet is the site or a mirror "
-        "of it; folder is any tree of WFDB records."
+        "simulated",
+        description="simulated needs no network; physionet is the site or a mirror "
+        "of it; folder is any tree of WFDB records.",
     )
     clean: tuple[str, ...] = Field(
         ("nsrdb",), min_length=1, description="physionet: databases of clean ECG."
@@ -43,8 +44,9 @@ class SourceSettings(BaseModel):
     )
     path: Path | None = Field(None, description="folder: the tree of clean ECG.")
     noise_path: Path | None = Field(
-        None, description="folder: the tree with the noise recordings bw, ma, em; null takes them "
-        "from base_url."
+        None,
+        description="folder: the tree with the noise recordings bw, ma, em; null takes them "
+        "from base_url.",
     )
     records: tuple[str, ...] = Field((), description="Only these records; empty takes all.")
     whole_files: bool = Field(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgmodel.errors import MissingFileError, ModelError, SettingsError
+from ecgmodel.architectures import load_network
+from ecgmodel.errors import ModelError, SettingsError
 
 Floats = NDArray[np.float32]
 Apply = Callable[[Floats], NDArray[Any]]
@@ -216,15 +217,7 @@ def from_keras(
         MissingFileError: There is no such file.
         ModelError: The file is no Keras model, or neither it nor the caller names the window.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise MissingFileError(f"No model at {path}. Train one first, or give another path.")
-    import keras
-
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError) as error:
-        raise ModelError(f"{path} cannot be loaded as a Keras model: {error}") from error
+    model = load_network(path)
     fixed = model.input_shape[1]
     if window is None and fixed is None:
         raise ModelError(f"{path} takes windows of any length: say which with `window`.")

@@ -36,4 +36,6 @@ def load(package: str, name: str, kind: str) -> ModuleType:
     Raises:
         UnknownNameError: There is none; the message gives the nearest names.
     """
-    return importlib.import_module(f"ecgmodel.{package.replace('/', '.')}.{check(package, name, kind)}")
+    return importlib.import_module(
+        f"ecgmodel.{package.replace('/', '.')}.{check(package, name, kind)}"
+    )

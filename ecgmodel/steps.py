@@ -66,9 +66,7 @@ def open_source(settings: Settings, database: str, store: Store) -> Source:
     return PhysioNetSource(source.base_url, store.root / "listings", source.timeout_s)
 
 
-def download_step(
-    source: Source, record: RecordSource, settings: Settings, is_noise: bool
-) -> Step:
+def download_step(source: Source, record: RecordSource, settings: Settings, is_noise: bool) -> Step:
     """A record's WFDB files, verified, whole or a marked cut."""
     seconds = None if is_noise else settings.resample.seconds
     whole = is_noise or settings.source.whole_files or seconds is None
@@ -85,9 +83,7 @@ def download_step(
             "libraries": library_versions(*(("numpy", "wfdb") if is_simulated else ())),
         },
     )
-    build = partial(
-        source.fetch, record, start_s=start_s, seconds=seconds or 0.0, whole=whole
-    )
+    build = partial(source.fetch, record, start_s=start_s, seconds=seconds or 0.0, whole=whole)
     return Step(unit, build, resume=True)
 
 

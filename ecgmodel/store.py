@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,7 +199,7 @@ def is_intact(stored: Stored) -> bool:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file beside its place and rename it, so that nobody ever sees half of it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -11,10 +11,12 @@ from ecgmodel import registry
 from ecgmodel.config import Settings
 from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit
-from ecgmodel.versions import code_version, library_versions
+from ecgmodel.versions import code_version, git_commit, library_versions
 
 MODEL = "model"
 STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
+# What the report names of the environment.
+REPORTED = ("tensorflow", "keras", "numpy", "scipy", "pandas", "pyarrow", "wfdb")
 
 
 class LiveLog(Protocol):
@@ -130,9 +132,7 @@ def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) 
     batches = ShardBatches(
         split_shards(dataset, "train"), how.batch_size, how.seed, how.shuffle_rows
     )
-    validation = ShardBatches(
-        split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0
-    )
+    validation = ShardBatches(split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0)
     history = train(
         partial(build_network, network.architecture, network.options),
         batches,
@@ -147,6 +147,7 @@ def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) 
     shutil.rmtree(into / CHECKPOINTS)
     return {
         "architecture": network.architecture,
+        "parameters": history.parameters,
         "epochs": len(history.rows),
         "best_epoch": history.best_epoch,
         "best_loss": history.best_loss,
@@ -184,4 +185,12 @@ def _report(
 ) -> dict[str, Any]:
     from ecgmodel.evaluation.publishing import publish_report
 
-    return publish_report(model, measured, dataset, settings, into)
+    context = {
+        "settings": settings.model_dump(mode="json", exclude={"store", "tracking"}),
+        "versions": library_versions(*REPORTED),
+        "git_commit": git_commit(),
+        "window": settings.mix.window,
+        "target": settings.resample.target,
+        "commands": ["ecg-denoise run --config settings.yaml"],
+    }
+    return publish_report(model, measured, dataset, settings.evaluation, context, into)

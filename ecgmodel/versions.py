@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,6 +39,17 @@ def code_version(*modules: str) -> str:
 def library_versions(*names: str) -> dict[str, str]:
     """Return the installed versions of libraries, "absent" where one is not installed."""
     return {name: _library(name) for name in names}
+
+
+def git_commit() -> str:
+    """Return the commit of this project's code, "" where it is not a git checkout."""
+    try:
+        shown = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return shown.stdout.strip() if shown.returncode == 0 else ""
 
 
 @cache

@@ -15,7 +15,6 @@ from ecgmodel.dataset.splits import assign_splits, subject_of
 from ecgmodel.errors import DatasetError
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps import (
-
     dataset_step,
     download_step,
     mix_step,
@@ -122,5 +121,3 @@ def check_share(failed: Sequence[Failure], records: int, settings: Settings) -> 
             f"{len(failed)} of {records} records are bad, more than source.max_bad_share="
             f"{allowed:g} allows:\n{reasons}"
         )
-
-

@@ -61,7 +61,8 @@ def train(settings: Settings, dataset_folder: Path) -> Training:
     )
     finished = Finished(settings, dataset, model, report, flow_run)
     run_id = tasks.log(finished, tracker)
-    create_markdown_artifact(training_summary(finished, run_id, tracker.uri), key="training")
+    summary = training_summary(dataset, model, report, run_id, tracker.uri)
+    create_markdown_artifact(summary, key="training")
     create_table_artifact(result_rows(report), key="result")
     create_link_artifact(tracker.run_link(run_id), link_text="MLflow run", key="mlflow-run")
     return Training(dataset, model, report, run_id, tracker)
@@ -70,5 +71,5 @@ def train(settings: Settings, dataset_folder: Path) -> Training:
 def this_flow_run() -> dict[str, str]:
     """Return the id, name and address of the flow run that this code is part of."""
     run = runtime.flow_run
-    known = {"id": run.get_id(), "name": run.get_name(), "url": run.get_ui_url()}
+    known = {"id": run.id, "name": run.name, "url": run.ui_url}
     return {name: str(value) for name, value in known.items() if value}

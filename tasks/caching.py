@@ -140,7 +140,5 @@ def _look_up(steps: Sequence[Step], store: Store) -> list[Stored | None]:
 
 def _raise_what_is_not_the_units_fault(failed: Sequence[Failure]) -> None:
     for failure in failed:
-        if not isinstance(failure.error, EcgError) or isinstance(
-            failure.error, PassingSourceError
-        ):
+        if not isinstance(failure.error, EcgError) or isinstance(failure.error, PassingSourceError):
             raise failure.error

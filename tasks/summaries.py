@@ -65,3 +65,55 @@ def gate_by_beat_class(dataset: Stored) -> dict[str, tuple[int, int]]:
             kept, seen = totals.get(name, (0, 0))
             totals[name] = (kept + count["kept"], seen + count["seen"])
     return dict(sorted(totals.items()))
+
+
+def dataset_lines(dataset: Stored) -> list[str]:
+    """Return what a terminal shows of a dataset."""
+    info = dataset.info
+    lines = []
+    if info["source"]["simulated"]:
+        lines.append("The data is SIMULATED.")
+    counts = ", ".join(
+        f"{split} {info['counts'][split]['subjects']} subjects / "
+        f"{info['counts'][split]['rows']:,} rows"
+        for split in SPLITS
+    )
+    lines += [f"Dataset     {dataset.path}", f"            {counts}; no leak between splits"]
+    seen = gate_by_beat_class(dataset)
+    kept = ", ".join(f"{name} {k / n:.0%} of {n:,}" for name, (k, n) in seen.items() if n)
+    lines.append(f"            windows kept by the quality gate: {kept}")
+    lines += [f"            left out {i['record']}: {i['reason']}" for i in info["left_out"]]
+    return lines
+
+
+def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, uri: str) -> str:
+    """Return what a training gave, in Markdown."""
+    metrics = report.info["metrics"]
+    lines = [f"# {model.name}", ""]
+    if dataset.info["source"]["simulated"]:
+        lines += [SIMULATED, ""]
+    lines += [
+        f"Mean SNR improvement on the test: **{metrics['test/snr_improvement']:.2f} dB**; "
+        f"RMSE {metrics['test/rmse']:.4f} mV.",
+        "",
+        f"- {model.info['epochs']} epochs, best {model.info['best_epoch']}",
+        f"- dataset {dataset.digest[:12]}",
+        f"- MLflow run `{run}` in {uri}",
+        f"- report `{report.file('report.html')}`",
+        "",
+        "```",
+        report.info["text"],
+        "```",
+    ]
+    return "\n".join(lines)
+
+
+def result_rows(report: Stored) -> list[dict[str, Any]]:
+    """Return the model's result by noise type and SNR, a table row each."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, value in report.info["metrics"].items():
+        group, metric, *cell = name.split("/")
+        if group == "test" and cell:
+            row = rows.setdefault("/".join(cell), {"noise": cell[0], "SNR": "".join(cell[1:])})
+            row[metric] = round(value, 4)
+    return list(rows.values())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,14 +16,24 @@ from typing import TYPE_CHECKING, Any
 from ecgmodel.config import Settings, TrackingSettings
 from ecgmodel.errors import EcgError
 from ecgmodel.store import Store, Stored
-from ecgmodel.versions import ROOT, library_versions
+from ecgmodel.versions import git_commit, library_versions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 TRAINING, LOGGED, DATASET = "ecg.training", "ecg.logged", "ecg.dataset"
-LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "pyarrow", "wfdb", "mlflow", "prefect")
+LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "wfdb",
+    "mlflow",
+    "prefect",
+)
 # What loading and applying the model needs.
 MODEL_LIBRARIES = ("tensorflow", "keras", "numpy")
 _log = logging.getLogger("ecg")
@@ -243,7 +252,6 @@ class Tracker:
                 pip_requirements=[
                     f"{n}=={v}" for n, v in library_versions(*MODEL_LIBRARIES).items()
                 ],
-                code_paths=[str(ROOT / "ecgmodel")],
             )
 
 
@@ -323,14 +331,3 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[prefix + name] = str(value)[:6000]
     return flat
-
-
-def git_commit() -> str:
-    """Return the commit of this project's code, "" where it is not a git checkout."""
-    try:
-        shown = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return shown.stdout.strip() if shown.returncode == 0 else ""

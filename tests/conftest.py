@@ -15,7 +15,9 @@ os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-MIRROR = Path(os.environ.get("ECG_PHYSIONET_MIRROR", Path(__file__).parents[2] / "shared/physionet"))
+MIRROR = Path(
+    os.environ.get("ECG_PHYSIONET_MIRROR", Path(__file__).parents[2] / "shared/physionet")
+)
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,8 @@ def offences(file: Path) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             length = node.end_lineno - node.lineno + 1
             if length > FUNCTION_LINES:
-                found.append(
-                    f"{file}:{node.lineno}: {node.name} has {length} lines, at most {FUNCTION_LINES}"
-                )
+                where = f"{file}:{node.lineno}: {node.name}"
+                found.append(f"{where} has {length} lines, at most {FUNCTION_LINES}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the project knows about a database: version, annotators, whose record it is, and its splits."""
+"""What the project knows of a database: version, annotators, subjects and splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated clean ECG, the embedded default: it shows the pipeline, and proves nothing about people."""
+"""Simulated clean ECG, the embedded default: shows the pipeline, proves nothing of people."""
 
 from ecgmodel.databases._base import Database, assign
 

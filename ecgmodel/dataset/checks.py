@@ -119,7 +119,10 @@ def _check_snrs(file: pq.ParquetFile, path: Path) -> None:
         with np.errstate(divide="ignore"):
             snr = 10 * np.log10(clean.var(axis=1) / added.var(axis=1))
         target = batch["target_snr_db"].to_numpy(zero_copy_only=False)
-        wrong = np.where(np.isnan(target), added.any(axis=1), np.abs(snr - target) > SNR_TOLERANCE_DB)
+        missed = np.abs(snr - target) > SNR_TOLERANCE_DB
+        wrong = np.where(
+            np.isnan(target), added.any(axis=1), missed
+        )
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise DatasetError(

@@ -41,9 +41,7 @@ def export_arrays(dataset: Path, to: Path, splits: Sequence[str] = SPLITS) -> di
         raise DatasetError(f"{dataset} holds no dataset: there is no train/*.parquet in it.")
     window = _length(shards["train"][0])
     chosen = [path for split in splits for path in shards[split]]
-    counts = {
-        split: sum(_windows(path, window) for path in shards[split]) for split in splits
-    }
+    counts = {split: sum(_windows(path, window) for path in shards[split]) for split in splits}
     to.mkdir(parents=True, exist_ok=True)
     shape = (sum(counts.values()), window)
     beside = {name: to / f".{name}_signals.npy.part" for name in SIGNALS}

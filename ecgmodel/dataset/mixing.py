@@ -124,18 +124,8 @@ def mix_record(
     beats = pd.read_parquet(resampled / BEATS) if (resampled / BEATS).is_file() else None
     gate = GateReport()
     length = mix.length(job.split)
-    metadata = {
-        "fs": FS,
-        "units": "mV",
-        "original_fs": facts["original_fs"],
-        "target": facts["target"],
-        "record": job.record,
-        "subject": job.subject,
-        "split": job.split,
-        "settings": mix.model_dump(mode="json"),
-    }
     counts: Counter[str] = Counter()
-    with ShardWriter(into / "shard.parquet", length, metadata) as shard:
+    with ShardWriter(into / "shard.parquet", length, _metadata(job, facts, mix)) as shard:
         for index, lead in enumerate(facts["leads"]):
             clean = np.ascontiguousarray(target[:, index])
             starts = _good_windows(clean, usable[:, index], facts, mix, quality, beats, gate)
@@ -155,9 +145,27 @@ def mix_record(
     windows = counts.pop("windows")
     return {
         **{"record": job.record, "subject": job.subject, "split": job.split, "length": length},
-        **{"rows": counts.total(), "pieces": windows, "rows_by_noise": dict(sorted(counts.items()))},
+        **{
+            "rows": counts.total(),
+            "pieces": windows,
+            "rows_by_noise": dict(sorted(counts.items())),
+        },
         "original_fs": facts["original_fs"],
         "gate": gate.as_dict(),
+    }
+
+
+def _metadata(job: MixJob, facts: Mapping[str, Any], mix: MixSettings) -> dict[str, Any]:
+    """Return what a shard says of itself."""
+    return {
+        "fs": FS,
+        "units": "mV",
+        "original_fs": facts["original_fs"],
+        "target": facts["target"],
+        "record": job.record,
+        "subject": job.subject,
+        "split": job.split,
+        "settings": mix.model_dump(mode="json"),
     }
 
 

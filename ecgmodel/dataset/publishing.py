@@ -49,16 +49,7 @@ def publish_dataset(
         DatasetError: A split has no rows, or subjects or noise leak between splits.
     """
     filled = sorted((s for s in shards if s.info["rows"]), key=lambda s: str(s.info["record"]))
-    empty = [
-        {
-            "record": s.info["record"],
-            "stage": "mix",
-            "reason": "the quality gate kept no "
-            + ("stretch" if s.info["split"] == "test" else "window"),
-        }
-        for s in shards
-        if not s.info["rows"]
-    ]
+    empty = [_empty(shard) for shard in shards if not shard.info["rows"]]
     for split in SPLITS:
         if not any(s.info["split"] == split for s in filled):
             raise DatasetError(_no_rows(split, shards))
@@ -85,6 +76,13 @@ def publish_dataset(
         },
         "leak_check": "passed",
     }
+
+
+def _empty(shard: Stored) -> dict[str, str]:
+    """Return why a record that was mixed is not in the dataset."""
+    piece = "stretch" if shard.info["split"] == "test" else "window"
+    reason = f"the quality gate kept no {piece}"
+    return {"record": str(shard.info["record"]), "stage": "mix", "reason": reason}
 
 
 def _of(shards: Sequence[Stored], split: str) -> list[Stored]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import SettingsError
 from ecgmodel.evaluation.summary import NO_NOISE, method_label, noisy_rows, pivot
 
+DPI = 160
 WIDE, NARROW = 9.0, 4.2
 """Widths in inches: a page's column, and a phone held upright."""
 
@@ -193,18 +194,19 @@ def save(figure: Figure, path: str | Path) -> Path:
     return path
 
 
-def data_uri(figure: Figure, kind: str = "svg") -> str:
+def data_uri(figure: Figure, kind: str = "svg", dpi: int = DPI) -> str:
     """Return a figure as a `data:` address that a page can hold in itself."""
     media = {"svg": "image/svg+xml", "png": "image/png"}[kind]
-    return f"data:{media};base64,{base64.b64encode(encode(figure, kind)).decode()}"
+    return f"data:{media};base64,{base64.b64encode(encode(figure, kind, dpi)).decode()}"
 
 
-def encode(figure: Figure, kind: str) -> bytes:
+def encode(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
+    """Return a figure as the bytes of a file of the kind "png", "svg" or "pdf"."""
     buffer = io.BytesIO()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with mpl.rc_context(RC):
         figure.savefig(
-            buffer, format=kind, dpi=160, facecolor=figure.get_facecolor(), metadata=metadata
+            buffer, format=kind, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
         )
     return buffer.getvalue()
 

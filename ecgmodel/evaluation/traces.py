@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgmodel.evaluation.examples import Example
+from ecgmodel.evaluation.examples import ARRAYS, Example
 from ecgmodel.evaluation.figures import LIGHT, WIDE, Theme
 
 MM_PER_S, MM_PER_MV = 25, 10
 SECTION_S = 6.0
 CALIBRATION_S = 0.6
-TOP_MV = 1.2
+GAP_MM = 9.0
+PAGE_MM = 120.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def section_figure(
 ) -> Figure:
     """Draw the section with the largest error that is left, as an electrocardiograph would.
 
-    25 mm/s and 10 mm/mV (5 or 2.5 mm/mV where the swings are too large for a page); a thin line
+    25 mm/s and 10 mm/mV (5, 2.5 ... mm/mV where the swings are too large for a page); a thin line
     every millimetre and a thick one every five. The original stands in pale behind the denoised
     signal.
 
@@ -54,19 +55,21 @@ def section_figure(
         width: Of the figure, inches.
     """
     first, last = worst_section(example, seconds)
-    strips, bottom = _strips(example, first, last, theme)
+    signals = _signals(example, first, last)
+    swing = _swing(signals)
+    gain = _gain(swing)
+    gap = GAP_MM / gain
+    strips, bottom = _strips(signals, gap, theme), -swing - 3.5 * gap
     time = np.arange(first, last) / example.fs
-    left, gain = float(time[0]) - CALIBRATION_S, _gain(TOP_MV - bottom)
-    figure, axes = _sheet(
-        width, width * (gain * (TOP_MV - bottom)) / (MM_PER_S * (time[-1] - left))
-    )
-    _rule(axes, (left, time[-1]), (bottom, TOP_MV), (1 / MM_PER_S, 1 / gain), theme)
-    behind = strips[0].values + strips[-1].offset
+    left, right = float(time[0]) - CALIBRATION_S, float(time[-1])
+    figure, axes = _sheet(width, -bottom * gain / (MM_PER_S * (right - left)) * width)
+    _rule(axes, (left, right), (bottom, 0.0), (1 / MM_PER_S, 1 / gain), theme)
+    behind = signals["original"] + strips[-1].offset
     axes.plot(time, behind, color=theme.ink, linewidth=2.4, alpha=0.3)
     _draw(axes, time, strips, left, 1.1, theme)
     _calibrate(axes, left, strips[0].offset, theme)
     _caption(axes, f"seconds into the stretch · {MM_PER_S} mm/s · {gain:g} mm/mV", theme)
-    axes.set_xticks(np.arange(np.ceil(time[0]), time[-1] - 0.1))
+    axes.set_xticks(np.arange(np.ceil(left + CALIBRATION_S), right - 0.1))
     return figure
 
 
@@ -81,10 +84,13 @@ def stretch_figure(
         theme: Colours.
         width: Of the figure, inches.
     """
-    strips, bottom = _strips(example, 0, len(example.original), theme)
+    signals = _signals(example, 0, len(example.original))
+    swing = _swing(signals)
+    gap = 0.1 * swing
+    strips, bottom = _strips(signals, gap, theme), -swing - 3.5 * gap
     time = np.arange(len(example.original)) / example.fs
     figure, axes = _sheet(width, 0.37 * width)
-    _rule(axes, (0.0, time[-1]), (bottom, TOP_MV), (0.2, _pleasant(TOP_MV - bottom)), theme)
+    _rule(axes, (0.0, float(time[-1])), (bottom, 0.0), (0.2, _pleasant(-bottom)), theme)
     first, last = worst_section(example, seconds)
     axes.axvspan(first / example.fs, last / example.fs, color=theme.model, alpha=0.1, linewidth=0)
     _draw(axes, time, strips, 0.0, 0.6, theme)
@@ -94,33 +100,53 @@ def stretch_figure(
 
 
 def worst_section(example: Example, seconds: float) -> tuple[int, int]:
-    """Return the first and the last sample (exclusive) of the section with the largest error."""
+    """Return the first and the last sample (exclusive) of the section with the largest error.
+
+    A section shorter than the usual one lies inside it, so that both show the same place.
+    """
     total = len(example.original)
-    length = min(total, round(seconds * example.fs))
-    squared = (np.asarray(example.denoised, np.float64) - example.original) ** 2
-    energy = np.concatenate([[0.0], np.cumsum(squared)])
-    first = int(np.argmax(energy[length:] - energy[: total - length + 1]))
+    start, stop = worst_section(example, SECTION_S) if seconds < SECTION_S else (0, total)
+    length = min(stop - start, round(seconds * example.fs))
+    error = example.denoised[start:stop].astype(np.float64) - example.original[start:stop]
+    energy = np.concatenate([[0.0], np.cumsum(error**2)])
+    first = start + int(np.argmax(energy[length:] - energy[: stop - start - length + 1]))
     return first, first + length
 
 
-def _strips(example: Example, first: int, last: int, theme: Theme) -> tuple[list[Strip], float]:
-    """Return the three strips, none touching the next, and the lower end of the paper, mV."""
+def _strips(signals: Mapping[str, NDArray[Any]], gap: float, theme: Theme) -> list[Strip]:
+    """Stack the signals below zero, with a gap above each, so that none touches the next."""
+    colours = {"original": theme.ink, "noisy": theme.noisy, "denoised": theme.model}
     strips: list[Strip] = []
-    edge = TOP_MV - 0.7
-    for label, signal, colour in (
-        ("original", example.original, theme.ink),
-        ("noisy", example.noisy, theme.noisy),
-        ("denoised", example.denoised, theme.model),
-    ):
-        values = signal[first:last]
-        strips.append(Strip(label, values, edge - float(np.max(values)), colour))
-        edge = float(np.min(values)) + strips[-1].offset - 0.9
-    return strips, edge + 0.5
+    edge = 0.0
+    for label, values in signals.items():
+        high, low = _extent(signals, label)
+        strips.append(Strip(label, values, edge - gap - high, colours[label]))
+        edge += low - high - gap
+    return strips
+
+
+def _signals(example: Example, first: int, last: int) -> dict[str, NDArray[Any]]:
+    return {name: getattr(example, name)[first:last] for name in ARRAYS}
+
+
+def _extent(signals: Mapping[str, NDArray[Any]], label: str) -> tuple[float, float]:
+    """Return the upper and lower end of a strip, mV; the original stands behind the denoised."""
+    shown = [signals[label], *([signals["original"]] if label == "denoised" else [])]
+    return float(max(map(np.max, shown))), float(min(map(np.min, shown)))
+
+
+def _swing(signals: Mapping[str, NDArray[Any]]) -> float:
+    """Return the height of all strips together, without gaps, mV."""
+    extents = [_extent(signals, label) for label in signals]
+    return sum(high - low for high, low in extents)
 
 
 def _gain(swing: float) -> float:
-    """Return mm/mV: the usual ten, or a half or a quarter of it for large swings."""
-    return MM_PER_MV / (1 if swing < 15 else 2 if swing < 30 else 4)
+    """Return mm/mV: the usual ten, or a half, a quarter ... of it for swings beyond a page."""
+    gain = float(MM_PER_MV)
+    while swing * gain > PAGE_MM and gain > 1:
+        gain /= 2
+    return gain
 
 
 def _pleasant(swing: float) -> float:

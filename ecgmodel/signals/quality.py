@@ -60,33 +60,41 @@ class QualitySettings(BaseModel):
         0.75, "Spread of the level at quiet moments from which on a window is jumps, not beats"
     )
     muscle: float = _share(0.08, "Noise of 20-45 Hz in the quietest fifth of the window")
-    muscle_median: float = _share(0.12, "Noise of 20-45 Hz in half of the window")
     muscle_burst: float = _share(0.13, "Noise of 20-45 Hz all through some half second")
     muscle_drowned: float = _share(
         0.25, "Noise of 20-45 Hz in the quietest fifth that is too much in any lead, however weak"
     )
     negligible_mv: float = Field(
-        default=0.015,
+        default=0.02,
         ge=0,
         description="Noise above 20 Hz below this RMS, mV, is the recorder's own and tolerated "
         "(mitdb's tape carries about 0.01 mV at 30 Hz).",
     )
     hum: float = _share(0.1, "Hum of 50 or 60 Hz that is there all the time")
     motion: float = _share(
-        0.075, "Electrode motion: geometric mean of unrest and level spread at quiet moments"
+        0.065, "Electrode motion: geometric mean of unrest and level spread at quiet moments"
     )
-    motion_level: float = _share(0.28, "Level spread without which there is no electrode motion")
+    motion_repeating: float = _share(
+        0.105, "The same for a window that repeats itself, as fast and wide rhythms do"
+    )
+    motion_level: float = _share(
+        0.27, "Level spread up to which there is no electrode motion, however restless it is"
+    )
+    motion_roughness: float = _share(
+        0.018, "Noise of 20-45 Hz without which there is no electrode motion, but smooth flutter"
+    )
     motion_floor_mv: float = Field(
-        default=0.0025,
+        default=0.004,
         ge=0,
-        description="Unrest below this RMS, mV, is the converter's rounding, no electrode motion.",
+        description="Unrest below this RMS, mV, is no electrode motion (the converter's rounding "
+        "and small, rounded waves).",
     )
     repeats: float = Field(
         default=0.85,
         gt=0,
         le=1,
-        description="A window that correlates this well with itself some beats later holds little "
-        "electrode motion, however fast its rhythm.",
+        description="A window repeats itself if it correlates this well with itself 0.3 to 1.4 s "
+        "later.",
     )
 
 
@@ -98,7 +106,7 @@ class Verdict:
         kept: `(windows,)`, bool.
         reason: `(windows,)`, str: "" for kept windows, else the first of `REASONS` that applies.
         scores: The measures by name, each `(windows,)`: `range_mv`, `peak_mv` and `rms_mv` in mV;
-            `muscle`, `muscle_median`, `muscle_burst`, `hum`, `unrest` and `level` as shares of the
+            `muscle`, `muscle_burst`, `hum`, `unrest` and `level` as shares of the
             RMS; `repeat` in [-1, 1].
     """
 
@@ -113,13 +121,14 @@ def judge(windows: np.ndarray, fs: float, settings: QualitySettings) -> Verdict:
     Each window is judged alone. The measures, all robust against what beats look like:
 
     - Muscle noise: RMS of 20-45 Hz in frames of 0.1 s. QRS complexes fill a part of the frames
-      only, so the quietest fifth, the median, and the least within any half second hold noise.
+      only, so the quietest fifth, and the least within any half second, are noise.
     - Hum: RMS of 46.5-63.5 Hz in the quietest fifth of such frames.
     - Electrode motion, wander and steps: between beats an ECG is both quiet and at one level.
       Unrest is what a parabola leaves of frames of 0.1 s below 20 Hz (their quietest 15 %); level
       spread is the deviation of the means of frames of 0.2 s, weighted by how quiet they are.
       Noise raises both; a fast rhythm only the first, ST deviation and wide beats only the
-      second. So their geometric mean counts, and not in windows that repeat themselves.
+      second, flutter is smooth. So their geometric mean counts, a window that repeats itself may
+      have more of it, and a smooth one any amount.
 
     Args:
         windows: `(windows, samples)`, mV, without offset (after a 0.5 Hz high-pass).
@@ -157,14 +166,14 @@ def _verdict(finite: np.ndarray, s: dict[str, np.ndarray], settings: QualitySett
     audible = settings.negligible_mv / np.maximum(rms, _TINY)
     muscle = (
         (s["muscle"] > np.maximum(settings.muscle, audible))
-        | (s["muscle_median"] > np.maximum(settings.muscle_median, audible))
         | (s["muscle_burst"] > np.maximum(settings.muscle_burst, audible))
         | (s["muscle"] > settings.muscle_drowned)
     )
+    allowed = np.where(s["repeat"] < settings.repeats, settings.motion, settings.motion_repeating)
     motion = (
-        (np.sqrt(s["unrest"] * level) > settings.motion)
+        (np.sqrt(s["unrest"] * level) > allowed)
         & (level > settings.motion_level)
-        & (s["repeat"] < settings.repeats)
+        & (s["muscle"] > settings.motion_roughness)
         & (s["unrest"] * rms > settings.motion_floor_mv)
     )
     found = {
@@ -193,7 +202,6 @@ def _scores(x: np.ndarray, fs: float) -> dict[str, np.ndarray]:
         "peak_mv": np.abs(x).max(axis=1),
         "rms_mv": rms,
         "muscle": _quantile(loud, 0.2) * share,
-        "muscle_median": _quantile(loud, 0.5) * share,
         "muscle_burst": _sustained(loud, 12) * share,
         "hum": _quantile(_frame_rms(hum), 0.2) * share,
         "unrest": _quantile(_unrest(slow), 0.15) * share,

@@ -197,7 +197,9 @@ def _baseline(samples: np.ndarray, baseline: float, adc_zero: float | None) -> t
     median = float(np.nanmedian(samples))
     if adc_zero is not None and abs(median - adc_zero) < abs(median - baseline):
         return adc_zero, f"baseline {baseline} is far from the samples, adc zero {adc_zero} used"
-    if not np.nanmin(samples) <= baseline <= np.nanmax(samples) and np.nanmax(samples) > np.nanmin(samples):
+    if not np.nanmin(samples) <= baseline <= np.nanmax(samples) and np.nanmax(samples) > np.nanmin(
+        samples
+    ):
         return median, f"baseline {baseline} is never reached, median {median:g} used"
     return baseline, ""
 
@@ -209,7 +211,11 @@ def _rails(
     bits, zero = header.adc_res[index], header.adc_zero[index] or 0
     half = 2 ** (bits - 1) if bits else 0
     low, high = zero - half, zero + half - 1
-    if not bits or np.nanmin(samples, initial=zero) < low or np.nanmax(samples, initial=zero) > high:
+    if (
+        not bits
+        or np.nanmin(samples, initial=zero) < low
+        or np.nanmax(samples, initial=zero) > high
+    ):
         return None
     return (low - baseline) * scale, (high - baseline) * scale
 

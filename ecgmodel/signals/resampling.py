@@ -46,7 +46,12 @@ class ResampleSettings(BaseModel):
 
 
 def resample_record(
-    source: Path, name: str, already_cut_s: float, beats: str, settings: ResampleSettings, into: Path
+    source: Path,
+    name: str,
+    already_cut_s: float,
+    beats: str,
+    settings: ResampleSettings,
+    into: Path,
 ) -> dict[str, Any]:
     """Read a record and write it at 360 Hz.
 
@@ -68,9 +73,7 @@ def resample_record(
         RecordError: Nothing in the record is usable, or its header and data disagree.
     """
     start_s = max(0.0, settings.start_s - already_cut_s)
-    recording = read_recording(
-        source, name, start_s, settings.seconds, settings.uncalibrated_gain
-    )
+    recording = read_recording(source, name, start_s, settings.seconds, settings.uncalibrated_gain)
     usable = usable_samples(recording.signal, recording.fs, settings.mask, recording.rails)
     if not usable.any():
         raise RecordError(

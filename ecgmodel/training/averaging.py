@@ -69,7 +69,7 @@ def averaged(model: keras.Model) -> Iterator[None]:
     weights = model.trainable_variables
     kept = [keras.ops.convert_to_numpy(w).copy() for w in weights]
     for weight, average in zip(weights, optimizer.averages, strict=True):
-        weight.assign(average.value)
+        weight.assign(keras.ops.convert_to_numpy(average))  # a copy: JAX gives buffers away
     try:
         yield
     finally:

@@ -45,12 +45,14 @@ class History:
         best_epoch: The epoch whose weights were kept.
         best_loss: Its validation loss.
         stopped_early: Whether patience ended it.
+        parameters: Weights of the network.
     """
 
     rows: list[Row]
     best_epoch: int
     best_loss: float
     stopped_early: bool
+    parameters: int
 
 
 @dataclass
@@ -156,8 +158,8 @@ def _begin(
 
 def _jit() -> bool | str:
     """Return whether to compile with XLA: under TensorFlow on CPUs it makes training slower."""
-    on_cpu = not keras.distribution.list_devices("gpu")
-    return False if on_cpu and keras.backend.backend() == "tensorflow" else "auto"
+    is_tensorflow = keras.backend.backend() == "tensorflow"
+    return False if is_tensorflow and not keras.distribution.list_devices("gpu") else "auto"
 
 
 def _one_epoch(run: _Run, batches: Batches, validation: Batches, bar: _Bar) -> Row:
@@ -246,7 +248,9 @@ def _finish(run: _Run, work: Path) -> History:
     run.model.save_weights(work / WEIGHTS)
     schedule = run.schedule
     stopped = run.epoch < run.settings.epochs
-    history = History(run.rows, schedule.best_epoch, schedule.best, stopped)
+    history = History(
+        run.rows, schedule.best_epoch, schedule.best, stopped, run.model.count_params()
+    )
     (work / HISTORY).write_text(json.dumps(asdict(history), indent=1) + "\n")
     return history
 

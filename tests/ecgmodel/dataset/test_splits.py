@@ -34,7 +34,16 @@ def test_a_person_has_one_name_in_every_database(database: str, record: str, sub
 def test_no_test_subject_trains_under_any_name() -> None:
     for n in (106, 112, 118, 119, 203, 209, 215):
         assert split_of(subject_of("mitdb", str(n), DEFAULT), DEFAULT) == "test"
-    for name in "sel123 sel233 sel302 sele0121 sele0122 sel16420 sel32 sel15814".split():
+    for name in [
+        "sel123",
+        "sel233",
+        "sel302",
+        "sele0121",
+        "sele0122",
+        "sel16420",
+        "sel32",
+        "sel15814",
+    ]:
         assert split_of(subject_of("qtdb", name, DEFAULT), DEFAULT) == "test"
     for name in ("sel100", "sel117", "sel232"):
         assert split_of(subject_of("qtdb", name, DEFAULT), DEFAULT) == "held_out"

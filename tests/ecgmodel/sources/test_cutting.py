@@ -210,6 +210,7 @@ def test_real_annotations_keep_all_they_say(
     files = [p for suffix in ("atr", "pu1", "q1c") for p in sorted(folder.glob(f"*.{suffix}"))]
     for file in files[::8]:
         header = read_header(file.with_suffix(".hea"), file.stem)
+        header = read_header(file.with_suffix(".hea"), file.stem)
         length = header.length or 0
         cut = Cut(length // 3, 2 * length // 3)
         data = cut_annotations(file.read_bytes(), header, cut, file.name)

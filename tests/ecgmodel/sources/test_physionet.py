@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,6 +192,32 @@ class TestWholeFiles:
         info = get(source, tmp_path / "r", whole=True)
         assert mirror.ranges["/nsrdb/1.0.0/16265.dat"] == [None, "bytes=1000-"]
         assert_info_is_true(info, tmp_path / "r")
+
+    def test_a_killed_fetch_is_gone_on_with(
+        self, source: PhysioNetSource, mirror: MirrorServer, database: Path, tmp_path: Path
+    ) -> None:
+        write_record(database, "16265", samples=100_000)
+        publish(database)
+        mirror.fail("*.dat", times=1, stall_s=0.05)  # 19 pieces of 16 kB
+        program = (
+            "import sys; from pathlib import Path; from tests.ecgmodel.sources import "
+            "test_physionet as t; t.get(t.PhysioNetSource(sys.argv[1], Path(sys.argv[2])), "
+            "Path(sys.argv[3]), whole=True)"
+        )
+        arguments = [mirror.url, str(tmp_path / "listings"), str(tmp_path / "r")]
+        root = Path(__file__).parents[3]
+        process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=root)
+        part = tmp_path / "r/.published/16265.dat.part"
+        while process.poll() is None and not (part.exists() and part.stat().st_size > 40_000):
+            time.sleep(0.005)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        got = part.stat().st_size
+        info = get(source, tmp_path / "r", whole=True)
+        assert mirror.ranges["/nsrdb/1.0.0/16265.dat"] == [None, f"bytes={got}-"]
+        assert mirror.count("*.hea") == 1
+        assert_info_is_true(info, tmp_path / "r")
+        assert (tmp_path / "r/16265.dat").read_bytes() == (database / "16265.dat").read_bytes()
 
     def test_a_missing_annotation_file_is_reported_and_no_error(
         self, source: PhysioNetSource, database: Path, tmp_path: Path

@@ -1,0 +1,350 @@
+"""One self-contained page that says what was trained, on what, and how well it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from ecgmodel.errors import DatasetError
+from ecgmodel.evaluation import baselines, figures, traces
+from ecgmodel.evaluation.examples import Example
+from ecgmodel.evaluation.figures import DARK, LIGHT, NARROW, NOISE_LABELS, WIDE
+from ecgmodel.evaluation.metrics import METRICS, WINDOW
+from ecgmodel.evaluation.summary import (
+    CELLS,
+    DRAWS,
+    NO_NOISE,
+    best_method,
+    compare,
+    method_label,
+    noisy_rows,
+    summarise,
+)
+
+TEMPLATE = "report.html"
+TARGETS = {
+    "highpass": "the whole recording after a zero-phase high-pass at 0.5 Hz, so that wander of "
+    "its own is not part of what a method has to keep",
+    "as_recorded": "the recording as it is, its own wander included",
+}
+HEADLINE_DB = 0.0
+MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+DETAILS = ("snr_out", "rmse", "prd", "cossim", "mad", "drift", "shape")
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What the page says of the dataset.
+
+    Attributes:
+        digest: The dataset's name.
+        sources: Where the recordings come from, a line each.
+        splits: By split, counts by what is counted: `{"train": {"subjects": 12, ...}, ...}`.
+        left_out: By record, the reason why it is not in the dataset.
+        target: `highpass` or `as_recorded`.
+    """
+
+    digest: str
+    sources: Sequence[str]
+    splits: Mapping[str, Mapping[str, int]]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    target: str = "highpass"
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """Everything that the page is made of.
+
+    Attributes:
+        table: One row a stretch and method, as `evaluate_method` returns it, for the model and
+            all baselines.
+        model: The model's name in the table.
+        description: The network in a few words: architecture, parameters, window.
+        examples: Best, median and worst stretch of the model.
+        history: By name (`loss`, `val_loss`), one value an epoch.
+        dataset: What the model was trained and tested on.
+        settings: The configuration, nested; printed as YAML.
+        versions: By library, the version.
+        commands: How to make all of it again, a line each.
+        git_commit: Of the code.
+        created: When, as text.
+        simulated: Whether any of the data is simulated; the page then says so on top.
+        links: By name, a run or file that belongs to it (plain text, no address is followed).
+        title: The page's title.
+        window: Samples that a metric's window holds at least.
+        draws: Bootstrap draws.
+        seed: Of the bootstrap.
+    """
+
+    table: pd.DataFrame
+    model: str
+    description: str
+    examples: Sequence[Example]
+    history: Mapping[str, Sequence[float]]
+    dataset: DatasetFacts
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    commands: Sequence[str]
+    git_commit: str
+    created: str
+    simulated: bool
+    links: Mapping[str, str] = field(default_factory=dict)
+    title: str = "ECG denoiser"
+    window: int = WINDOW
+    draws: int = DRAWS
+    seed: int = 0
+
+
+def render(context: ReportContext) -> str:
+    """Return the page as HTML that needs nothing from outside.
+
+    Args:
+        context: See `ReportContext`.
+
+    Raises:
+        DatasetError: The table lacks the model, or any baseline to compare it with.
+    """
+    known = [str(name) for name in context.table["method"].unique()]
+    rivals = [name for name in known if name not in (context.model, NO_NOISE)]
+    if context.model not in known or not rivals:
+        raise DatasetError(
+            f"Expected a table with {context.model!r} and at least one classical filter. "
+            f"Received methods: {known}"
+        )
+    methods = [context.model, *rivals, *(name for name in known if name == NO_NOISE)]
+    summary = summarise(context.table, CELLS, context.draws, context.seed)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        c=context,
+        minus=MINUS,
+        dash=DASH,
+        headline=_headline(context, rivals),
+        names=[method_label(name) for name in methods],
+        rivals=[label(name) for name in rivals],
+        gains_width=1 + len(rivals),
+        gains=_cell_groups(summary, "snr_improvement", methods[: 1 + len(rivals)]),
+        details=[
+            {"label": METRICS[m].label, "unit": METRICS[m].unit, "groups": groups}
+            for m in DETAILS
+            if (groups := _cell_groups(summary, m, methods))
+        ],
+        overall=_overall_rows(context, methods),
+        rates=_rate_rows(context, methods[: 1 + len(rivals)]),
+        worst=_worst(context),
+        pictures=_pictures(context, summary),
+        examples=[_example(example) for example in context.examples],
+        counts=_count_table(context.dataset.splits),
+        target=TARGETS.get(context.dataset.target, context.dataset.target),
+        settings=yaml.safe_dump(dict(context.settings), sort_keys=False, allow_unicode=True),
+        subjects=context.table["subject"].nunique(),
+        stretches=int((context.table["method"] == context.model).sum()),
+    )
+
+
+def label(method: str) -> str:
+    """Return a method's name for people: a baseline's own label, else the name."""
+    return baselines.label(method) if method in baselines.names() else method
+
+
+def number(value: float, digits: int = 1, signed: bool = False) -> str:
+    """Return a number for reading: a true minus sign, a dash where there is none."""
+    if value is None or np.isnan(value):
+        return DASH
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", MINUS)
+
+
+def interval(low: float, high: float, digits: int = 1) -> str:
+    """Return "a to b", or nothing where there is no interval."""
+    return "" if np.isnan(low) else f"{number(low, digits)} to {number(high, digits)}"
+
+
+def _headline(context: ReportContext, rivals: Sequence[str]) -> dict[str, Any]:
+    """Return the model's gain at 0 dB (or the nearest level) against the best classical filter."""
+    noisy = noisy_rows(context.table)
+    level = min(noisy["snr_db"].unique(), key=lambda snr: (abs(snr - HEADLINE_DB), snr))
+    at_level = noisy[noisy["snr_db"] == level]
+    rival = best_method(at_level, rivals)
+    means = _by_method(summarise(at_level, (), context.draws, context.seed))
+    model, error = means["snr_improvement"][context.model], means["rmse"]
+    gain = compare(at_level, context.model, rival, draws=context.draws, seed=context.seed)
+    silent = context.table[context.table["noise_type"] == NO_NOISE]
+    untouched = silent.loc[silent["method"] == context.model, "snr_out"].mean()
+    return {
+        "level": number(level, 0),
+        "gain": number(model["mean"]),
+        "interval": interval(model["low"], model["high"]),
+        "rival": label(rival),
+        "rival_gain": number(means["snr_improvement"][rival]["mean"]),
+        "more": number(abs(gain["mean"])),
+        "ahead": gain["mean"] >= 0,
+        "unsure": gain["low"] <= 0 <= gain["high"],
+        "more_interval": interval(gain["low"], gain["high"]),
+        "rmse": number(error[context.model]["mean"], 3),
+        "rmse_raw": number(error[NO_NOISE]["mean"], 3) if NO_NOISE in error else "",
+        "untouched": "" if np.isnan(untouched) else number(untouched),
+    }
+
+
+def _by_method(summary: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the rows of a summary without cells by metric and method."""
+    result: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in summary.to_dict("records"):
+        result.setdefault(row["metric"], {})[row["method"]] = {str(k): v for k, v in row.items()}
+    return result
+
+
+def _cell_groups(
+    summary: pd.DataFrame, metric: str, methods: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return, by noise type, a table row for each SNR: one cell a method, the model's first."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    noisy = summary[(summary["metric"] == metric) & (summary["noise_type"] != NO_NOISE)]
+    for (noise, snr_db), rows in _groups(noisy):
+        by_method = _by_method(rows)[metric]
+        cells = _cells(by_method, metric, methods, model_only=True)
+        name = NOISE_LABELS.get(noise, noise)
+        groups.setdefault(name, []).append({"name": number(snr_db, 0), "cells": cells})
+    return groups
+
+
+def _groups(summary: pd.DataFrame) -> Iterator[tuple[tuple[str, float], pd.DataFrame]]:
+    """Yield the rows of a summary by noise type and SNR."""
+    keys: Any
+    for keys, rows in summary.groupby(list(CELLS), sort=False):
+        yield (str(keys[0]), float(keys[1])), rows
+
+
+def _cells(
+    by_method: Mapping[str, Mapping[str, Any]],
+    metric: str,
+    methods: Sequence[str],
+    model_only: bool = False,
+) -> list[dict[str, Any]]:
+    """Return one cell a method: mean, whether it is the best, interval and median as texts."""
+    known = METRICS[metric]
+    means = [by_method[m]["mean"] for m in methods if m != NO_NOISE]
+    best = max(means) if known.higher_is_better else min(means)
+    cells = []
+    for i, method in enumerate(methods):
+        row = by_method[method]
+        ends = interval(row["low"], row["high"], known.digits)
+        cells.append(
+            {
+                "text": number(row["mean"], known.digits),
+                "best": method != NO_NOISE and row["mean"] == best,
+                "interval": ends if i == 0 or not model_only else "",
+                "median": number(row["median"], known.digits),
+            }
+        )
+    return cells
+
+
+def _overall_rows(context: ReportContext, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of the table of all metrics, over all noisy stretches and the silent ones."""
+    silent = context.table["noise_type"] == NO_NOISE
+    result = []
+    for chosen, metrics, suffix in (
+        (~silent, [m for m in METRICS if m != "snr_in"], ""),
+        (silent, ["snr_out"], " where no noise was added"),
+    ):
+        if not chosen.any():
+            continue
+        means = _by_method(summarise(context.table[chosen], (), context.draws, context.seed))
+        for metric in metrics:
+            name, unit = METRICS[metric].label + suffix, METRICS[metric].unit
+            cells = _cells(means[metric], metric, methods)
+            result.append({"name": name, "unit": unit, "cells": cells})
+    return result
+
+
+def _rate_rows(context: ReportContext, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of the table by the recordings' original sampling rate."""
+    result = []
+    for rate, rows in noisy_rows(context.table).groupby("original_fs"):
+        means = _by_method(summarise(rows, (), context.draws, context.seed))["snr_improvement"]
+        cells = _cells(means, "snr_improvement", methods)
+        subjects = rows["subject"].nunique()
+        result.append({"name": f"{rate:g} Hz", "subjects": subjects, "cells": cells})
+    return result
+
+
+def _worst(context: ReportContext) -> dict[str, str]:
+    """Return the record that the model helps least, and the one with its largest error."""
+    rows = noisy_rows(context.table)
+    means = _by_method(summarise(rows, (), 1, context.seed))
+    gain, error = (means[metric][context.model] for metric in ("snr_improvement", "rmse"))
+    return {
+        "record": gain["worst_record"],
+        "gain": number(gain["worst_mean"]),
+        "rmse_record": error["worst_record"],
+        "rmse": number(error["worst_mean"], 3),
+    }
+
+
+def _pictures(context: ReportContext, summary: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return each chart in two widths and two themes."""
+    made: dict[str, Callable[..., Figure]] = {
+        "snr": lambda **look: figures.snr_curves(summary, context.model, **look),
+        "gain": lambda **look: figures.improvement_dots(summary, context.model, **look),
+    }
+    if context.history.get("loss"):
+        made["loss"] = lambda **look: figures.loss_curves(context.history, **look)
+    return {name: _variants(draw) for name, draw in made.items()}
+
+
+def _variants(draw: Callable[..., Figure]) -> dict[str, str]:
+    return {
+        f"{size}_{tone}": figures.data_uri(draw(theme=theme, width=width))
+        for size, width in (("wide", WIDE), ("narrow", NARROW))
+        for tone, theme in (("light", LIGHT), ("dark", DARK))
+    }
+
+
+def _example(example: Example) -> dict[str, Any]:
+    """Return an example's words and pictures: the section large, the stretch below."""
+
+    def section(width: float, **look: Any) -> Figure:
+        seconds = traces.SECTION_S if width > NARROW else traces.SECTION_S / 2
+        return traces.section_figure(example, seconds, width=width, **look)
+
+    whole = {
+        f"wide_{tone}": figures.data_uri(
+            traces.stretch_figure(example, theme=theme), "png", dpi=110
+        )
+        for tone, theme in (("light", LIGHT), ("dark", DARK))
+    }
+    return {
+        "role": example.role,
+        "record": example.record,
+        "lead": example.lead,
+        "minute": f"{example.start / example.fs / 60:.1f}",
+        "noise": NOISE_LABELS.get(example.noise_type, example.noise_type),
+        "snr": number(example.snr_db, 0),
+        "gain": number(example.snr_improvement, 1, signed=True),
+        "section": _variants(section),
+        "whole": whole,
+    }
+
+
+def _count_table(splits: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Return the counts by split as a header and rows."""
+    header = list(dict.fromkeys(key for counts in splits.values() for key in counts))
+    rows = [
+        {"split": split, "counts": [f"{counts[k]:,}" if k in counts else DASH for k in header]}
+        for split, counts in splits.items()
+    ]
+    return {"header": header, "rows": rows}

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+
+from ecgmodel.dataset.mixing import Cell, MixSettings, add_noise
+from ecgmodel.dataset.shards import read_metadata
+from ecgmodel.errors import RecordError
+from ecgmodel.noise._part import Noise
+from tests.ecgmodel.dataset.made import mixed, noise_part
+
+
+def table(shard: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(shard)
+    frame["noise_start"] = [tuple(x) for x in frame["noise_start"]]
+    return frame
+
+
+def signals(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return np.stack(frame["noisy"].to_list()), np.stack(frame["clean"].to_list())
+
+
+def measured_snr(frame: pd.DataFrame) -> np.ndarray:
+    noisy, clean = (x.astype(np.float64) for x in signals(frame))
+    return 10 * np.log10(clean.var(axis=1) / (noisy - clean).var(axis=1))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_every_row_has_exactly_the_snr_that_it_states(tmp_path: Path, split: str) -> None:
+    frame = table(mixed(tmp_path, split)[0])
+    with_noise = frame[frame["noise_type"] != "none"]
+    snr = measured_snr(with_noise)
+    np.testing.assert_allclose(snr, with_noise["target_snr_db"], atol=0.01)
+    np.testing.assert_allclose(snr, with_noise["achieved_snr_db"], atol=1e-3)
+    noisy, clean = signals(frame[frame["noise_type"] == "none"])
+    np.testing.assert_array_equal(noisy, clean)
+    assert frame[frame["noise_type"] == "none"]["target_snr_db"].isna().all()
+
+
+def test_the_noise_brings_no_offset(tmp_path: Path) -> None:
+    noisy, clean = signals(table(mixed(tmp_path)[0]))
+    np.testing.assert_allclose((noisy - clean).mean(axis=1), 0, atol=1e-5)
+
+
+def test_training_rows_draw_type_and_snr(tmp_path: Path) -> None:
+    shard, info = mixed(tmp_path, mix=MixSettings(copies=3, unmixed_share=0.2), seconds=300)
+    frame = table(shard)
+    assert len(frame) == info["rows"] == 2 * 105 * 3
+    shares = frame["noise_type"].value_counts(normalize=True)
+    assert shares["none"] == pytest.approx(0.2, abs=0.05)
+    assert (abs(shares.drop("none") - 0.2) < 0.06).all()
+    assert set(frame["target_snr_db"].dropna()) == {-6, 0, 6, 12, 18}
+    copies = frame[frame["noise_type"] == "bw"].groupby(["lead", "start"])["noise_start"]
+    assert (copies.nunique() == copies.size()).all()
+
+
+def test_test_rows_hold_the_full_grid_on_the_same_stretch(tmp_path: Path) -> None:
+    shard, info = mixed(tmp_path, "test", MixSettings(stretch_s=16, snr_db=(0, 6)))
+    frame = table(shard)
+    assert info["length"] == 5760 == len(frame["clean"][0])
+    for _, stretch in frame.groupby(["lead", "start"]):
+        cells = stretch[["noise_type", "target_snr_db"]].fillna(-99)
+        assert len(cells.drop_duplicates()) == len(stretch) == 1 + 4 * 2
+        assert len({row.tobytes() for row in stretch["clean"]}) == 1
+        by_type = stretch[stretch["noise_type"] != "none"].groupby("noise_type")["noise_start"]
+        assert (by_type.nunique() == 1).all()
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_each_split_keeps_to_its_part_of_the_noise(tmp_path: Path, split: str) -> None:
+    shard, info = mixed(tmp_path, split, MixSettings(stretch_s=16))
+    frame = table(shard)
+    low, high = noise_part(split).ranges["bw"]
+    starts = np.concatenate([np.asarray(s, int) for s in frame["noise_start"]])
+    assert starts.min() >= low
+    assert starts.max() + info["length"] <= high
+
+
+def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
+    first, _ = mixed(tmp_path)
+    mixed(tmp_path, name="own/other")
+    again, _ = mixed(tmp_path)
+    assert first.read_bytes() == again.read_bytes()
+    assert mixed(tmp_path, mix=MixSettings(seed=1))[0].read_bytes() != first.read_bytes()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_more_types_or_levels_leave_the_other_rows_as_they_were(tmp_path: Path, split: str) -> None:
+    few = table(mixed(tmp_path, split, MixSettings(noise_types=("bw", "ma"), snr_db=(0, 6)))[0])
+    for more in (
+        MixSettings(noise_types=("em", "ma", "bw"), snr_db=(0, 6)),
+        MixSettings(noise_types=("bw", "ma"), snr_db=(-12, 0, 6)),
+    ):
+        many = table(mixed(tmp_path, split, more)[0])
+        known = ["lead", "start", "copy", "noise_type", "target_snr_db"]
+        both = few.merge(many, on=known, suffixes=("_few", "_many"))
+        assert len(both) > 0.5 * len(few)
+        assert (both["noise_start_few"] == both["noise_start_many"]).all()
+        np.testing.assert_array_equal(
+            np.stack(both["noisy_few"].to_list()), np.stack(both["noisy_many"].to_list())
+        )
+
+
+def test_the_gate_is_reported_and_obeyed(tmp_path: Path) -> None:
+    from ecgmodel.signals.quality import QualitySettings
+
+    _, info = mixed(tmp_path, gate=QualitySettings())
+    gate = info["gate"]
+    assert gate["seen"] == 42
+    assert gate["kept"] + sum(gate["left_out"].values()) == 42
+    assert gate["beat_classes"]["not annotated"]["seen"] == 42
+    assert info["pieces"] == gate["kept"]
+
+
+def test_shards_are_readable_without_this_project(tmp_path: Path) -> None:
+    shard, info = mixed(tmp_path)
+    field = pq.read_schema(shard).field("noisy")
+    assert str(field.type) == "fixed_size_list<element: float not null>[1024]"
+    assert not field.nullable
+    query = f"select count(*), min(len(noisy)), max(target_snr_db) from '{shard}'"
+    assert duckdb.sql(query).fetchone() == (info["rows"], 1024, 18.0)
+    kept = pyarrow.dataset.dataset(shard).to_table(columns=["record", "noise_type"])
+    assert kept.num_rows == info["rows"]
+    metadata = read_metadata(shard)
+    assert (metadata["fs"], metadata["units"], metadata["original_fs"]) == (360.0, "mV", 360.0)
+    assert metadata["settings"]["copies"] == 2
+
+
+def test_a_noise_recording_shorter_than_a_window_is_named(tmp_path: Path) -> None:
+    part = noise_part("validation", samples=9_000)
+    with pytest.raises(RecordError, match=r"'ma'.*900 samples.*1024.*longer noise"):
+        part.cut("ma", 1024, np.random.default_rng(0))
+
+
+def test_pieces_avoid_what_is_not_usable() -> None:
+    part = noise_part("train")
+    part.recordings["em"].usable[5_000:32_000] = False
+    for seed in range(50):
+        start = part.cut("em", 1024, np.random.default_rng(seed)).origins[0].start
+        assert start + 1024 <= 5_000
+
+
+def test_add_noise_by_hand() -> None:
+    clean = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
+    noise = Noise(np.array([3.0, 3.0, 1.0, 1.0]), ())
+    noisy, _, achieved = add_noise([Cell(clean, noise, 0, 0, "x", 20 * np.log10(2))])
+    np.testing.assert_allclose(noisy[0], [1.5, -0.5, 0.5, -1.5], atol=1e-6)
+    np.testing.assert_allclose(achieved, 6.0206, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"snr_db": []}, "at least one finite SNR"),
+        ({"snr_db": [float("nan")]}, "finite SNR"),
+        ({"snr_db": [float("inf")]}, "finite SNR"),
+        ({"noise_types": ["bm"]}, "Unknown noise type 'bm'. Nearest: bw"),
+    ],
+)
+def test_settings_without_meaning(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MixSettings.model_validate(settings)

@@ -1,0 +1,290 @@
+"""Training learns, keeps the best, and goes on after a kill as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from test_batches import write_shard
+
+from ecgmodel.architectures import build_network, load_network
+from ecgmodel.errors import ModelError
+from ecgmodel.training import checkpoint
+from ecgmodel.training.batches import ShardBatches
+from ecgmodel.training.fit import CHECKPOINTS, HISTORY, NETWORK, WEIGHTS, History, peek, train
+from ecgmodel.training.settings import TrainingSettings
+from killing import PROCESSES
+
+SAMPLES = 64
+# Gains below a tenth do not count, so that both the plateau and the patience are met.
+SETTINGS = TrainingSettings(
+    epochs=30,
+    batch_size=32,
+    learning_rate=0.01,
+    patience=5,
+    plateau_patience=2,
+    min_delta=0.1,
+    averaging=0.9,
+    shuffle_rows=100,
+)
+OPTIONS = {"filters": (8, 4), "dropout": 0.2}
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pulses at random places, in noise: three shards to train with, one to validate."""
+    folder = tmp_path_factory.mktemp("shards")
+    rng = np.random.default_rng(0)
+    for name in ("train0", "train1", "train2", "validation"):
+        place = rng.integers(10, SAMPLES - 10, (90, 1))
+        clean = np.exp(-(((np.arange(SAMPLES) - place) / 3) ** 2))
+        noisy = clean + 0.3 * rng.standard_normal(clean.shape)
+        write_shard(folder / f"{name}.parquet", noisy, clean)
+    return folder
+
+
+def fit(shards: Path, work: Path, settings: TrainingSettings = SETTINGS, **how: object) -> History:
+    batches = ShardBatches(
+        sorted(shards.glob("train*")), settings.batch_size, settings.seed, settings.shuffle_rows
+    )
+    validation = ShardBatches([shards / "validation.parquet"], 64, shuffle_rows=0)
+    how.setdefault("build", build)
+    return train(batches=batches, validation=validation, work=work, settings=settings, **how)
+
+
+def build() -> keras.Model:
+    return build_network("conv_autoencoder", OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def whole(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, History]:
+    """A training that nothing interrupted."""
+    work = tmp_path_factory.mktemp("whole")
+    return work, fit(shards, work)
+
+
+def weights(work: Path) -> list[np.ndarray]:
+    return load_network(work / NETWORK).get_weights()
+
+
+def assert_same(work: Path, whole: tuple[Path, History]) -> None:
+    assert (work / HISTORY).read_bytes() == (whole[0] / HISTORY).read_bytes()
+    for mine, theirs in zip(weights(work), weights(whole[0]), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_it_learns_lowers_the_rate_and_stops(whole: tuple[Path, History]) -> None:
+    history = whole[1]
+    losses = [row["val_loss"] for row in history.rows]
+    assert losses[-1] < 0.5 * losses[0]
+    assert history.stopped_early
+    assert len(losses) < SETTINGS.epochs
+    assert history.rows[-1]["learning_rate"] < SETTINGS.learning_rate
+    assert [row["epoch"] for row in history.rows] == list(range(1, len(losses) + 1))
+
+
+def test_the_best_averaged_weights_are_kept(shards: Path, whole: tuple[Path, History]) -> None:
+    work, history = whole
+    assert history.best_loss == min(row["val_loss"] for row in history.rows)
+    assert history.rows[history.best_epoch - 1]["val_loss"] == history.best_loss
+    ((noisy, clean),) = ShardBatches([shards / "validation.parquet"], 90, shuffle_rows=0).epoch(0)
+    network = load_network(work / NETWORK)
+    loss = np.mean((network.predict(noisy, verbose=0) - clean) ** 2)
+    assert loss == pytest.approx(history.best_loss, rel=1e-5)
+    other = build()
+    other.load_weights(work / WEIGHTS)
+    np.testing.assert_array_equal(
+        other.predict(noisy, verbose=0), network.predict(noisy, verbose=0)
+    )
+
+
+def test_history_is_written(whole: tuple[Path, History]) -> None:
+    work, history = whole
+    written = json.loads((work / HISTORY).read_text())
+    assert written["rows"] == history.rows
+    assert written["best_epoch"] == history.best_epoch
+
+
+class Killed(Exception):
+    """Stands for whatever ends a process between two epochs."""
+
+
+def stop_at(last: int) -> Callable[[int, dict[str, float]], None]:
+    def on_epoch(epoch: int, _: dict[str, float]) -> None:
+        if epoch == last:
+            raise Killed
+
+    return on_epoch
+
+
+def test_rows_come_once_and_facts_are_kept(
+    shards: Path, whole: tuple[Path, History], tmp_path: Path
+) -> None:
+    assert peek(tmp_path) == {}
+    with pytest.raises(Killed):
+        fit(shards, tmp_path, extra={"run": "42"}, on_epoch=stop_at(4))
+    assert peek(tmp_path) == {"run": "42"}
+    before, after = [], []
+    history = fit(
+        shards, tmp_path, on_start=before.extend, on_epoch=lambda _, row: after.append(row)
+    )
+    assert [row["epoch"] for row in before] == [1, 2, 3, 4]
+    assert before + after == whole[1].rows
+    assert peek(tmp_path) == {"run": "42"}
+    assert history == whole[1]
+    assert_same(tmp_path, whole)
+
+
+def test_a_finished_training_is_not_repeated(
+    shards: Path, whole: tuple[Path, History], tmp_path: Path
+) -> None:
+    work, history = whole
+    (work / NETWORK).rename(tmp_path / NETWORK)  # killed before it was written
+    epochs: list[int] = []
+    again = fit(shards, work, on_epoch=lambda epoch, _: epochs.append(epoch))
+    assert epochs == []
+    assert_same(work, whole)
+    assert again == history
+    for mine, theirs in zip(weights(work), weights(tmp_path), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_more_epochs_go_on_from_where_it_was(shards: Path, tmp_path: Path) -> None:
+    longer = SETTINGS.model_copy(update={"epochs": 5})
+    straight = fit(shards, tmp_path / "straight", longer)
+    fit(shards, tmp_path / "more", SETTINGS.model_copy(update={"epochs": 2}))
+    assert fit(shards, tmp_path / "more", longer) == straight
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_damaged_checkpoints_are_passed_over(
+    shards: Path,
+    whole: tuple[Path, History],
+    tmp_path: Path,
+    damaged: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(Killed):
+        fit(shards, tmp_path, on_epoch=stop_at(4))
+    paths = sorted((tmp_path / CHECKPOINTS).iterdir())
+    for path in paths[-damaged:]:
+        path.write_bytes(path.read_bytes()[:1000])
+    before: list[dict[str, float]] = []
+    history = fit(shards, tmp_path, on_start=before.extend)
+    assert len(before) == (3 if damaged == 1 else 0)
+    assert paths[-1].name in caplog.text
+    assert history == whole[1]
+    assert_same(tmp_path, whole)
+
+
+def test_another_training_in_the_same_folder_starts_again(
+    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    short = SETTINGS.model_copy(update={"epochs": 2})
+    fit(shards, tmp_path, short)
+    before: list[dict[str, float]] = []
+    fit(shards, tmp_path, short.model_copy(update={"seed": 1}), on_start=before.extend)
+    assert before == []
+    assert "starts again" in caplog.text
+
+
+def nested() -> keras.Model:
+    """Dropout, noise and batch statistics, deep inside."""
+    inner = keras.Sequential(
+        [keras.layers.Conv1D(4, 3, padding="same"), keras.layers.BatchNormalization()]
+    )
+    deep = keras.Sequential([inner, keras.layers.Dropout(0.3), keras.layers.GaussianNoise(0.1)])
+    noisy = keras.Input((None, 1))
+    return keras.Model(noisy, keras.layers.Conv1D(1, 3, padding="same")(deep(noisy)))
+
+
+def test_random_generators_deep_inside_a_network_go_on_too(shards: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"epochs": 4})
+    straight = fit(shards, tmp_path / "straight", settings, build=nested)
+    with pytest.raises(Killed):
+        fit(shards, tmp_path / "broken", settings, build=nested, on_epoch=stop_at(2))
+    assert fit(shards, tmp_path / "broken", settings, build=nested) == straight
+
+
+def test_a_loss_that_is_not_finite_says_epoch_and_remedy(shards: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(ModelError, match=r"Epoch 1: .*nan.*training\.learning_rate \(now 1e\+30\)"):
+        fit(shards, tmp_path, settings)
+    found = checkpoint.load(tmp_path / CHECKPOINTS)
+    assert found is not None
+    assert found.epoch == 0  # nothing of it was kept
+
+
+def test_a_damaged_window_says_so(tmp_path: Path) -> None:
+    clean = np.zeros((90, SAMPLES))
+    for name in ("train0", "validation"):
+        write_shard(tmp_path / f"{name}.parquet", clean + np.nan, clean)
+    with pytest.raises(ModelError, match="windows that are not finite"):
+        fit(tmp_path, tmp_path / "work")
+
+
+def test_the_bar_shows_the_way_and_the_losses(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(shards, tmp_path, SETTINGS.model_copy(update={"epochs": 2}), progress=True)
+    shown = capsys.readouterr().err
+    assert "18/18" in shown  # 2 epochs of 9 batches
+    assert "val_loss=" in shown
+    assert "epoch=2" in shown
+
+
+def train_in_a_process(shards: Path, work: Path, log: Path) -> None:
+    def note(kind: str, epoch: float) -> None:
+        with log.open("a") as file:
+            file.write(f"{kind} {epoch:.0f}\n")
+
+    fit(
+        shards,
+        work,
+        on_start=lambda rows: [note("start", row["epoch"]) for row in rows],
+        on_epoch=lambda epoch, _: note("epoch", epoch),
+    )
+
+
+def test_kill_at_any_moment_changes_nothing(
+    shards: Path, whole: tuple[Path, History], tmp_path: Path
+) -> None:
+    work, log, rng, killed_at = tmp_path / "work", tmp_path / "log", random.Random(1), []
+    for moment in ("while it writes", "after it wrote", "while it learns", "while it writes", None):
+        process = PROCESSES.Process(target=train_in_a_process, args=(shards, work, log))
+        goal = newest(work) + rng.randint(1, 2)
+        process.start()
+        if moment:
+            wait(process, lambda goal=goal: newest(work) >= goal)
+            if moment == "while it writes":
+                wait(process, lambda: any((work / CHECKPOINTS).glob("*.tmp")))
+            if moment == "while it learns":
+                time.sleep(rng.random() * 0.2)
+            process.kill()
+            killed_at.append(newest(work))
+        process.join(120)
+    assert killed_at == sorted(killed_at)
+    assert killed_at[-1] < len(whole[1].rows)  # each kill hit a training under way
+    assert_same(work, whole)
+    lines = [line.split() for line in log.read_text().splitlines()]
+    reported = [int(epoch) for kind, epoch in lines if kind == "epoch"]
+    assert len(reported) == len(set(reported))
+    started = {int(epoch) for kind, epoch in lines if kind == "start"}
+    assert started | set(reported) == {row["epoch"] for row in whole[1].rows}
+
+
+def wait(process: BaseProcess, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition() and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.0005)
+
+
+def newest(work: Path) -> int:
+    return max(checkpoint._epochs(work / CHECKPOINTS), default=-1)

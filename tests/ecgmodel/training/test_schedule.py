@@ -1,0 +1,52 @@
+"""The learning rate falls on a plateau, and training stops when waiting was in vain."""
+
+from __future__ import annotations
+
+from ecgmodel.training.schedule import Schedule
+from ecgmodel.training.settings import TrainingSettings
+
+
+def run(losses: list[float], **settings: object) -> tuple[Schedule, list[bool], list[float]]:
+    chosen = TrainingSettings.model_validate(settings)
+    schedule = Schedule(chosen.learning_rate)
+    best, rates = [], []
+    for epoch, loss in enumerate(losses, start=1):
+        best.append(schedule.update(epoch, loss, chosen))
+        rates.append(schedule.learning_rate)
+    return schedule, best, rates
+
+
+def test_learning_rate_falls_after_every_stretch_without_a_gain() -> None:
+    losses = [1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.4]
+    _, _, rates = run(losses, learning_rate=1.0, plateau_patience=2, plateau_factor=0.1)
+    assert rates == [1, 1, 1, 0.1, 0.1, 0.1 * 0.1, 0.1 * 0.1]
+
+
+def test_learning_rate_has_a_lower_end_and_is_never_raised_to_it() -> None:
+    flat = [1.0] * 9
+    _, _, rates = run(flat, learning_rate=1.0, plateau_patience=1, min_learning_rate=0.4)
+    assert rates[-1] == 0.4
+    _, _, rates = run(flat, learning_rate=0.1, plateau_patience=1, min_learning_rate=0.4)
+    assert rates[-1] == 0.1
+
+
+def test_training_is_over_after_patience_without_a_gain() -> None:
+    settings = TrainingSettings(patience=2)
+    assert not run([1.0, 1.0], patience=2)[0].is_over(settings)
+    assert run([1.0, 1.0, 1.0], patience=2)[0].is_over(settings)
+    assert not run([1.0, 1.0, 0.5, 0.6], patience=2)[0].is_over(settings)
+
+
+def test_without_patience_it_goes_on() -> None:
+    settings = TrainingSettings(patience=None, plateau_patience=None)
+    schedule, _, rates = run([1.0] * 50, patience=None, plateau_patience=None)
+    assert not schedule.is_over(settings)
+    assert set(rates) == {settings.learning_rate}
+
+
+def test_a_tiny_gain_is_kept_as_the_best_but_does_not_end_the_waiting() -> None:
+    losses = [1.0, 0.9999, 0.9998, 0.9997]
+    schedule, best, _ = run(losses, patience=3, min_delta=0.01)
+    assert best == [True] * 4
+    assert schedule.best_epoch == 4
+    assert schedule.is_over(TrainingSettings(patience=3))
