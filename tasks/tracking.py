@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ecgmodel.config import Settings, TrackingSettings
 from ecgmodel.errors import EcgError
 from ecgmodel.store import Store, Stored
-from ecgmodel.versions import git_commit, library_versions
+from ecgmodel.versions import ROOT, git_commit, library_versions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -234,7 +234,7 @@ class Tracker:
         """Log the network with a signature of free length."""
         if self.client.get_run(run_id).outputs.model_outputs:
             return
-        import mlflow
+        import mlflow.tensorflow
         import numpy as np
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
@@ -244,7 +244,8 @@ class Tracker:
         spec = TensorSpec(np.dtype(np.float32), (-1, -1, 1))
         window = finished.settings.mix.window
         with mlflow.start_run(run_id=run_id):
-            mlflow.keras.log_model(
+            # Takes any Keras model; unlike mlflow.keras it can carry the code of its layers.
+            mlflow.tensorflow.log_model(
                 load_network(finished.model.file("model.keras")),
                 name="model",
                 signature=ModelSignature(Schema([spec]), Schema([spec])),
@@ -252,6 +253,7 @@ class Tracker:
                 pip_requirements=[
                     f"{n}=={v}" for n, v in library_versions(*MODEL_LIBRARIES).items()
                 ],
+                code_paths=[str(ROOT / "ecgmodel")],
             )
 
 

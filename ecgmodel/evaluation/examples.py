@@ -75,7 +75,7 @@ def choose(table: pd.DataFrame, method: str, snr_db: float | None = None) -> pd.
         DatasetError: There is no noisy stretch of the method at that SNR.
     """
     rows = noisy_rows(table[table["method"] == method]).dropna(subset=["snr_improvement"])
-    levels = sorted(rows["snr_db"].unique())
+    levels = sorted(float(level) for level in rows["snr_db"].unique())
     if snr_db is None and levels:
         snr_db = levels[(len(levels) - 1) // 2]
     rows = rows[rows["snr_db"] == snr_db].sort_values("snr_improvement", kind="stable")

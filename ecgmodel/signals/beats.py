@@ -43,7 +43,8 @@ def beat_classes(
         `(windows,)`, str.
 
     Example:
-        >>> beat_classes(np.array([5, 15]), np.array(["N", "V"]), np.array([0, 10, 20]), 10).tolist()
+        >>> at, symbols = np.array([5, 15]), np.array(["N", "V"])
+        >>> beat_classes(at, symbols, np.array([0, 10, 20]), 10).tolist()
         ['normal', 'ventricular', 'no beats']
     """
     groups = (VENTRICULAR, PACED, BUNDLE_BRANCH, OTHER, NORMAL)

@@ -57,7 +57,7 @@ class QualitySettings(BaseModel):
         default=8.0, gt=0, description="No sample is further from zero than this, mV."
     )
     jumps: float = _share(
-        0.75, "Spread of the level at quiet moments from which on a window is jumps, not beats"
+        0.8, "Spread of the level at quiet moments from which on a window is jumps, not beats"
     )
     muscle: float = _share(0.08, "Noise of 20-45 Hz in the quietest fifth of the window")
     muscle_burst: float = _share(0.13, "Noise of 20-45 Hz all through some half second")
@@ -75,7 +75,7 @@ class QualitySettings(BaseModel):
         0.065, "Electrode motion: geometric mean of unrest and level spread at quiet moments"
     )
     motion_repeating: float = _share(
-        0.105, "The same for a window that repeats itself, as fast and wide rhythms do"
+        0.13, "The same for a window that repeats itself, as fast and wide rhythms do"
     )
     motion_level: float = _share(
         0.27, "Level spread up to which there is no electrode motion, however restless it is"
@@ -90,7 +90,7 @@ class QualitySettings(BaseModel):
         "and small, rounded waves).",
     )
     repeats: float = Field(
-        default=0.85,
+        default=0.87,
         gt=0,
         le=1,
         description="A window repeats itself if it correlates this well with itself 0.3 to 1.4 s "

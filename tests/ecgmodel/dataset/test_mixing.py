@@ -124,7 +124,7 @@ def test_shards_are_readable_without_this_project(tmp_path: Path) -> None:
     assert str(field.type) == "fixed_size_list<element: float not null>[1024]"
     assert not field.nullable
     query = f"select count(*), min(len(noisy)), max(target_snr_db) from '{shard}'"
-    assert duckdb.sql(query).fetchone() == (info["rows"], 1024, 18.0)
+    assert duckdb.sql(query).fetchall() == [(info["rows"], 1024, 18.0)]
     kept = pyarrow.dataset.dataset(shard).to_table(columns=["record", "noise_type"])
     assert kept.num_rows == info["rows"]
     metadata = read_metadata(shard)

@@ -143,7 +143,7 @@ def test_windows_of_two_lengths_are_refused(tmp_path: Path) -> None:
 
 def test_a_shard_without_the_columns_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"noisy": [1.0]}), tmp_path / "a.parquet")
-    with pytest.raises(DatasetError, match="'noisy'.*Received: double"):
+    with pytest.raises(DatasetError, match=r"'noisy'.*Received: double"):
         ShardBatches([tmp_path / "a.parquet"], 8)
     pq.write_table(pa.table({"x": [1.0]}), tmp_path / "b.parquet")
     with pytest.raises(DatasetError, match="no such column"):
@@ -153,7 +153,7 @@ def test_a_shard_without_the_columns_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shards", [0, 1])
 def test_no_windows_is_an_error_that_says_where_to_look(tmp_path: Path, shards: int) -> None:
     empty = write_shard(tmp_path / "0.parquet", np.zeros((0, 8)), np.zeros((0, 8)))
-    with pytest.raises(DatasetError, match="at least one window.*quality gate"):
+    with pytest.raises(DatasetError, match=r"at least one window.*quality gate"):
         ShardBatches([empty][:shards], 8)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from processes import PROCESSES
 from test_batches import write_shard
 
 from ecgmodel.architectures import build_network, load_network
@@ -20,7 +21,6 @@ from ecgmodel.training import checkpoint
 from ecgmodel.training.batches import ShardBatches
 from ecgmodel.training.fit import CHECKPOINTS, HISTORY, NETWORK, WEIGHTS, History, peek, train
 from ecgmodel.training.settings import TrainingSettings
-from killing import PROCESSES
 
 SAMPLES = 64
 # Gains below a tenth do not count, so that both the plateau and the patience are met.
@@ -112,14 +112,14 @@ def test_history_is_written(whole: tuple[Path, History]) -> None:
     assert written["best_epoch"] == history.best_epoch
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for whatever ends a process between two epochs."""
 
 
 def stop_at(last: int) -> Callable[[int, dict[str, float]], None]:
     def on_epoch(epoch: int, _: dict[str, float]) -> None:
         if epoch == last:
-            raise Killed
+            raise KilledError
 
     return on_epoch
 
@@ -128,7 +128,7 @@ def test_rows_come_once_and_facts_are_kept(
     shards: Path, whole: tuple[Path, History], tmp_path: Path
 ) -> None:
     assert peek(tmp_path) == {}
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(shards, tmp_path, extra={"run": "42"}, on_epoch=stop_at(4))
     assert peek(tmp_path) == {"run": "42"}
     before, after = [], []
@@ -171,7 +171,7 @@ def test_damaged_checkpoints_are_passed_over(
     damaged: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(shards, tmp_path, on_epoch=stop_at(4))
     paths = sorted((tmp_path / CHECKPOINTS).iterdir())
     for path in paths[-damaged:]:
@@ -208,7 +208,7 @@ def nested() -> keras.Model:
 def test_random_generators_deep_inside_a_network_go_on_too(shards: Path, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 4})
     straight = fit(shards, tmp_path / "straight", settings, build=nested)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(shards, tmp_path / "broken", settings, build=nested, on_epoch=stop_at(2))
     assert fit(shards, tmp_path / "broken", settings, build=nested) == straight
 

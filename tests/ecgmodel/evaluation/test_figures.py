@@ -1,0 +1,114 @@
+"""Charts and traces hold what they should show, and repeat to the byte."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ecgmodel.errors import SettingsError
+from ecgmodel.evaluation import figures, traces
+from ecgmodel.evaluation.examples import Example
+from ecgmodel.evaluation.summary import summarise
+
+from .made import at_snr, ecg, noise, result_table
+
+HISTORY = {"loss": [0.5, 0.2, 0.1, 0.05], "val_loss": [0.4, 0.2, 0.15, 0.18]}
+
+
+@pytest.fixture(scope="module")
+def summary():
+    return summarise(result_table(("none", "butterworth", "wavelet", "model")))
+
+
+@pytest.fixture(scope="module")
+def example():
+    rng = np.random.default_rng(0)
+    clean = ecg(rng)
+    denoised = clean.copy()
+    denoised[5000:5400] += 0.5
+    noisy = at_snr(clean, noise("ma", rng), 6)
+    what = {"method": "model", "record": "mitdb/106", "subject": "106", "lead": "MLII"}
+    return Example(
+        "best",
+        **what,
+        start=0,
+        noise_type="ma",
+        snr_db=6.0,
+        snr_improvement=9.0,
+        fs=360.0,
+        original=clean,
+        noisy=noisy,
+        denoised=denoised,
+    )
+
+
+def test_loss_curves_mark_the_epoch_with_the_best_validation():
+    axes = figures.loss_curves(HISTORY).axes[0]
+    assert [len(line.get_xdata()) for line in axes.lines[:2]] == [4, 4]
+    assert "best epoch 3" in axes.texts[0].get_text()
+
+
+def test_loss_curves_do_without_validation_and_with_one_epoch():
+    assert "best epoch 1" in figures.loss_curves({"loss": [0.3]}).axes[0].texts[0].get_text()
+    with pytest.raises(SettingsError, match="loss"):
+        figures.loss_curves({"accuracy": [1.0]})
+
+
+@pytest.mark.parametrize("draw", [figures.snr_curves, figures.improvement_dots])
+def test_small_multiples_have_a_panel_a_noise_and_a_line_a_method(draw, summary):
+    figure = draw(summary, "model")
+    assert len(figure.axes) == 2
+    for axes in figure.axes:
+        labels = axes.get_legend_handles_labels()[1]
+        assert labels == ["butterworth", "wavelet", "model"]
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+
+
+def test_a_method_looks_the_same_in_both_charts(summary):
+    styles = figures.method_styles(["none", "butterworth", "model"], "model")
+    assert list(styles) == ["none", "butterworth", "model"]
+    assert styles["model"]["linewidth"] > styles["butterworth"]["linewidth"]
+    assert len({style["color"] for style in styles.values()}) == 3
+
+
+def test_the_section_shows_where_the_error_is(example):
+    for seconds in (6.0, 3.0):
+        first, last = traces.worst_section(example, seconds)
+        assert first <= 5000
+        assert last >= 5400
+        assert last - first == seconds * 360
+
+
+def test_the_section_is_true_to_scale(example):
+    figure = traces.section_figure(example)
+    axes = figure.axes[0]
+    box = axes.get_window_extent()
+    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
+    per_second, per_mv = box.width / (x1 - x0), box.height / (y1 - y0)
+    assert per_second / per_mv == pytest.approx(25 / 10, rel=0.01)
+    assert "10 mm/mV" in axes.get_xlabel()
+
+
+def test_strips_do_not_touch_and_lie_on_the_paper(example):
+    axes = traces.stretch_figure(example).axes[0]
+    strips = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 11520]
+    assert len(strips) == 3
+    for upper, lower in pairwise(strips):
+        assert upper.min() > lower.max()
+    assert axes.get_ylim()[0] < min(map(np.min, strips))
+    assert axes.get_ylim()[1] > max(map(np.max, strips))
+
+
+def test_large_swings_get_a_lower_gain(example):
+    loud = Example(**{**vars(example), "noisy": example.noisy * 20})
+    assert "10 mm/mV" not in traces.section_figure(loud).axes[0].get_xlabel()
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_saving_gives_a_picture_and_the_same_bytes_again(summary, tmp_path, ending):
+    first, second = (
+        figures.save(figures.improvement_dots(summary, "model"), tmp_path / f"{i}.{ending}")
+        for i in range(2)
+    )
+    assert len(first.read_bytes()) > 5000
+    assert first.read_bytes() == second.read_bytes()
