@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ecgmodel import registry
 from ecgmodel.config import Settings
 from ecgmodel.steps import Step, file_version
-from ecgmodel.store import Stored, Unit
+from ecgmodel.store import Stored, Unit, file_sha256
 from ecgmodel.versions import code_version, git_commit, library_versions
 
 MODEL = "model"
@@ -82,12 +82,21 @@ def baseline_steps(dataset: Stored, settings: Settings) -> list[Step]:
 
 def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
     """What the trained network does on the test, and its best, median and worst stretches."""
+    return _measuring(model.file("model.keras"), model.ref, dataset, settings)
+
+
+def measure_file_step(model: Path, dataset: Stored, settings: Settings) -> Step:
+    """The same for any saved network."""
+    return _measuring(model, file_sha256(model), dataset, settings)
+
+
+def _measuring(model: Path, ref: str, dataset: Stored, settings: Settings) -> Step:
     how = {"window": settings.mix.window, "overlap": settings.evaluation.overlap}
     unit = Unit(
         "evaluate",
         f"{MODEL} {dataset.name}",
         how,
-        {"dataset": dataset.ref, "model": model.ref},
+        {"dataset": dataset.ref, "model": ref},
         {
             "modules": code_version("ecgmodel.evaluation.examples", "ecgmodel.denoiser"),
             "libraries": library_versions("keras", "tensorflow", "numpy", "scipy"),
@@ -113,6 +122,17 @@ def report_step(
         },
     )
     return Step(unit, partial(_report, model, list(measured), dataset, settings))
+
+
+def result_text(measured: Sequence[Stored], settings: Settings) -> str:
+    """Return the result table of several methods for a terminal."""
+    import pandas as pd
+
+    from ecgmodel.evaluation.summary import as_text, summarise
+
+    table = pd.concat([pd.read_parquet(m.file(STRETCHES)) for m in measured], ignore_index=True)
+    how = settings.evaluation
+    return as_text(summarise(table, draws=how.bootstrap, seed=how.seed))
 
 
 def split_shards(dataset: Stored, split: str) -> list[Path]:
@@ -163,7 +183,7 @@ def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> No
     table.to_parquet(into / STRETCHES, index=False)
 
 
-def _measure_model(model: Stored, dataset: Stored, settings: Settings, into: Path) -> None:
+def _measure_model(model: Path, dataset: Stored, settings: Settings, into: Path) -> None:
     from tqdm import tqdm
 
     from ecgmodel.denoiser import from_keras
@@ -171,7 +191,7 @@ def _measure_model(model: Stored, dataset: Stored, settings: Settings, into: Pat
     from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
 
     window, overlap = settings.mix.window, settings.evaluation.overlap
-    denoiser = from_keras(model.file("model.keras"), window, overlap)
+    denoiser = from_keras(model, window, overlap)
     shards = split_shards(dataset, "test")
     with tqdm(total=count_stretches(shards), desc="evaluate", unit="stretch") as bar:
         table = evaluate_method(denoiser.clean_many, shards, MODEL, window, bar.update)

@@ -36,6 +36,7 @@ TARGETS = {
     "as_recorded": "the recording as it is, its own wander included",
 }
 HEADLINE_DB = 0.0
+STRETCH_S = 32.0
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 DETAILS = ("snr_out", "rmse", "prd", "cossim", "mad", "drift", "shape")
 
@@ -151,6 +152,7 @@ def render(context: ReportContext) -> str:
         target=TARGETS.get(context.dataset.target, context.dataset.target),
         settings=yaml.safe_dump(dict(context.settings), sort_keys=False, allow_unicode=True),
         subjects=context.table["subject"].nunique(),
+        stretch_s=_stretch_seconds(context.examples),
         stretches=int((context.table["method"] == context.model).sum()),
     )
 
@@ -170,6 +172,12 @@ def number(value: float, digits: int = 1, signed: bool = False) -> str:
 def interval(low: float, high: float, digits: int = 1) -> str:
     """Return "a to b", or nothing where there is no interval."""
     return "" if np.isnan(low) else f"{number(low, digits)} to {number(high, digits)}"
+
+
+def _stretch_seconds(examples: Sequence[Example]) -> str:
+    """Return the length of a stretch in seconds: that of the examples, else the usual one."""
+    lengths = [len(example.original) / example.fs for example in examples]
+    return f"{lengths[0] if lengths else STRETCH_S:g}"
 
 
 def _headline(context: ReportContext, rivals: Sequence[str]) -> dict[str, Any]:

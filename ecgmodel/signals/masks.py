@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecgmodel.errors import RecordError
 
-# A plateau with a sharp corner drops by more than this many steps of the converter to the sample
-# beside it. Three equal samples on a smooth peak can drop by four steps at most: on a parabola
+# Beside a sharp corner of a plateau the signal drops by more than this many steps of the
+# converter. Three equal samples on a smooth peak can drop by four steps at most: on a parabola
 # whose top three samples differ by less than one step, the next one lies less than four below.
 _SHARP_STEPS = 5
 # Shorter plateaus are ordinary peaks; a lead counts as clipped from this many samples on.
@@ -141,20 +141,24 @@ def _is_clipped(x: np.ndarray, starts: np.ndarray, stops: np.ndarray, extreme: f
     """Return whether a lead is clipped at its own extreme value.
 
     The tops of ordinary peaks are rounded and rarely have the very same height, so the extreme
-    value has to hold several samples in plateaus, one of them with a sharp corner.
+    value has to hold several samples in plateaus, one of them with sharp corners at both ends:
+    one such corner may also be a pacing spike that rises from a flat baseline.
     """
     at = x[starts] == extreme
     starts, stops = starts[at], stops[at]
     if (stops - starts).sum() < _CLIPPED_SAMPLES:
         return False
+    if not np.isfinite(x).all():
+        x = np.where(np.isfinite(x), x, np.nan)
     before = np.abs(x[np.maximum(starts - 1, 0)] - extreme)
     after = np.abs(x[np.minimum(stops, len(x) - 1)] - extreme)
-    return bool(np.any(np.fmax(before, after) > (_SHARP_STEPS + 0.5) * _step(x)))
+    return bool(np.any(np.fmin(before, after) > (_SHARP_STEPS + 0.5) * _step(x)))
 
 
 def _step(x: np.ndarray) -> float:
     """Return the smallest change between neighbours: the converter's step, as a rule."""
-    change = np.abs(np.diff(x))
+    with np.errstate(invalid="ignore"):  # two infinite neighbours
+        change = np.abs(np.diff(x))
     change = change[(change > 0) & np.isfinite(change)]
     return float(change.min()) if len(change) else 0.0
 

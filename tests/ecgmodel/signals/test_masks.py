@@ -86,6 +86,12 @@ def test_tops_of_equal_beats_are_not_clipped(step_mv):
     assert marked(ecg(step_mv=step_mv)) == []
 
 
+def test_a_flat_baseline_under_pacing_spikes_is_not_clipped():
+    signal = ecg()
+    signal[60::250] = 2.0  # the baseline is the lead's lowest value, and the spikes are sharp
+    assert marked(signal) == []
+
+
 def test_wrong_input_is_refused():
     with pytest.raises(RecordError, match=r"\(samples, leads\)"):
         usable_samples(np.zeros(10), FS, BARE)
