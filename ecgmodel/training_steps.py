@@ -65,7 +65,7 @@ def baseline_steps(dataset: Stored, settings: Settings) -> list[Step]:
             Unit(
                 "evaluate",
                 f"{name} {dataset.name}",
-                {"window": settings.mix.window},
+                {"window": metric_window(settings)},
                 {"dataset": dataset.ref},
                 {
                     "modules": code_version(
@@ -74,7 +74,7 @@ def baseline_steps(dataset: Stored, settings: Settings) -> list[Step]:
                     "libraries": library_versions("numpy", "scipy", "pywavelets"),
                 },
             ),
-            partial(_measure_baseline, name, dataset, settings.mix.window),
+            partial(_measure_baseline, name, dataset, metric_window(settings)),
         )
         for name in settings.evaluation.baselines
     ]
@@ -91,7 +91,11 @@ def measure_file_step(model: Path, dataset: Stored, settings: Settings) -> Step:
 
 
 def _measuring(model: Path, ref: str, dataset: Stored, settings: Settings) -> Step:
-    how = {"window": settings.mix.window, "overlap": settings.evaluation.overlap}
+    how = {
+        "tile": settings.mix.window,
+        "overlap": settings.evaluation.overlap,
+        "window": metric_window(settings),
+    }
     unit = Unit(
         "evaluate",
         f"{MODEL} {dataset.name}",
@@ -133,6 +137,11 @@ def result_text(measured: Sequence[Stored], settings: Settings) -> str:
     table = pd.concat([pd.read_parquet(m.file(STRETCHES)) for m in measured], ignore_index=True)
     how = settings.evaluation
     return as_text(summarise(table, draws=how.bootstrap, seed=how.seed))
+
+
+def metric_window(settings: Settings) -> int:
+    """Return the window of the metrics: the same for every model, and never over a stretch."""
+    return min(settings.evaluation.window, settings.mix.stretch)
 
 
 def split_shards(dataset: Stored, split: str) -> list[Path]:
@@ -190,8 +199,8 @@ def _measure_model(model: Path, dataset: Stored, settings: Settings, into: Path)
     from ecgmodel.evaluation import examples
     from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
 
-    window, overlap = settings.mix.window, settings.evaluation.overlap
-    denoiser = from_keras(model, window, overlap)
+    denoiser = from_keras(model, settings.mix.window, settings.evaluation.overlap)
+    window = metric_window(settings)
     shards = split_shards(dataset, "test")
     with tqdm(total=count_stretches(shards), desc="evaluate", unit="stretch") as bar:
         table = evaluate_method(denoiser.clean_many, shards, MODEL, window, bar.update)
@@ -209,7 +218,8 @@ def _report(
         "settings": settings.model_dump(mode="json", exclude={"store", "tracking"}),
         "versions": library_versions(*REPORTED),
         "git_commit": git_commit(),
-        "window": settings.mix.window,
+        "tile": settings.mix.window,
+        "window": metric_window(settings),
         "target": settings.resample.target,
         "commands": ["ecg-denoise run --config settings.yaml"],
     }

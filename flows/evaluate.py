@@ -6,16 +6,15 @@ from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, read_stored
 from ecgmodel.training_steps import baseline_steps, measure_file_step, result_text
 from tasks import training as tasks
-from tasks.caching import AT_ONCE, run_step, run_steps
+from tasks.caching import RUNNER, run_step, run_steps
 
 
-@flow(name="evaluate", task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
+@flow(name="evaluate", task_runner=RUNNER)
 def evaluate(settings: Settings, model: Path, dataset_folder: Path) -> str:
     """Return the result table of a `.keras` file beside the classical methods."""
     store = Store(settings.store)

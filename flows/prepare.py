@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from ecgmodel.config import Settings
@@ -23,11 +22,11 @@ from ecgmodel.steps import (
 )
 from ecgmodel.store import Store, Stored
 from tasks import records as tasks
-from tasks.caching import AT_ONCE, Failure, run_step, run_steps
+from tasks.caching import RUNNER, Failure, run_step, run_steps
 from tasks.summaries import dataset_summary, record_rows
 
 
-@flow(name="prepare", task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
+@flow(name="prepare", task_runner=RUNNER)
 def prepare(settings: Settings) -> Stored:
     """Return the dataset that the settings describe, making what is not there yet."""
     store = Store(settings.store)
@@ -98,7 +97,7 @@ def plan(
     resampled: Sequence[Stored], settings: Settings
 ) -> tuple[list[tuple[Stored, MixJob]], list[dict[str, str]]]:
     """Return whose each record is and in which split, and the records that are held out."""
-    owners = {r.name: subject_of(*r.name.split("/", 1), settings.split) for r in resampled}
+    owners = {r.name: _subject(r.name, settings) for r in resampled}
     splits = assign_splits(owners.values(), settings.split)
     jobs, skipped = [], []
     for record in resampled:
@@ -110,6 +109,12 @@ def plan(
         else:
             jobs.append((record, MixJob(record.name, subject, split)))
     return jobs, skipped
+
+
+def _subject(record: str, settings: Settings) -> str:
+    """Return whose record "database/name" is."""
+    database, _, name = record.partition("/")
+    return subject_of(database, name, settings.split)
 
 
 def check_share(failed: Sequence[Failure], records: int, settings: Settings) -> None:

@@ -11,13 +11,12 @@ from prefect.artifacts import (
     create_markdown_artifact,
     create_table_artifact,
 )
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.training_steps import baseline_steps, evaluate_step, fit_step, report_step
 from tasks import training as tasks
-from tasks.caching import AT_ONCE, run_step, run_steps
+from tasks.caching import RUNNER, run_step, run_steps
 from tasks.summaries import result_rows, training_summary
 from tasks.tracking import Finished, LiveLog, Tracker, training_name
 
@@ -41,7 +40,7 @@ class Training:
     tracker: Tracker
 
 
-@flow(name="train", task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
+@flow(name="train", task_runner=RUNNER)
 def train(settings: Settings, dataset_folder: Path) -> Training:
     """Train, evaluate, report and log a network, doing only what was not done before."""
     store = Store(settings.store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from prefect import Task
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
+from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 from tqdm import tqdm
 
@@ -20,6 +21,7 @@ from ecgmodel.store import Store, Stored, digest
 
 # A transfer, a filter and a write overlap; more at once would only hold more records in memory.
 AT_ONCE = 4
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
 class Ref(BaseModel):
@@ -60,8 +62,25 @@ class StoreKey(CachePolicy):
         return digest([str(inputs["store"].root), inputs["step"].unit.folder])
 
 
-# What every task around a step has in common.
-CACHED = {"cache_policy": StoreKey(), "persist_result": True, "result_serializer": "json"}
+def step_task(
+    name: str, **options: Any
+) -> Callable[[Callable[[Step, Store], Ref]], Task[[Step, Store], Ref]]:
+    """Return a decorator that makes a function around a step a Prefect task, cached by the store.
+
+    Args:
+        name: The task's name.
+        **options: What else `prefect.task` takes.
+    """
+    common: dict[str, Any] = {
+        "cache_policy": StoreKey(),
+        "persist_result": True,
+        "result_serializer": "json",
+    }
+
+    def decorate(function: Callable[[Step, Store], Ref]) -> Task[[Step, Store], Ref]:
+        return Task(function, name=name, **common, **options)
+
+    return decorate
 
 
 def do(step: Step, store: Store) -> Ref:
@@ -76,7 +95,7 @@ def do(step: Step, store: Store) -> Ref:
     )
 
 
-def run_step(task: Task[..., Ref], step: Step, store: Store) -> Stored:
+def run_step(task: Task[[Step, Store], Ref], step: Step, store: Store) -> Stored:
     """Run the task of one step, and return the step's output.
 
     Raises:
@@ -89,7 +108,7 @@ def run_step(task: Task[..., Ref], step: Step, store: Store) -> Stored:
 
 
 def run_steps(
-    task: Task[..., Ref], steps: Sequence[Step], store: Store, label: str = ""
+    task: Task[[Step, Store], Ref], steps: Sequence[Step], store: Store, label: str = ""
 ) -> tuple[list[Stored], list[Failure]]:
     """Run the tasks of many independent steps, and return outputs and failures, in order.
 

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from prefect import task
-
 from ecgmodel.steps import Step
 from ecgmodel.store import Store
-from tasks.caching import CACHED, Ref, do, may_pass
+from tasks.caching import Ref, do, may_pass, step_task
 
 
-@task(
-    name="download",
+@step_task(
+    "download",
     retries=4,
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
     tags=["download"],
-    **CACHED,
 )
 def download(step: Step, store: Store) -> Ref:
     """Fetch a record's files and verify them."""
     return do(step, store)
 
 
-@task(name="resample", **CACHED)
+@step_task("resample")
 def resample(step: Step, store: Store) -> Ref:
     """Bring a record to 360 Hz and millivolts."""
     return do(step, store)
 
 
-@task(name="mix", **CACHED)
+@step_task("mix")
 def mix(step: Step, store: Store) -> Ref:
     """Add noise to a record's windows at exact SNRs."""
     return do(step, store)
 
 
-@task(name="publish", **CACHED)
+@step_task("publish")
 def publish(step: Step, store: Store) -> Ref:
     """Put all shards together, and prove that nothing leaks between the splits."""
     return do(step, store)

@@ -116,7 +116,8 @@ class Tracker:
                 self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         try:
-            return self.client.create_experiment(name, artifact_location=self._artifacts)
+            made = self.client.create_experiment(name, artifact_location=self._artifacts)
+            return str(made)
         except MlflowException:  # another process made it in the meantime
             found = self.client.get_experiment_by_name(name)
             if found is None:

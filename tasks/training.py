@@ -6,23 +6,23 @@ from prefect import task
 
 from ecgmodel.steps import Step
 from ecgmodel.store import Store
-from tasks.caching import CACHED, Ref, do
+from tasks.caching import Ref, do, step_task
 from tasks.tracking import Finished, Tracker, reaching
 
 
-@task(name="fit", **CACHED)
+@step_task("fit")
 def fit(step: Step, store: Store) -> Ref:
     """Train the network, from the last checkpoint if there is one."""
     return do(step, store)
 
 
-@task(name="evaluate", **CACHED)
+@step_task("evaluate")
 def evaluate(step: Step, store: Store) -> Ref:
     """Measure one method on the test shards."""
     return do(step, store)
 
 
-@task(name="report", **CACHED)
+@step_task("report")
 def report(step: Step, store: Store) -> Ref:
     """Write tables, figures and the report."""
     return do(step, store)

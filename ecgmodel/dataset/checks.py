@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def _check_shard(
 
 
 def _check_noise(record: str, by_split: Mapping[str, list[int]], length: int | None) -> None:
-    ordered: Iterable[tuple[int, int, str]] = sorted((*span, s) for s, span in by_split.items())
+    ordered = sorted((low, high, split) for split, (low, high) in by_split.items())
     end_before, split_before = -1, ""
     for start, end, split in ordered:
         if start < end_before:
@@ -120,9 +120,7 @@ def _check_snrs(file: pq.ParquetFile, path: Path) -> None:
             snr = 10 * np.log10(clean.var(axis=1) / added.var(axis=1))
         target = batch["target_snr_db"].to_numpy(zero_copy_only=False)
         missed = np.abs(snr - target) > SNR_TOLERANCE_DB
-        wrong = np.where(
-            np.isnan(target), added.any(axis=1), missed
-        )
+        wrong = np.where(np.isnan(target), added.any(axis=1), missed)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise DatasetError(

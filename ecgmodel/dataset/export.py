@@ -36,7 +36,9 @@ def export_arrays(dataset: Path, to: Path, splits: Sequence[str] = SPLITS) -> di
     for split in splits:
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
-    shards = {split: sorted((dataset / split).glob("*.parquet")) for split in SPLITS}
+    shards: dict[str, list[Path]] = {
+        split: sorted((dataset / split).glob("*.parquet")) for split in SPLITS
+    }
     if not shards["train"]:
         raise DatasetError(f"{dataset} holds no dataset: there is no train/*.parquet in it.")
     window = _length(shards["train"][0])

@@ -25,6 +25,8 @@ from ecgmodel.signals.windows import cut, spread, stretch_starts, window_starts
 
 UNMIXED = "none"
 SNR_TOLERANCE_DB = 0.01
+# Samples that are worked on at once: their float64 copies stay in the processor's cache.
+CACHED_SAMPLES = 1 << 17
 
 
 class MixSettings(BaseModel):
@@ -145,13 +147,9 @@ def mix_record(
     windows = counts.pop("windows")
     return {
         **{"record": job.record, "subject": job.subject, "split": job.split, "length": length},
-        **{
-            "rows": counts.total(),
-            "pieces": windows,
-            "rows_by_noise": dict(sorted(counts.items())),
-        },
+        **{"rows": counts.total(), "pieces": windows, "gate": gate.as_dict()},
+        "rows_by_noise": dict(sorted(counts.items())),
         "original_fs": facts["original_fs"],
-        "gate": gate.as_dict(),
     }
 
 
@@ -295,6 +293,16 @@ def add_noise(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         on what is returned, dB (NaN where nothing was added).
     """
     clean = np.stack([cell.clean for cell in cells]).astype(np.float32, copy=False)
+    noisy, achieved = np.empty_like(clean), np.empty(len(cells))
+    few = max(1, CACHED_SAMPLES // clean.shape[1])
+    for first in range(0, len(cells), few):
+        rows = slice(first, first + few)
+        noisy[rows], achieved[rows] = _mixed(clean[rows], cells[rows])
+    return noisy, clean, achieved
+
+
+def _mixed(clean: np.ndarray, cells: list[Cell]) -> tuple[np.ndarray, np.ndarray]:
+    """Return a few noisy rows, and their SNRs."""
     noise = np.zeros(clean.shape)
     for row, cell in zip(noise, cells, strict=True):
         if cell.noise is not None:
@@ -303,11 +311,12 @@ def add_noise(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     snr = np.array([np.nan if cell.snr_db is None else cell.snr_db for cell in cells])
     mixed = ~np.isnan(snr)
     with np.errstate(divide="ignore", invalid="ignore"):
-        gain = np.sqrt(_power(clean) / (_power(noise) * 10 ** (snr / 10)))
+        power = _power(clean)
+        gain = np.sqrt(power / (_power(noise) * 10 ** (snr / 10)))
         noise *= np.where(mixed, gain, 0.0)[:, None]
         noisy = (clean + noise).astype(np.float32)
-        achieved = 10 * np.log10(_power(clean) / _power(np.subtract(noisy, clean, dtype=float)))
-    return noisy, clean, np.where(mixed, achieved, np.nan)
+        achieved = 10 * np.log10(power / _power(np.subtract(noisy, clean, dtype=float)))
+    return noisy, np.where(mixed, achieved, np.nan)
 
 
 def _power(rows: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from ecgmodel.evaluation.metrics import FS, WINDOW, decibels, measure
 
 Array = NDArray[Any]
 CleanMany = Callable[[Array], Array]
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 IDENTITY = ("record", "subject", "lead", "start", "noise_type", "target_snr_db")
 SNR_TOLERANCE_DB = 0.02

@@ -42,8 +42,8 @@ def publish_report(
         measured: Every method's evaluation, the model's last.
         dataset: What it was trained and tested on.
         how: Bootstrap draws and seed.
-        context: What the report says beside: "settings", "versions", "git_commit", "window",
-            "target".
+        context: What the report says beside: "settings", "versions", "git_commit", "commands",
+            "tile" (samples that the network sees at once), "window" (of the metrics), "target".
         into: The folder to write to.
 
     Returns:
@@ -59,7 +59,7 @@ def publish_report(
     page = ReportContext(
         table=table,
         model=MODEL,
-        description=_description(model, int(context["window"])),
+        description=_description(model, int(context["tile"])),
         examples=shown,
         history=history,
         dataset=_facts(dataset, str(context["target"])),

@@ -13,8 +13,11 @@ class EvaluationSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     baselines: tuple[str, ...] = Field(
-        ("none", "butterworth", "wavelet"),
+        ("none", "butterworth", "fir", "wavelet"),
         description="Classical methods to compare with: files of ecgmodel/evaluation/baselines.",
+    )
+    window: int = Field(
+        1024, ge=16, description="Samples that a window of the metrics holds at least."
     )
     overlap: float = Field(
         0.5, ge=0, lt=1, description="Share of a window that neighbouring tiles have in common."

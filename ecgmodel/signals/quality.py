@@ -72,16 +72,19 @@ class QualitySettings(BaseModel):
     )
     hum: float = _share(0.1, "Hum of 50 or 60 Hz that is there all the time")
     motion: float = _share(
-        0.065, "Electrode motion: geometric mean of unrest and level spread at quiet moments"
+        0.06, "Electrode motion: geometric mean of unrest and level spread at quiet moments"
     )
-    motion_repeating: float = _share(
-        0.13, "The same for a window that repeats itself, as fast and wide rhythms do"
+    motion_regular: float = _share(
+        0.13, "The same for a window that repeats itself or is smooth, as fast and wide rhythms are"
     )
     motion_level: float = _share(
         0.27, "Level spread up to which there is no electrode motion, however restless it is"
     )
-    motion_roughness: float = _share(
-        0.018, "Noise of 20-45 Hz without which there is no electrode motion, but smooth flutter"
+    motion_drowned: float = _share(
+        0.14, "Geometric mean from which on there is motion at any level spread, regular or not"
+    )
+    sharpness: float = _share(
+        0.1, "Loudest 20-45 Hz below which a window holds no sharp complex, so may be flutter"
     )
     motion_floor_mv: float = Field(
         default=0.004,
@@ -90,7 +93,7 @@ class QualitySettings(BaseModel):
         "and small, rounded waves).",
     )
     repeats: float = Field(
-        default=0.87,
+        default=0.88,
         gt=0,
         le=1,
         description="A window repeats itself if it correlates this well with itself 0.3 to 1.4 s "
@@ -106,7 +109,7 @@ class Verdict:
         kept: `(windows,)`, bool.
         reason: `(windows,)`, str: "" for kept windows, else the first of `REASONS` that applies.
         scores: The measures by name, each `(windows,)`: `range_mv`, `peak_mv` and `rms_mv` in mV;
-            `muscle`, `muscle_burst`, `hum`, `unrest` and `level` as shares of the
+            `muscle`, `muscle_burst`, `sharpness`, `hum`, `unrest` and `level` as shares of the
             RMS; `repeat` in [-1, 1].
     """
 
@@ -169,13 +172,13 @@ def _verdict(finite: np.ndarray, s: dict[str, np.ndarray], settings: QualitySett
         | (s["muscle_burst"] > np.maximum(settings.muscle_burst, audible))
         | (s["muscle"] > settings.muscle_drowned)
     )
-    allowed = np.where(s["repeat"] < settings.repeats, settings.motion, settings.motion_repeating)
-    motion = (
-        (np.sqrt(s["unrest"] * level) > allowed)
-        & (level > settings.motion_level)
-        & (s["muscle"] > settings.motion_roughness)
-        & (s["unrest"] * rms > settings.motion_floor_mv)
+    unrest_and_level = np.sqrt(s["unrest"] * level)
+    regular = (s["repeat"] >= settings.repeats) | (s["sharpness"] < settings.sharpness)
+    motion = (level > settings.motion_level) & (
+        unrest_and_level > np.where(regular, settings.motion_regular, settings.motion)
     )
+    motion |= unrest_and_level > settings.motion_drowned
+    motion &= s["unrest"] * rms > settings.motion_floor_mv
     found = {
         "not finite": ~finite,
         "too weak": s["range_mv"] < settings.weakest_mv,
@@ -203,10 +206,11 @@ def _scores(x: np.ndarray, fs: float) -> dict[str, np.ndarray]:
         "rms_mv": rms,
         "muscle": _quantile(loud, 0.2) * share,
         "muscle_burst": _sustained(loud, 12) * share,
+        "sharpness": _quantile(loud, 0.97) * share,
         "hum": _quantile(_frame_rms(hum), 0.2) * share,
         "unrest": _quantile(_unrest(slow), 0.15) * share,
         "level": _level_spread(slow) * share,
-        "repeat": _repeat(slow),
+        "repeat": _repeat(_moving(slow, 4) / 4),  # smooth: QRS need not coincide to the sample
     }
 
 

@@ -123,7 +123,7 @@ def to_standard_rate(
     ratio = Fraction(FS / fs).limit_denominator(2000)
     if ratio == 1:
         return bridged, usable
-    length = int(np.ceil(len(signal) * ratio))
+    length = int(np.ceil(len(signal) * float(ratio)))
     resampled = scipy.signal.resample_poly(
         bridged, ratio.numerator, ratio.denominator, axis=0, padtype="line"
     )[:length]

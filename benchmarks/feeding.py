@@ -1,0 +1,120 @@
+"""Training from Parquet shards, against Keras's `fit` on arrays in memory.
+
+The same network, optimiser, windows, batch size and epochs. The first epoch of each side is left
+out, since TensorFlow traces the network in it. The side of the project is the real training with
+all that it does beside fitting: validation, checkpoints, the best weights.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._measure import Row, compared, in_turn
+from ecgmodel.dataset.shards import ShardWriter
+from ecgmodel.randomness import generator
+
+GOAL = 0.95
+BATCH = 128
+
+
+def run(quick: bool, scratch: Path) -> list[Row]:
+    """Return the table's row."""
+    windows, samples, epochs, repeats = (1024, 256, 2, 1) if quick else (16_384, 1024, 4, 4)
+    train = _arrays("train", windows, samples)
+    validation = _arrays("validation", windows // 8, samples)
+    shards = [_written(scratch / f"train-{n}", train, n, 4) for n in range(4)]
+    shards_v = [_written(scratch / "validation", validation, 0, 1)]
+    folders = (scratch / f"work-{n}" for n in itertools.count())
+    times = in_turn(
+        repeats,
+        lambda: _from_parquet(shards, shards_v, next(folders), epochs),
+        lambda: _in_memory(train, validation, epochs),
+    )
+    measured = f"{windows:,} windows of {samples} an epoch, epochs 2 to {epochs}, conv_autoencoder"
+    amount = windows * (epochs - 1)
+    return [compared("feeding", measured, amount, "windows/s", *times, GOAL)]
+
+
+def _arrays(name: str, windows: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return noisy and clean windows `(windows, samples, 1)`; what is in them is no matter."""
+    rng = generator(0, name)
+    clean = np.cumsum(rng.standard_normal((windows, samples, 1), np.float32), axis=1) * 0.05
+    return clean + 0.1 * rng.standard_normal(clean.shape, np.float32), clean
+
+
+def _written(stem: Path, arrays: tuple[np.ndarray, np.ndarray], part: int, parts: int) -> Path:
+    """Write a part of the windows as a shard."""
+    noisy, clean = (x[part::parts, :, 0] for x in arrays)
+    path = stem.with_suffix(".parquet")
+    with ShardWriter(path, noisy.shape[1], {}) as shard:
+        for rows in _row_groups(len(noisy), shard.rows_per_group):
+            shard.write(noisy[rows], clean[rows], _provenance(len(noisy[rows])))
+    return path
+
+
+def _row_groups(rows: int, size: int) -> Iterator[slice]:
+    return (slice(at, at + size) for at in range(0, rows, size))
+
+
+def _provenance(rows: int) -> dict[str, list[Any]]:
+    text = ("record", "subject", "lead", "split", "noise_type")
+    lists = ("noise_record", "noise_lead", "noise_start")
+    return {
+        **{name: ["x"] * rows for name in text},
+        **{name: [[]] * rows for name in lists},
+        **{name: [0] * rows for name in ("start", "copy")},
+        **{name: [None] * rows for name in ("target_snr_db", "achieved_snr_db")},
+    }
+
+
+def _from_parquet(shards: list[Path], validation: list[Path], work: Path, epochs: int) -> float:
+    """Return the seconds that the project's training takes for all epochs but the first."""
+    from ecgmodel.architectures import build_network
+    from ecgmodel.training.batches import ShardBatches
+    from ecgmodel.training.fit import train
+    from ecgmodel.training.settings import TrainingSettings
+
+    ends: list[float] = []
+    train(
+        lambda: build_network("conv_autoencoder"),
+        ShardBatches(shards, BATCH),
+        ShardBatches(validation, BATCH, shuffle_rows=0),
+        work,
+        TrainingSettings(epochs=epochs, batch_size=BATCH, patience=None),
+        on_epoch=lambda _epoch, _row: ends.append(time.perf_counter()),
+    )
+    return ends[-1] - ends[0]
+
+
+def _in_memory(
+    train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray], epochs: int
+) -> float:
+    """Return the seconds that `fit` on arrays takes for all epochs but the first."""
+    import keras
+
+    from ecgmodel.architectures import build_network
+    from ecgmodel.training.averaging import AveragingAdam
+
+    ends: list[float] = []
+    stamp = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda _epoch, _logs: ends.append(time.perf_counter())
+    )
+    keras.utils.set_random_seed(0)
+    model = build_network("conv_autoencoder")
+    gpu = bool(keras.distribution.list_devices("gpu"))
+    model.compile(AveragingAdam(), "mse", jit_compile="auto" if gpu else False)
+    model.fit(
+        *train,
+        batch_size=BATCH,
+        epochs=epochs,
+        validation_data=validation,
+        verbose=0,
+        callbacks=[stamp],
+    )
+    return ends[-1] - ends[0]

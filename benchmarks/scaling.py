@@ -1,0 +1,119 @@
+"""Time and memory of `prepare` against the number of records: linear, and flat.
+
+Every measurement is a process of its own. Prefect is started by an empty flow before the clock
+runs; the noise recordings, which every dataset needs once, are part of the time. So time is a fixed
+part and one that should grow with the records: "linear" compares the time of each further record
+from x4 to x16 with that from x1 to x4.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import sys
+from pathlib import Path
+
+from benchmarks._measure import Row, in_turn, peak_mb, python, seconds, yes_or_no
+from benchmarks._records import write_noise, write_simulated
+
+FACTORS = (1, 4, 16)
+TOLERANCE = 0.10
+# Of each four records, two train, one validates and one tests, so that the mix stays the same.
+SPLITS = ("train", "train", "validation", "test")
+
+
+def run(quick: bool, scratch: Path) -> list[Row]:
+    """Return the rows for time and for memory."""
+    minutes, repeats, factors = (1.5, 1, FACTORS[:2]) if quick else (10.0, 3, FACTORS)
+    noise = write_noise(scratch / "noise", 8.0)[0].parent
+    numbers = itertools.count()
+    folders = {f: _records(scratch / f"records x{f}", f, minutes) for f in factors}
+    peaks: dict[int, list[float]] = {f: [] for f in factors}
+
+    def measure(factor: int) -> float:
+        store = scratch / f"store-{next(numbers)}"
+        found = _in_process(folders[factor], noise, store, scratch / "prefect")
+        peaks[factor].append(found["peak_mb"])
+        return found["seconds"]
+
+    measure(factors[0])  # makes Prefect's database, which is not to be measured
+    peaks[factors[0]].clear()
+    times = in_turn(repeats, *(lambda f=factor: measure(f) for factor in factors))
+    medians = [statistics.median(t) for t in times]
+    sizes = [len(SPLITS) * factor for factor in factors]
+    what = f"prepare, {' / '.join(map(str, sizes))} records of {minutes:g} min, two leads"
+    memory = {f: statistics.median(p) for f, p in peaks.items()}
+    return [_time_row(what, sizes, medians), _memory_row(what, memory)]
+
+
+def _records(folder: Path, factor: int, minutes: float) -> Path:
+    write_simulated(folder, [f"r{n:03}" for n in range(len(SPLITS) * factor)], minutes)
+    return folder
+
+
+def _in_process(records: Path, noise: Path, store: Path, home: Path) -> dict[str, float]:
+    """Prepare a dataset in a fresh process, and return its seconds and peak memory."""
+    _, said = python(
+        *("-m", "benchmarks.scaling", str(records), str(noise), str(store)),
+        environment={"PREFECT_HOME": str(home)},
+    )
+    found: dict[str, float] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def _time_row(what: str, sizes: list[int], medians: list[float]) -> Row:
+    steps = [
+        (medians[i + 1] - medians[i]) / (sizes[i + 1] - sizes[i]) for i in range(len(sizes) - 1)
+    ]
+    change = steps[-1] / steps[0]
+    return Row(
+        "scaling",
+        f"{what}: seconds",
+        " / ".join(f"{m:.2f} s" for m in medians),
+        "a further record: " + ", then ".join(f"{s:.3f} s" for s in steps),
+        f"{change:.2f}",
+        f"linear within {TOLERANCE:.0%}",
+        yes_or_no(abs(change - 1) <= TOLERANCE) if len(steps) > 1 else "not measured",
+    )
+
+
+def _memory_row(what: str, peaks: dict[int, float]) -> Row:
+    figures = list(peaks.values())
+    growth = figures[-1] / figures[0]
+    return Row(
+        "scaling",
+        f"{what}: peak memory",
+        " / ".join(f"{p:,.0f} MB" for p in figures),
+        "",
+        f"{growth:.2f}",
+        f"flat within {TOLERANCE:.0%}",
+        yes_or_no(growth <= 1 + TOLERANCE),
+    )
+
+
+def _measured(records: Path, noise: Path, store: Path) -> dict[str, float]:
+    """Prepare a dataset in this process."""
+    from prefect import flow
+
+    from ecgmodel.config import Settings
+    from flows.prepare import prepare
+
+    splits: dict[str, list[str]] = {}
+    for number, path in enumerate(sorted(records.glob("*.hea"))):
+        splits.setdefault(SPLITS[number % len(SPLITS)], []).append(f"own/{path.stem}")
+    source = {"kind": "folder", "path": records, "noise_path": noise}
+    settings = Settings.model_validate(
+        {"store": store, "source": source, "resample": {"length": None}, "split": splits}
+    )
+
+    @flow
+    def nothing() -> None:
+        """Start what Prefect starts once a process."""
+
+    nothing()
+    return {"seconds": seconds(lambda: prepare(settings)), "peak_mb": peak_mb()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measured(*map(Path, sys.argv[1:4]))))

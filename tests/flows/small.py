@@ -1,0 +1,230 @@
+"""Flows that take seconds: small settings, copies of a store, and counts of what really ran."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ecgmodel.config import Settings
+from ecgmodel.store import Store, Stored, Unit
+from ecgmodel.versions import ROOT
+
+# sim02 and sim06 test, sim04 validates, the rest trains.
+SMALL: dict[str, Any] = {
+    "source": {
+        "simulated": {"subjects": 6, "minutes": 0.5, "noise_minutes": 1.5},
+        "retry_wait_s": 0.05,
+    },
+    "resample": {"length": 10_000},
+    "mix": {
+        "window": 512,
+        "stretch_s": 8,
+        "stretches_per_lead": 2,
+        "copies": 1,
+        "noise_types": ["bw", "ma"],
+        "snr_db": [0, 6],
+    },
+    "network": {"options": {"filters": [8, 4]}},
+    "training": {"epochs": 2, "batch_size": 32},
+    "evaluation": {"baselines": ["butterworth"], "bootstrap": 20},
+}
+RECORDS = tuple(f"simulated/sim{n:02d}" for n in range(1, 7))
+NOISE = ("simnoise/bw", "simnoise/ma")
+PUBLISH = "dataset simulated"
+FIT, MEASURE = "train conv_autoencoder simulated", "evaluate model simulated"
+BASELINES = ("evaluate none simulated", "evaluate butterworth simulated")
+REPORT = "report conv_autoencoder simulated"
+LOSS = "loss"
+
+
+def units(stage: str, *names: str) -> set[str]:
+    """Return units as the counts name them: "stage name"."""
+    return {f"{stage} {name}" for name in names}
+
+
+PREPARED = (
+    units("download", *RECORDS, *NOISE)
+    | units("resample", *RECORDS, *NOISE)
+    | units("mix", *RECORDS)
+    | {PUBLISH}
+)
+TRAINED = {FIT, MEASURE, REPORT, *BASELINES}
+
+
+def small(store: Path, *changes: Mapping[str, Any]) -> Settings:
+    """Return settings for a run of seconds, with changes laid over them, group by group."""
+    tree: dict[str, Any] = {"store": store}
+    for layer in (SMALL, *changes):
+        tree = _merged(tree, layer)
+    return Settings.model_validate(tree)
+
+
+def _merged(tree: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(tree)
+    for name, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _merged(merged[name], value) if both else value
+    return merged
+
+
+@contextmanager
+def counted(into: Callable[[str], None] | None = None) -> Iterator[list[str]]:
+    """Collect the units whose work is really done meanwhile, as "stage name".
+
+    Args:
+        into: Told of each one at its start.
+    """
+    made: list[str] = []
+    original = Store.make
+
+    def make(self: Store, unit: Unit, build: Any, resume: bool = False) -> Stored:
+        def counting(folder: Path) -> Any:
+            made.append(f"{unit.stage} {unit.name}")
+            if into:
+                into(made[-1])
+            return build(folder)
+
+        return original(self, unit, counting, resume)
+
+    Store.make = make  # type: ignore[method-assign]
+    try:
+        yield made
+    finally:
+        Store.make = original  # type: ignore[method-assign]
+
+
+def copy_store(source: Path, target: Path) -> Path:
+    """Copy a store as it is: times of change, and files that are one file under two names."""
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    return target
+
+
+def unit_folder(store: Path, unit: str) -> Path:
+    """Return the one folder of a unit, e.g. "mix simulated/sim01"."""
+    stage, _, name = unit.partition(" ")
+    safe = name.replace("/", "-").replace(" ", "-")
+    (found,) = (store / stage).glob(f"{safe}-" + "[0-9a-f]" * 16)
+    return found
+
+
+def alter(path: Path) -> None:
+    """Flip the bits of a byte in the middle of a file, keeping its size and time of change."""
+    stat = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)  # in place: other names of the file see it too
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+class Command:
+    """`ecg-denoise` in a process of its own, which counts what it does.
+
+    Args:
+        arguments: Of the command.
+        folder: For its log and output; one command a folder.
+        project: The folder of the code.
+        **environment: Variables to set.
+    """
+
+    def __init__(
+        self, arguments: list[str], folder: Path, project: Path = ROOT, **environment: str
+    ) -> None:
+        from prefect.settings import PREFECT_API_URL
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log, self.output = folder / "made.txt", folder / "output.txt"
+        address = {"PREFECT_API_URL": url} if (url := PREFECT_API_URL.value()) else {}
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.flows.counted_command", str(self.log), *arguments],
+                cwd=project,
+                env={**os.environ, "PYTHONPATH": str(project), **address, **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def made(self) -> list[str]:
+        """The units that it has worked on up to now."""
+        lines = self.log.read_text().splitlines() if self.log.is_file() else []
+        return [line for line in lines if not line.startswith("#")]
+
+    @property
+    def modules(self) -> set[str]:
+        """The heavy modules that it had imported in the end."""
+        lines = self.log.read_text().splitlines()
+        return {name for line in lines if line.startswith("#") for name in line[1:].split()}
+
+    def kill(self) -> None:
+        """Kill it, as `kill -9` does."""
+        self.process.kill()
+        self.process.wait()
+
+    def wait(self, timeout_s: float = 300) -> str:
+        """Wait for its end, and return what it printed.
+
+        Raises:
+            AssertionError: It failed.
+        """
+        code = self.process.wait(timeout_s)
+        text = self.output.read_text(errors="replace")
+        assert code == 0, text[-4000:]
+        return text
+
+
+def run_command(settings: Settings, folder: Path, project: Path = ROOT) -> Command:
+    """Start `ecg-denoise run` with settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "settings.yaml"
+    file.write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    return Command(["run", "--config", str(file)], folder, project)
+
+
+def until(holds: Callable[[], Any], timeout_s: float = 120, what: str = "") -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: It never did.
+    """
+    end = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {timeout_s:g} s in vain for {what or holds}")
+        time.sleep(0.005)
+
+
+def task_states(flow_run_id: Any, count: int) -> dict[str, str]:
+    """Return the state of each task of a flow run, as the Prefect API tells it.
+
+    Args:
+        flow_run_id: The flow run.
+        count: How many tasks it has; the API learns of them a moment after they ended.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    states: dict[str, str] = {}
+
+    def known() -> bool:
+        runs = client.read_task_runs(flow_run_filter=wanted)
+        states.update({run.name: run.state_name or "" for run in runs})
+        final = all(state in ("Completed", "Cached", "Failed") for state in states.values())
+        return len(states) == count and final
+
+    with get_client(sync_client=True) as client:
+        until(known, 60, f"{count} tasks of flow run {flow_run_id}")
+    return states
+
+
+def loss_steps(client: Any, run_id: str) -> list[int]:
+    """Return the epochs for which a run holds a loss, one entry a logged point."""
+    return [metric.step for metric in client.get_metric_history(run_id, LOSS)]
