@@ -26,7 +26,7 @@ from ecgmodel.signals.windows import cut, spread, stretch_starts, window_starts
 UNMIXED = "none"
 SNR_TOLERANCE_DB = 0.01
 # Samples that are worked on at once: their float64 copies stay in the processor's cache.
-CACHED_SAMPLES = 1 << 17
+CACHED_SAMPLES = 1 << 15
 
 
 class MixSettings(BaseModel):
@@ -312,7 +312,7 @@ def _mixed(clean: np.ndarray, cells: list[Cell]) -> tuple[np.ndarray, np.ndarray
     mixed = ~np.isnan(snr)
     with np.errstate(divide="ignore", invalid="ignore"):
         power = _power(clean)
-        gain = np.sqrt(power / (_power(noise) * 10 ** (snr / 10)))
+        gain = np.sqrt(power / (_mean_square(noise) * 10 ** (snr / 10)))
         noise *= np.where(mixed, gain, 0.0)[:, None]
         noisy = (clean + noise).astype(np.float32)
         achieved = 10 * np.log10(power / _power(np.subtract(noisy, clean, dtype=float)))
@@ -321,8 +321,11 @@ def _mixed(clean: np.ndarray, cells: list[Cell]) -> tuple[np.ndarray, np.ndarray
 
 def _power(rows: np.ndarray) -> np.ndarray:
     """Return the zero-mean power of each row."""
-    centred = rows - rows.mean(axis=1, keepdims=True, dtype=np.float64)
-    return np.asarray(np.einsum("ij,ij->i", centred, centred) / rows.shape[1])
+    return _mean_square(rows - rows.mean(axis=1, keepdims=True, dtype=np.float64))
+
+
+def _mean_square(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(np.einsum("ij,ij->i", rows, rows) / rows.shape[1])
 
 
 def _winners(

@@ -93,7 +93,7 @@ class QualitySettings(BaseModel):
         "and small, rounded waves).",
     )
     repeats: float = Field(
-        default=0.88,
+        default=0.86,
         gt=0,
         le=1,
         description="A window repeats itself if it correlates this well with itself 0.3 to 1.4 s "
@@ -129,9 +129,9 @@ def judge(windows: np.ndarray, fs: float, settings: QualitySettings) -> Verdict:
     - Electrode motion, wander and steps: between beats an ECG is both quiet and at one level.
       Unrest is what a parabola leaves of frames of 0.1 s below 20 Hz (their quietest 15 %); level
       spread is the deviation of the means of frames of 0.2 s, weighted by how quiet they are.
-      Noise raises both; a fast rhythm only the first, ST deviation and wide beats only the
-      second, flutter is smooth. So their geometric mean counts, a window that repeats itself may
-      have more of it, and a smooth one any amount.
+      Noise raises both; a fast rhythm raises only the first, ST deviation and wide beats only the
+      second. So their geometric mean counts, where the level spreads, too; windows that repeat
+      themselves or hold no sharp complex (flutter) may have more of it.
 
     Args:
         windows: `(windows, samples)`, mV, without offset (after a 0.5 Hz high-pass).

@@ -9,12 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from processes import PROCESSES
 from pydantic import ValidationError
 
 from ecgmodel import registry
 from ecgmodel.architectures import architecture, build_network, check_window, load_network
 from ecgmodel.errors import MissingFileError, ModelError, UnknownNameError
+from tests.processes import PROCESSES
 
 
 def test_every_architecture_offers_what_is_asked_of_one() -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, Unit
 from ecgmodel.versions import ROOT
+from tests.tiny_wfdb import publish
+
+if TYPE_CHECKING:
+    from flows.train import Training
 
 # sim02 and sim06 test, sim04 validates, the rest trains.
 SMALL: dict[str, Any] = {
@@ -65,6 +71,18 @@ def small(store: Path, *changes: Mapping[str, Any]) -> Settings:
     for layer in (SMALL, *changes):
         tree = _merged(tree, layer)
     return Settings.model_validate(tree)
+
+
+@cache
+def first_run(folder: Path) -> tuple[Settings, Training]:
+    """Run the pipeline in a new store, once a session, and return its settings and result."""
+    from flows.pipeline import pipeline
+
+    settings = small(folder / "first" / "store")
+    with counted() as made:
+        result = pipeline(settings)
+    assert sorted(made) == sorted(PREPARED | TRAINED)
+    return settings, result
 
 
 def _merged(tree: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,3 +246,31 @@ def task_states(flow_run_id: Any, count: int) -> dict[str, str]:
 def loss_steps(client: Any, run_id: str) -> list[int]:
     """Return the epochs for which a run holds a loss, one entry a logged point."""
     return [metric.step for metric in client.get_metric_history(run_id, LOSS)]
+
+
+def copy_record(downloads: Path, name: str, into: Path) -> None:
+    """Copy a simulated record's WFDB files out of a store, e.g. "simulated/sim01"."""
+    (folder,) = downloads.glob(f"{name.replace('/', '-')}-*")
+    into.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if file.name != "manifest.json":
+            shutil.copy(file, into)
+
+
+def make_mirror(downloads: Path, root: Path) -> Path:
+    """Lay simulated recordings out as mitdb and nstdb of a PhysioNet mirror."""
+    for name in RECORDS:
+        copy_record(downloads, name, root / "mitdb" / "1.0.0")
+    for name in NOISE:
+        copy_record(downloads, name, root / "nstdb" / "1.0.0")
+    for database in ("mitdb", "nstdb"):
+        publish(root / database / "1.0.0")
+    return root
+
+
+def from_mirror(url: str, **source: Any) -> dict[str, Any]:
+    """Return changes that take `make_mirror`'s records, with the splits that they have here."""
+    return {
+        "source": {"kind": "physionet", "base_url": url, "clean": ["mitdb"], **source},
+        "split": {"test": ["mitdb/sim02", "mitdb/sim06"], "validation": ["mitdb/sim04"]},
+    }

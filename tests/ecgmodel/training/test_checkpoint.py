@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import PROCESSES
 
 from ecgmodel.training import checkpoint
+from tests.processes import PROCESSES
 
 ARRAYS = {"a/0": np.arange(5, dtype=np.float32), "seed": np.array([7, 2**32 - 1], np.uint32)}
 

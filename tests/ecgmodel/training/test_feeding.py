@@ -10,10 +10,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_batches import write_shard
 
 from ecgmodel.training.batches import Batch, ShardBatches
 from ecgmodel.training.feeding import EpochDataset, ahead, feed
+from tests.ecgmodel.training.test_batches import write_shard
 
 SAMPLES = 8
 

@@ -12,8 +12,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from processes import PROCESSES
-from test_batches import write_shard
 
 from ecgmodel.architectures import build_network, load_network
 from ecgmodel.errors import ModelError
@@ -21,6 +19,8 @@ from ecgmodel.training import checkpoint
 from ecgmodel.training.batches import ShardBatches
 from ecgmodel.training.fit import CHECKPOINTS, HISTORY, NETWORK, WEIGHTS, History, peek, train
 from ecgmodel.training.settings import TrainingSettings
+from tests.ecgmodel.training.test_batches import write_shard
+from tests.processes import PROCESSES
 
 SAMPLES = 64
 # Gains below a tenth do not count, so that both the plateau and the patience are met.

@@ -1,0 +1,115 @@
+"""A change of settings, records or code makes its stage and what follows run, nothing before."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ecgmodel.config import Settings
+from ecgmodel.versions import ROOT
+from flows.prepare import prepare
+from flows.train import Training, train
+from tests.flows import small
+
+First = tuple[Settings, Training]
+
+
+def test_a_training_setting_keeps_the_dataset(first: First, store: Path) -> None:
+    settings = small.small(store, {"training": {"learning_rate": 2e-3}})
+    with small.counted() as made:
+        dataset = prepare(settings)
+        result = train(settings, dataset.path)
+    assert sorted(made) == sorted([small.FIT, small.MEASURE, small.REPORT])
+    assert dataset.ref == first[1].dataset.ref
+    assert result.run_id != first[1].run_id
+    assert len(result.tracker.client.search_runs([result.tracker.experiment])) == 2
+
+
+def test_another_list_of_snrs_keeps_the_resampled_records(first: First, store: Path) -> None:
+    with small.counted() as made:
+        dataset = prepare(small.small(store, {"mix": {"snr_db": [0, 6, 12]}}))
+    assert sorted(made) == sorted(small.units("mix", *small.RECORDS) | {small.PUBLISH})
+    assert dataset.digest != first[1].dataset.digest
+
+
+def test_another_list_of_baselines_trains_nothing(first: First, store: Path) -> None:
+    settings = small.small(store, {"evaluation": {"baselines": ["butterworth", "wavelet"]}})
+    with small.counted() as made:
+        result = train(settings, small.unit_folder(store, small.PUBLISH))
+    assert sorted(made) == ["evaluate wavelet simulated", small.REPORT]
+    # The training is the same, so the new report goes to the run that it has.
+    assert result.run_id == first[1].run_id
+    assert len(result.tracker.client.search_runs([result.tracker.experiment])) == 1
+    tags = result.tracker.client.get_run(result.run_id).data.tags
+    assert tags["ecg.logged"] == result.report.ref
+
+
+def test_a_new_record_is_worked_on_alone(first: First, store: Path) -> None:
+    with small.counted() as made:
+        dataset = prepare(small.small(store, {"source": {"simulated": {"subjects": 7}}}))
+    new = "simulated/sim07"
+    steps = {f"{stage} {new}" for stage in ("download", "resample", "mix")}
+    assert sorted(made) == sorted(steps | {small.PUBLISH})
+    before, after = first[1].dataset.info["splits"], dataset.info["splits"]
+    assert after == before | {new: "train"}
+
+
+def test_own_records_keep_their_splits_when_others_come(
+    prefect_server: None, first: First, tmp_path: Path
+) -> None:
+    tree = tmp_path / "own"
+    simulated = first[0].store / "download"
+    for number in range(1, 6):
+        small.copy_record(simulated, f"simulated/sim{number:02d}", tree)
+    for name in small.NOISE:
+        small.copy_record(simulated, name, tmp_path / "noise")
+    source = {"kind": "folder", "path": tree, "noise_path": tmp_path / "noise"}
+    # No list names these subjects: a hash of the name decides, here by shares that fill each split.
+    how = {"source": source, "split": {"test_share": 0.4, "validation_share": 0.3, "seed": 3}}
+    settings = small.small(tmp_path / "store", how)
+    before = prepare(settings).info["splits"]
+    assert set(before.values()) == {"train", "validation", "test"}
+    small.copy_record(simulated, "simulated/sim06", tree)
+    with small.counted() as made:
+        after = prepare(settings).info["splits"]
+    steps = {f"{stage} own/sim06" for stage in ("download", "resample", "mix")}
+    assert sorted(made) == sorted(steps | {"dataset own"})
+    assert {subject: after[subject] for subject in before} == before
+    assert set(after) == {*before, "own/sim06"}
+
+
+def test_code_that_changed_makes_its_stage_and_what_follows_run_again(
+    first: First, store: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    for name in ("ecgmodel", "tasks", "flows", "tests"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    settings = small.small(store)
+
+    resampling = project / "ecgmodel" / "signals" / "resampling.py"
+    figures = project / "ecgmodel" / "evaluation" / "figures.py"
+    _edit(resampling, '"""', '"""Another docstring. ')
+    with resampling.open("a") as file:
+        file.write("\n\n# A comment, which means nothing.\n")
+    _edit(figures, "import", "_NEW = 1\nimport", after="from __future__ import annotations\n")
+    command = small.run_command(settings, tmp_path / "plot", project)
+    command.wait()
+    assert command.made == [small.REPORT]
+
+    with resampling.open("a") as file:
+        file.write("_NEW = 1\n")
+    command = small.run_command(settings, tmp_path / "resample", project)
+    command.wait()
+    made = set(command.made)
+    assert made >= small.units("resample", *small.RECORDS, *small.NOISE)
+    # The same bytes came out, so that nothing which only depends on them has to follow; the
+    # mixing reaches this code too, so it does.
+    assert made >= small.units("mix", *small.RECORDS)
+    assert not any(unit.startswith("download") for unit in made)
+
+
+def _edit(file: Path, old: str, new: str, after: str = "") -> None:
+    text = file.read_text()
+    start = text.index(after) + len(after)
+    assert old in text[start:]
+    file.write_text(text[:start] + text[start:].replace(old, new, 1))

@@ -1,0 +1,109 @@
+"""What MLflow is told of a training: once, completely, and again where it is not there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgmodel.config import Settings
+from ecgmodel.versions import git_commit
+from flows.train import Training, train
+from tasks.tracking import TrackingError, flatten
+from tests.flows import small
+
+First = tuple[Settings, Training]
+
+
+def test_a_run_holds_settings_dataset_and_where_it_came_from(first: First) -> None:
+    settings, result = first
+    run = result.tracker.client.get_run(result.run_id)
+    assert run.info.status == "FINISHED"
+    params = flatten(settings.model_dump(mode="json", exclude={"store", "tracking"}))
+    assert {name: run.data.params[name] for name in params} == params
+    assert run.data.params["mix.window"] == "512"
+    (entry,) = run.inputs.dataset_inputs
+    assert entry.dataset.digest == result.dataset.digest[:32]
+    assert json.loads(entry.dataset.source)["kind"] == "simulated"
+    assert json.loads(entry.dataset.profile) == result.dataset.info["counts"]
+    assert len(run.data.tags["prefect.flow_run_id"]) == 36
+    if commit := git_commit():
+        assert run.data.tags["mlflow.source.git.commit"] == commit
+
+
+def test_a_run_holds_each_epoch_once_and_the_results(first: First) -> None:
+    _, result = first
+    client = result.tracker.client
+    rows = json.loads(result.model.file("history.json").read_text())["rows"]
+    for name in ("loss", "val_loss", "learning_rate"):
+        points = client.get_metric_history(result.run_id, name)
+        assert [(p.step, p.value) for p in points] == [(r["epoch"], r[name]) for r in rows]
+    metrics = client.get_run(result.run_id).data.metrics
+    assert metrics.items() >= result.report.info["metrics"].items()
+    names = {item.path for item in client.list_artifacts(result.run_id)}
+    assert names >= {"report.html", "settings.yaml", "environment.json", "history.json"}
+    folders = {name.split("/")[0] for name in result.report.files if "/" in name}
+    assert names >= folders
+
+
+def test_the_logged_model_takes_windows_of_any_length(first: First) -> None:
+    import mlflow.pyfunc
+
+    _, result = first
+    (output,) = result.tracker.client.get_run(result.run_id).outputs.model_outputs
+    model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    assert model.metadata.signature is not None
+    for length in (512, 1024):
+        noisy = np.zeros((2, length, 1), np.float32)
+        assert np.asarray(model.predict(noisy)).shape == noisy.shape
+    assert model.input_example is not None
+
+
+@pytest.mark.parametrize("where", ["another store", "an emptied store"])
+def test_a_store_that_does_not_know_the_training_is_told_without_training(
+    first: First, store: Path, tmp_path: Path, where: str
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'other.db'}" if where == "another store" else None
+    if uri is None:
+        shutil.rmtree(store / "mlflow")
+    settings = small.small(store, {"tracking": {"uri": uri}})
+    with small.counted() as made:
+        result = train(settings, small.unit_folder(store, small.PUBLISH))
+    assert made == []
+    assert result.run_id != first[1].run_id
+    run = result.tracker.client.get_run(result.run_id)
+    assert small.loss_steps(result.tracker.client, result.run_id) == [1, 2]
+    assert len(run.outputs.model_outputs) == 1
+    assert run.info.status == "FINISHED"
+
+
+def test_a_deleted_run_is_logged_again(first: First, store: Path) -> None:
+    settings = small.small(store)
+    dataset = small.unit_folder(store, small.PUBLISH)
+    result = train(settings, dataset)
+    result.tracker.client.delete_run(result.run_id)
+    with small.counted() as made:
+        again = train(settings, dataset)
+    assert made == []
+    assert again.run_id != result.run_id
+
+
+def test_a_server_that_does_not_answer_costs_no_training(first: First, store: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{free.getsockname()[1]}"
+    how = {"training": {"seed": 5}}
+    dataset = small.unit_folder(store, small.PUBLISH)
+    silent = small.small(store, how, {"tracking": {"uri": uri, "timeout_s": 1}})
+    with small.counted() as made, pytest.raises(TrackingError, match="the same command") as caught:
+        train(silent, dataset)
+    assert sorted(made) == sorted([small.FIT, small.MEASURE, small.REPORT])
+    assert uri in str(caught.value)
+    with small.counted() as made:
+        result = train(small.small(store, how), dataset)
+    assert made == []
+    assert small.loss_steps(result.tracker.client, result.run_id) == [1, 2]
