@@ -22,7 +22,8 @@ def generator(seed: int, *names: object) -> np.random.Generator:
         True
     """
     text = "\x1f".join([str(seed), *map(str, names)])
-    return np.random.Generator(np.random.Philox(_Key(text)))
+    key: Any = _Key(text)
+    return np.random.Generator(np.random.Philox(key))
 
 
 def uniforms(seed: int, name: str, *counters: np.ndarray | int) -> np.ndarray:

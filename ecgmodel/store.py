@@ -36,6 +36,21 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+_hashes: dict[tuple[int, int, int, int], str] = {}
+
+
+def _sha256_once(path: Path) -> str:
+    """Return the sha256 of a file, which is read once a process, whatever its number of names.
+
+    A shard lies in its own unit and, as a hard link, in each dataset that holds it.
+    """
+    stat = path.stat()
+    content = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if stat.st_nlink == 1 or content not in _hashes:
+        _hashes[content] = file_sha256(path)
+    return _hashes[content]
+
+
 @dataclass(frozen=True)
 class Unit:
     """One unit of work, before it is done.
@@ -192,7 +207,7 @@ def is_intact(stored: Stored) -> bool:
     return digest(stored.files) == stored.digest and all(
         (path := stored.path / name).is_file()
         and path.stat().st_size == entry["bytes"]
-        and file_sha256(path) == entry["sha256"]
+        and _sha256_once(path) == entry["sha256"]
         for name, entry in stored.files.items()
     )
 
@@ -215,7 +230,7 @@ def _fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
 def _write_manifest(folder: Path, unit: Unit, info: Mapping[str, Any]) -> None:
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     files = {
-        p.relative_to(folder).as_posix(): {"sha256": file_sha256(p), "bytes": p.stat().st_size}
+        p.relative_to(folder).as_posix(): {"sha256": _sha256_once(p), "bytes": p.stat().st_size}
         for p in paths
     }
     manifest: dict[str, Any] = {

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecgmodel import registry
-from ecgmodel.dataset.shards import ShardWriter
 from ecgmodel.errors import DatasetError
 from ecgmodel.noise._part import Noise, NoisePart, Origin
 from ecgmodel.randomness import generator, uniforms
@@ -22,6 +20,9 @@ from ecgmodel.signals.beats import beat_classes
 from ecgmodel.signals.quality import QualitySettings, judge
 from ecgmodel.signals.resampling import BEATS, FS, TARGET, USABLE, highpass
 from ecgmodel.signals.windows import cut, spread, stretch_starts, window_starts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNMIXED = "none"
 SNR_TOLERANCE_DB = 0.01
@@ -121,6 +122,10 @@ def mix_record(
         RecordError: A noise recording is too short.
         DatasetError: A row missed its SNR.
     """
+    import pandas as pd
+
+    from ecgmodel.dataset.shards import ShardWriter
+
     target = np.load(resampled / TARGET, mmap_mode="r")
     usable = np.load(resampled / USABLE, mmap_mode="r")
     beats = pd.read_parquet(resampled / BEATS) if (resampled / BEATS).is_file() else None

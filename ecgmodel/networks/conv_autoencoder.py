@@ -1,7 +1,13 @@
 """The default network: a small symmetric convolutional autoencoder.
 
 The amplitude is taken out and put back inside the network, window by window, so that it takes
-mV and gives mV whatever the gain of a recording.
+mV and gives mV whatever the gain of a recording. The window's mean is taken out too, and stays
+out: a high-passed target has next to none, while most of a recording's is wander. Tried on
+stretches of two subjects and of noise that were not trained on, after four epochs on four
+subjects of mitdb, mean SNR improvement: 1.2 dB so; 0.5 dB with the deviation taken out alone;
+0.3 dB with a fixed scale (-1.0 dB at a quarter of the gain); -0.3 dB with a learned share of the
+mean put back. (In training windows the mean of what is added is zero, so that a network that
+sees the offset learns to keep it, and keeps the wander of a recording.)
 """
 
 from __future__ import annotations

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
-import scipy.signal
-import wfdb
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecgmodel.errors import RecordError
 from ecgmodel.signals.masks import MaskSettings, usable_samples
-from ecgmodel.signals.records import Recording, read_recording
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecgmodel.signals.records import Recording
 
 FS = 360.0
 RECORDED, TARGET, USABLE, BEATS = "recorded.npy", "target.npy", "usable.npy", "beats.parquet"
@@ -72,6 +73,8 @@ def resample_record(
     Raises:
         RecordError: Nothing in the record is usable, or its header and data disagree.
     """
+    from ecgmodel.signals.records import read_recording  # wfdb takes a second to import
+
     start_s = max(0.0, settings.start_s - already_cut_s)
     recording = read_recording(source, name, start_s, settings.seconds, settings.uncalibrated_gain)
     usable = usable_samples(recording.signal, recording.fs, settings.mask, recording.rails)
@@ -119,6 +122,8 @@ def to_standard_rate(
         Signal and mask of `ceil(samples * 360 / fs)` samples. A new sample is usable if both
         of its neighbours in time were.
     """
+    import scipy.signal
+
     bridged = np.stack([_bridge(lead) for lead in signal.T], axis=1)
     ratio = Fraction(FS / fs).limit_denominator(2000)
     if ratio == 1:
@@ -143,6 +148,8 @@ def highpass(signal: np.ndarray, cutoff: float = 0.5) -> np.ndarray:
         signal: `(samples, leads)` at 360 Hz.
         cutoff: Corner frequency, Hz; each of the two passes takes 3 dB there.
     """
+    import scipy.signal
+
     sos = scipy.signal.butter(2, cutoff, "highpass", fs=FS, output="sos")
     padding = min(len(signal) - 1, int(3 * FS / cutoff))
     return np.asarray(scipy.signal.sosfiltfilt(sos, signal, axis=0, padlen=padding))
@@ -169,6 +176,9 @@ def _beats(
     source: Path, annotator: str, fs: float, start_s: float, real: int
 ) -> pd.DataFrame | None:
     """Return the reference beats inside the record, in samples at 360 Hz."""
+    import pandas as pd
+    import wfdb
+
     if not annotator or not source.with_name(f"{source.name}.{annotator}").is_file():
         return None
     marks = wfdb.rdann(str(source), annotator)

@@ -13,8 +13,10 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(default=40, ge=1, description="Most passes over the training windows.")
-    batch_size: int = Field(default=128, ge=1, description="Windows a step.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's first step size.")
+    # Small batches at this rate, averaged, got as far in two epochs as 128 at 3e-3 in five, at
+    # nine tenths of the speed (conv_autoencoder, two cores). On a GPU, larger ones pay.
+    batch_size: int = Field(default=32, ge=1, description="Windows a step.")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's first step size.")
     loss: Literal["mse", "mae", "huber", "log_cosh"] = Field(
         default="mse", description="What is made small, on signals in mV."
     )
@@ -41,11 +43,11 @@ class TrainingSettings(BaseModel):
         default=1e-5, ge=0, description="The learning rate's lower end."
     )
     averaging: float | None = Field(
-        default=None,
+        default=0.999,
         gt=0,
         lt=1,
         description="Decay, a step, of the moving average of weights that is validated and kept "
-        "in the weights' stead (e.g. 0.999); null: none.",
+        "in the weights' stead; null: none.",
     )
     shuffle_rows: int = Field(
         default=8192, ge=1, description="Windows that are mixed at a time; they are held in memory."

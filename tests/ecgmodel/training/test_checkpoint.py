@@ -90,7 +90,7 @@ def save_for_ever(folder: Path) -> None:
 
 def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     rng, in_the_middle = random.Random(0), 0
-    for _ in range(6):
+    for _ in range(4):
         process = PROCESSES.Process(target=save_for_ever, args=(tmp_path,))
         process.start()
         deadline = time.monotonic() + 30

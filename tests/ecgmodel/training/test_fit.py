@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -124,22 +125,28 @@ def stop_at(last: int) -> Callable[[int, dict[str, float]], None]:
     return on_epoch
 
 
+@pytest.fixture(scope="module")
+def broken(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a training left that was interrupted after four epochs."""
+    work = tmp_path_factory.mktemp("broken")
+    with pytest.raises(KilledError):
+        fit(shards, work, extra={"run": "42"}, on_epoch=stop_at(4))
+    return work
+
+
 def test_rows_come_once_and_facts_are_kept(
-    shards: Path, whole: tuple[Path, History], tmp_path: Path
+    shards: Path, whole: tuple[Path, History], broken: Path, tmp_path: Path
 ) -> None:
     assert peek(tmp_path) == {}
-    with pytest.raises(KilledError):
-        fit(shards, tmp_path, extra={"run": "42"}, on_epoch=stop_at(4))
-    assert peek(tmp_path) == {"run": "42"}
+    work = shutil.copytree(broken, tmp_path / "work")
+    assert peek(work) == {"run": "42"}
     before, after = [], []
-    history = fit(
-        shards, tmp_path, on_start=before.extend, on_epoch=lambda _, row: after.append(row)
-    )
+    history = fit(shards, work, on_start=before.extend, on_epoch=lambda _, row: after.append(row))
     assert [row["epoch"] for row in before] == [1, 2, 3, 4]
     assert before + after == whole[1].rows
-    assert peek(tmp_path) == {"run": "42"}
+    assert peek(work) == {"run": "42"}
     assert history == whole[1]
-    assert_same(tmp_path, whole)
+    assert_same(work, whole)
 
 
 def test_a_finished_training_is_not_repeated(
@@ -156,41 +163,43 @@ def test_a_finished_training_is_not_repeated(
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_more_epochs_go_on_from_where_it_was(shards: Path, tmp_path: Path) -> None:
-    longer = SETTINGS.model_copy(update={"epochs": 5})
-    straight = fit(shards, tmp_path / "straight", longer)
-    fit(shards, tmp_path / "more", SETTINGS.model_copy(update={"epochs": 2}))
-    assert fit(shards, tmp_path / "more", longer) == straight
+def test_more_epochs_go_on_from_where_it_was(
+    shards: Path, whole: tuple[Path, History], tmp_path: Path
+) -> None:
+    fit(shards, tmp_path, SETTINGS.model_copy(update={"epochs": 2}))
+    before: list[dict[str, float]] = []
+    assert fit(shards, tmp_path, on_start=before.extend) == whole[1]
+    assert len(before) == 2
 
 
 @pytest.mark.parametrize("damaged", [1, 2])
 def test_damaged_checkpoints_are_passed_over(
     shards: Path,
     whole: tuple[Path, History],
+    broken: Path,
     tmp_path: Path,
     damaged: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with pytest.raises(KilledError):
-        fit(shards, tmp_path, on_epoch=stop_at(4))
-    paths = sorted((tmp_path / CHECKPOINTS).iterdir())
+    work = shutil.copytree(broken, tmp_path / "work")
+    paths = sorted((work / CHECKPOINTS).iterdir())
     for path in paths[-damaged:]:
         path.write_bytes(path.read_bytes()[:1000])
     before: list[dict[str, float]] = []
-    history = fit(shards, tmp_path, on_start=before.extend)
+    history = fit(shards, work, on_start=before.extend)
     assert len(before) == (3 if damaged == 1 else 0)
     assert paths[-1].name in caplog.text
     assert history == whole[1]
-    assert_same(tmp_path, whole)
+    assert_same(work, whole)
 
 
 def test_another_training_in_the_same_folder_starts_again(
-    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    shards: Path, broken: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    short = SETTINGS.model_copy(update={"epochs": 2})
-    fit(shards, tmp_path, short)
+    work = shutil.copytree(broken, tmp_path / "work")
     before: list[dict[str, float]] = []
-    fit(shards, tmp_path, short.model_copy(update={"seed": 1}), on_start=before.extend)
+    other = SETTINGS.model_copy(update={"epochs": 1, "seed": 1})
+    assert len(fit(shards, work, other, on_start=before.extend).rows) == 1
     assert before == []
     assert "starts again" in caplog.text
 

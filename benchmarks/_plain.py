@@ -1,0 +1,63 @@
+"""Prepares a dataset as a flow, or by a plain loop over the same steps; a helper of `rerun`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks._measure import seconds
+from ecgmodel.config import Settings, load_settings
+from ecgmodel.dataset.mixing import noise_records
+from ecgmodel.steps import (
+    Step,
+    dataset_step,
+    download_step,
+    mix_step,
+    open_source,
+    resample_step,
+)
+from ecgmodel.store import Store, Stored
+from flows.prepare import list_clean, plan, prepare
+from tasks.caching import AT_ONCE
+
+
+def plain(settings: Settings) -> Stored:
+    """Do what the flow `prepare` does, without Prefect."""
+    store = Store(settings.store)
+    database = settings.source.noise_database
+    source = open_source(settings, database, store)
+    listed = source.records(database, noise_records(settings.mix.noise_types))
+    found = _all([download_step(source, record, settings, True) for record in listed], store)
+    resampled = _all([resample_step(download, settings, True) for download in found], store)
+    noise = {str(r.name).rpartition("/")[2]: r for r in resampled}
+    clean = list_clean(settings, store)
+    downloads = _all([download_step(s, r, settings, False) for s, r in clean], store)
+    records = _all([resample_step(d, settings, False) for d in downloads], store)
+    jobs, skipped = plan(records, settings)
+    shards = _all([mix_step(r, noise, job, settings) for r, job in jobs], store)
+    return dataset_step(shards, noise, skipped, settings).run(store)
+
+
+def _all(steps: Sequence[Step], store: Store) -> list[Stored]:
+    """Do steps, as many at once as the flow does."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda step: step.run(store), steps))
+
+
+def main(how: str, pairs: Sequence[str]) -> float:
+    """Return the seconds that preparing takes; Prefect is started before the clock runs."""
+    from prefect import flow
+
+    settings = load_settings(pairs=pairs)
+
+    @flow
+    def nothing() -> None:
+        """Start what Prefect starts once a process."""
+
+    nothing()
+    return seconds(lambda: (prepare if how == "flow" else plain)(settings))
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1], sys.argv[2:]))
