@@ -17,7 +17,7 @@ from ecgmodel.config import Settings
 from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.publishing import publish_dataset
 from ecgmodel.dataset.splits import noise_ranges
-from ecgmodel.noise._part import NoisePart, NoiseRecording
+from ecgmodel.noise._part import NoisePart, NoiseRecording, check_length
 from ecgmodel.signals.resampling import RECORDED, USABLE, ResampleSettings, resample_record
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.store import Store, Stored, Unit, file_sha256
@@ -205,6 +205,17 @@ def noise_part(noise: Mapping[str, Stored], split: str) -> NoisePart:
     recordings = {name: _noise_recording(name, s.path, s.ref) for name, s in noise.items()}
     ranges = {name: noise_ranges(len(r.signal))[split] for name, r in recordings.items()}
     return NoisePart(recordings, ranges)
+
+
+def check_noise(noise: Mapping[str, Stored], settings: Settings) -> None:
+    """Raise an error if a noise recording is too short for the rows of some split.
+
+    Raises:
+        RecordError: It is, and every record of that split would fail for it.
+    """
+    for name, stored in sorted(noise.items()):
+        for split, (first, end) in noise_ranges(int(stored.info["samples"])).items():
+            check_length(name, end - first, settings.mix.length(split))
 
 
 @lru_cache(maxsize=16)

@@ -166,6 +166,7 @@ class Store:
                 return stored
             final = self.root / unit.folder
             partial = final.with_name(final.name + ".partial")
+            shutil.rmtree(_damaged(final), ignore_errors=True)
             if not resume:
                 shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True, exist_ok=True)
@@ -251,10 +252,13 @@ def _write_manifest(folder: Path, unit: Unit, info: Mapping[str, Any]) -> None:
 def _replace(partial: Path, final: Path) -> None:
     """Put a finished folder in its place; a damaged one that stands there is moved away first."""
     if final.exists():
-        damaged = final.with_name(final.name + ".damaged")
-        shutil.rmtree(damaged, ignore_errors=True)
-        final.rename(damaged)
+        final.rename(_damaged(final))
         partial.rename(final)
-        shutil.rmtree(damaged, ignore_errors=True)
+        shutil.rmtree(_damaged(final), ignore_errors=True)
     else:
         partial.rename(final)
+
+
+def _damaged(final: Path) -> Path:
+    """Return where a damaged folder waits to be deleted."""
+    return final.with_name(final.name + ".damaged")

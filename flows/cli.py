@@ -29,6 +29,9 @@ _ENVIRONMENT = {
 }
 
 
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
 class _Group(click.Group):
     """Lists the subcommands in the order in which one uses them."""
 
@@ -36,7 +39,7 @@ class _Group(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, context_settings=_CONTEXT)
 def cli() -> None:
     """Turn ECG recordings into a trained, tested and logged denoiser.
 
@@ -73,7 +76,7 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command()
 @_with_settings
 def run(config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Run the whole pipeline: download, resample, mix, train, evaluate, log."""
+    """Everything: download, resample, mix, train, evaluate, report, log."""
     settings = _settings(config, pairs)
     _warm_up()
     from flows.pipeline import pipeline

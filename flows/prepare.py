@@ -14,6 +14,7 @@ from ecgmodel.dataset.splits import assign_splits, subject_of
 from ecgmodel.errors import DatasetError
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps import (
+    check_noise,
     dataset_step,
     download_step,
     mix_step,
@@ -31,11 +32,13 @@ def prepare(settings: Settings) -> Stored:
     """Return the dataset that the settings describe, making what is not there yet."""
     store = Store(settings.store)
     noise = prepare_noise(settings, store)
-    downloads, failed = fetch(list_clean(settings, store), settings, store, "download")
+    listed = list_clean(settings, store)
+    downloads, failed = fetch(listed, settings, store, "download")
     resampled, more = run_steps(
         tasks.resample, [resample_step(d, settings, False) for d in downloads], store, "resample"
     )
     failed += more
+    check_share(failed, len(listed), settings)
     jobs, skipped = plan(resampled, settings)
     shards, more = run_steps(
         tasks.mix,
@@ -44,7 +47,7 @@ def prepare(settings: Settings) -> Stored:
         "mix",
     )
     failed += more
-    check_share(failed, len(downloads) + len(failed), settings)
+    check_share(failed, len(listed), settings)
     left_out = [failure.report for failure in failed] + skipped
     dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, settings), store)
     create_markdown_artifact(dataset_summary(dataset), key="dataset")
@@ -56,13 +59,15 @@ def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
     """Return the noise recordings that the noise types need, at 360 Hz, by name."""
     database = settings.source.noise_database
     source = open_source(settings, database, store)
-    listed = source.records(database, noise_records(settings.mix.noise_types))
+    listed = list_records(source, database, noise_records(settings.mix.noise_types), settings)
     downloads, failed = fetch([(source, record) for record in listed], settings, store, "", True)
     steps = [resample_step(download, settings, True) for download in downloads]
     resampled, more = run_steps(tasks.resample, steps, store)
     for failure in failed + more:
         raise failure.error
-    return {str(r.name).rpartition("/")[2]: r for r in resampled}
+    noise = {str(r.name).rpartition("/")[2]: r for r in resampled}
+    check_noise(noise, settings)
+    return noise
 
 
 def list_clean(settings: Settings, store: Store) -> list[tuple[Source, RecordSource]]:
@@ -71,10 +76,23 @@ def list_clean(settings: Settings, store: Store) -> list[tuple[Source, RecordSou
     for database in settings.source.clean_databases:
         source = open_source(settings, database, store)
         names = settings.source.records
-        listed += [(source, record) for record in source.records(database, names)]
+        records = list_records(source, database, names, settings)
+        listed += [(source, record) for record in records]
     if not listed:
         raise DatasetError(f"The source lists no record of {settings.source.clean_databases}.")
     return listed
+
+
+def list_records(
+    source: Source, database: str, names: tuple[str, ...], settings: Settings
+) -> tuple[RecordSource, ...]:
+    """Ask a source what it holds, again and again if it does not answer."""
+    asking = tasks.listing.with_options(
+        task_run_name=f"list {database}",
+        retries=settings.source.retries,
+        retry_delay_seconds=exponential_backoff(settings.source.retry_wait_s),
+    )
+    return asking(source, database, names)
 
 
 def fetch(

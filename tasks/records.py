@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps import Step
 from ecgmodel.store import Store
 from tasks.caching import Ref, do, may_pass, step_task
+
+
+@task(
+    name="list",
+    retries=4,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    cache_policy=NO_CACHE,
+)
+def listing(source: Source, database: str, names: tuple[str, ...]) -> tuple[RecordSource, ...]:
+    """Ask a source which records it holds now."""
+    return source.records(database, names)
 
 
 @step_task(
@@ -12,7 +28,6 @@ from tasks.caching import Ref, do, may_pass, step_task
     retries=4,
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
-    tags=["download"],
 )
 def download(step: Step, store: Store) -> Ref:
     """Fetch a record's files and verify them."""

@@ -304,8 +304,13 @@ class LiveLog:
 
 
 @contextmanager
-def reaching(uri: str) -> Iterator[None]:
-    """Turn whatever MLflow raises into an error that says what to do."""
+def reaching(uri: str, what: str = "The model and its report") -> Iterator[None]:
+    """Turn whatever MLflow raises into an error that says what to do.
+
+    Args:
+        uri: The tracking store.
+        what: What waits on disk to be logged.
+    """
     import requests
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -315,8 +320,8 @@ def reaching(uri: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
         first = str(error).strip().splitlines()[0][:300]
         raise TrackingError(
-            f"The tracking store {uri} did not do its part ({first}). The model and its report "
-            "are on disk; the same command logs them once the store answers."
+            f"The tracking store {uri} did not do its part ({first}). {what} "
+            "are kept; the same command logs them once the store answers."
         ) from error
 
 

@@ -34,5 +34,6 @@ def log(finished: Finished, tracker: Tracker) -> str:
 
     Whether it is logged is asked of the tracking store, never of a cache.
     """
-    with reaching(tracker.uri):
+    what = f"The model {finished.model.path} and its report {finished.report.path}"
+    with reaching(tracker.uri, what):
         return tracker.log(finished)

@@ -56,6 +56,25 @@ class NoiseRecording:
         return bool(before[start, lead] == before[start + length, lead])
 
 
+def check_length(record: str, samples: int, length: int) -> None:
+    """Raise an error if the part of a noise recording that a split may use holds no whole piece.
+
+    Args:
+        record: The noise recording.
+        samples: Length of the part at 360 Hz.
+        length: Length of a piece.
+
+    Raises:
+        RecordError: It does not.
+    """
+    if samples < length:
+        raise RecordError(
+            f"Noise record {record!r} has {samples} samples at 360 Hz for a split, "
+            f"fewer than a piece of {length}. Use a longer noise recording, or a shorter "
+            "mix.window or mix.stretch_s."
+        )
+
+
 @dataclass(frozen=True)
 class NoisePart:
     """The stretch of each noise recording that belongs to one split.
@@ -76,12 +95,7 @@ class NoisePart:
         """
         recording = self.recordings[record]
         first, end = self.ranges[record]
-        if end - first < length:
-            raise RecordError(
-                f"Noise record {record!r} has {end - first} samples at 360 Hz for this split, "
-                f"fewer than a piece of {length}. Use a longer noise recording, or a shorter "
-                "mix.window or mix.stretch_s."
-            )
+        check_length(record, end - first, length)
         for _ in range(ATTEMPTS):
             lead = int(rng.integers(recording.signal.shape[1]))
             start = int(rng.integers(first, end - length + 1))

@@ -87,8 +87,8 @@ def resample_record(
     target = highpass(signal) if settings.target == "highpass" else signal
     real = len(signal) if settings.length is None else min(len(signal), settings.length)
     length = settings.length or len(signal)
-    np.save(into / RECORDED, _fit(signal, length).astype(np.float32))
-    np.save(into / TARGET, _fit(target, length).astype(np.float32))
+    np.save(into / RECORDED, _fit(signal.astype(np.float32), length))
+    np.save(into / TARGET, _fit(target.astype(np.float32), length))
     np.save(into / USABLE, _fit(usable_360, length))
     marks = _beats(source, beats, recording.fs, start_s, real)
     if marks is not None:
@@ -168,8 +168,8 @@ def _bridge(lead: np.ndarray) -> np.ndarray:
 
 def _fit(signal: np.ndarray, length: int) -> np.ndarray:
     """Trim to a length, or pad with zeros."""
-    padding = max(0, length - len(signal))
-    return np.pad(signal[:length], ((0, padding), (0, 0)))
+    padding = length - len(signal)
+    return np.pad(signal, ((0, padding), (0, 0))) if padding > 0 else signal[:length]
 
 
 def _beats(

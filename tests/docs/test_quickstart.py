@@ -42,7 +42,8 @@ def test_it_runs_and_the_model_beats_doing_nothing_where_noise_is_strong(tmp_pat
     resources = {"metadata": {"path": str(tmp_path)}}
     client = NotebookClient(notebook, timeout=400, resources=resources)
     client.execute(env={**os.environ, "TMPDIR": str(tmp_path)})
-    facts = json.loads(notebook.cells[-1].outputs[-1]["text"])
+    printed = [o["text"] for o in notebook.cells[-1].outputs if o.get("name") == "stdout"]
+    facts = json.loads("".join(printed))
 
     assert min(facts["gain"].values()) > 3
     assert facts["no_filter"] < 1e-9

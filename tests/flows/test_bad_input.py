@@ -1,4 +1,4 @@
-"""Bad input: one bad record is left out and reported; too many, and what cannot work, stop early."""
+"""Bad input: one bad record is left out and reported; what cannot work stops the run early."""
 
 from __future__ import annotations
 
