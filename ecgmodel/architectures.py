@@ -63,7 +63,7 @@ def build_network(name: str, options: Mapping[str, Any] | None = None) -> keras.
 
     Example:
         >>> build_network("conv_autoencoder", {"dropout": 0.1}).count_params()
-        5497
+        4337
     """
     module = architecture(name)
     return module.build(module.Settings.model_validate(dict(options or {})))

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ecgmodel import registry
+from ecgmodel.architectures import architecture
 from ecgmodel.config import Settings
+from ecgmodel.progress import bar
 from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit, file_sha256
 from ecgmodel.versions import code_version, git_commit, library_versions
@@ -37,12 +39,12 @@ def fit_step(dataset: Stored, settings: Settings, live: LiveLog | None = None) -
         settings: How.
         live: Told of each epoch; it has no part in the result.
     """
-    architecture = settings.network.architecture
+    name = settings.network.architecture
     unit = Unit(
         "train",
-        f"{architecture} {dataset.name}",
+        f"{name} {dataset.name}",
         {
-            "network": settings.network.model_dump(mode="json"),
+            "network": {"architecture": name, "options": network_options(settings)},
             "training": settings.training.model_dump(mode="json"),
         },
         {"dataset": dataset.ref},
@@ -50,7 +52,7 @@ def fit_step(dataset: Stored, settings: Settings, live: LiveLog | None = None) -
             "modules": code_version(
                 "ecgmodel.training.fit",
                 "ecgmodel.architectures",
-                f"ecgmodel.networks.{architecture}",
+                f"ecgmodel.networks.{name}",
             ),
             "libraries": library_versions("keras", "tensorflow", "numpy"),
         },
@@ -139,6 +141,18 @@ def result_text(measured: Sequence[Stored], settings: Settings) -> str:
     return as_text(summarise(table, draws=how.bootstrap, seed=how.seed))
 
 
+def network_options(settings: Settings) -> dict[str, Any]:
+    """Return the architecture's options, those that follow from the target filled in.
+
+    A target that has its offset and wander can only be met by a network that keeps them.
+    """
+    options = dict(settings.network.options)
+    offered = architecture(settings.network.architecture).Settings.model_fields
+    if settings.resample.target == "as_recorded" and "keep_offset" in offered:
+        options.setdefault("keep_offset", True)
+    return options
+
+
 def metric_window(settings: Settings) -> int:
     """Return the window of the metrics: the same for every model, and never over a stretch."""
     return min(settings.evaluation.window, settings.mix.stretch)
@@ -150,20 +164,19 @@ def split_shards(dataset: Stored, split: str) -> list[Path]:
 
 
 def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) -> dict[str, Any]:
-    import shutil
-
     from ecgmodel.architectures import build_network, check_window
     from ecgmodel.training.batches import ShardBatches
-    from ecgmodel.training.fit import CHECKPOINTS, train
+    from ecgmodel.training.fit import train
 
-    how, network = settings.training, settings.network
-    check_window(network.architecture, network.options, int(dataset.info["lengths"]["train"]))
+    how, name = settings.training, settings.network.architecture
+    options = network_options(settings)
+    check_window(name, options, int(dataset.info["lengths"]["train"]))
     batches = ShardBatches(
         split_shards(dataset, "train"), how.batch_size, how.seed, how.shuffle_rows
     )
     validation = ShardBatches(split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0)
     history = train(
-        partial(build_network, network.architecture, network.options),
+        partial(build_network, name, options),
         batches,
         validation,
         into,
@@ -173,9 +186,8 @@ def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) 
         on_epoch=(lambda _epoch, row: live([row])) if live else None,
         progress=True,
     )
-    shutil.rmtree(into / CHECKPOINTS)
     return {
-        "architecture": network.architecture,
+        "architecture": name,
         "parameters": history.parameters,
         "epochs": len(history.rows),
         "best_epoch": history.best_epoch,
@@ -193,8 +205,6 @@ def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> No
 
 
 def _measure_model(model: Path, dataset: Stored, settings: Settings, into: Path) -> None:
-    from tqdm import tqdm
-
     from ecgmodel.denoiser import from_keras
     from ecgmodel.evaluation import examples
     from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
@@ -202,8 +212,8 @@ def _measure_model(model: Path, dataset: Stored, settings: Settings, into: Path)
     denoiser = from_keras(model, settings.mix.window, settings.evaluation.overlap)
     window = metric_window(settings)
     shards = split_shards(dataset, "test")
-    with tqdm(total=count_stretches(shards), desc="evaluate", unit="stretch") as bar:
-        table = evaluate_method(denoiser.clean_many, shards, MODEL, window, bar.update)
+    with bar(count_stretches(shards), "evaluate", "stretch") as shown:
+        table = evaluate_method(denoiser.clean_many, shards, MODEL, window, shown.update)
     table.to_parquet(into / STRETCHES, index=False)
     chosen = examples.choose(table, MODEL)
     examples.save(examples.collect(chosen, denoiser.clean_many, shards), into / EXAMPLES)

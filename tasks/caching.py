@@ -13,9 +13,9 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
-from tqdm import tqdm
 
 from ecgmodel.errors import EcgError, PassingSourceError
+from ecgmodel.progress import bar
 from ecgmodel.steps import Step
 from ecgmodel.store import Store, Stored, digest
 
@@ -130,11 +130,10 @@ def run_steps(
         }
         futures.append(task.with_options(**options).submit(step, store))
     done, failed = [], []
-    bar = tqdm(total=len(steps), desc=label, unit="unit", disable=None if label else True)
-    with bar:
+    with bar(len(steps), label, "record", shown=bool(label)) as shown:
         for step, future in zip(steps, futures, strict=True):
             future.wait()
-            bar.update()
+            shown.update()
             result = future.state.result(raise_on_failure=False)
             if isinstance(result, BaseException):
                 failed.append(Failure(step, result))

@@ -17,9 +17,9 @@ from typing import Any
 
 import keras
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from ecgmodel.errors import ModelError
+from ecgmodel.progress import bar
 from ecgmodel.training import checkpoint
 from ecgmodel.training.averaging import AveragingAdam, averaged
 from ecgmodel.training.batches import Batches
@@ -127,13 +127,13 @@ def train(
         _save(run, folder)
     if on_start:
         on_start([dict(row) for row in run.rows])
-    bar = _Bar(len(batches), run.epoch, settings.epochs, progress)
+    shown = _Bar(len(batches), run.epoch, settings.epochs, progress)
     while not run.is_over:
-        row = _one_epoch(run, batches, validation, bar)
+        row = _one_epoch(run, batches, validation, shown)
         _save(run, folder)
         if on_epoch:
             on_epoch(run.epoch, dict(row))
-    bar.close()
+    shown.close()
     return _finish(run, work)
 
 
@@ -162,11 +162,11 @@ def _jit() -> bool | str:
     return False if is_tensorflow and not keras.distribution.list_devices("gpu") else "auto"
 
 
-def _one_epoch(run: _Run, batches: Batches, validation: Batches, bar: _Bar) -> Row:
+def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) -> Row:
     epoch = run.epoch + 1
     model, schedule = run.model, run.schedule
     model.optimizer.learning_rate = schedule.learning_rate
-    fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[bar])
+    fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[shown])
     with averaged(model):
         val_loss = model.evaluate(feed(validation, epoch), verbose=0)
         row: Row = {
@@ -179,7 +179,7 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, bar: _Bar) -> R
         if schedule.update(epoch, row["val_loss"], run.settings):
             run.best = [keras.ops.convert_to_numpy(w).copy() for w in model.weights]
     run.rows.append(row)
-    bar.show(row)
+    shown.show(row)
     return row
 
 
@@ -244,6 +244,7 @@ def _finish(run: _Run, work: Path) -> History:
     for weight, value in zip(run.model.weights, run.best, strict=True):
         weight.assign(value)
     run.model.compile(optimizer=None, loss=None)
+    run.model.compiled = False  # else Keras's own load_model looks for an optimiser, and fails
     run.model.save(work / NETWORK)
     run.model.save_weights(work / WEIGHTS)
     schedule = run.schedule
@@ -262,13 +263,7 @@ class _Bar(keras.callbacks.Callback):
 
     def __init__(self, batches: int, done: int, epochs: int, shown: bool) -> None:
         super().__init__()
-        self._bar = tqdm(
-            desc="training",
-            total=batches * epochs,
-            initial=batches * done,
-            unit="batch",
-            disable=not shown,
-        )
+        self._bar = bar(batches * epochs, "training", "batch", batches * done, shown)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Move on."""

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
+from ecgmodel.architectures import load_network
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, read_stored
 from flows.train import Training
@@ -46,9 +46,7 @@ def assert_same(store: Path, expected: Path) -> None:
     model, other = only(store, "train"), only(expected, "train")
     assert model.key == other.key
     assert history(model) == history(other)
-    weights, others = (
-        keras.saving.load_model(m.file("model.keras")).get_weights() for m in (model, other)
-    )
+    weights, others = (load_network(m.file("model.keras")).get_weights() for m in (model, other))
     assert all(np.array_equal(a, b) for a, b in zip(weights, others, strict=True))
     settings = small.small(store, LONGER)
     tracker = Tracker(settings.tracking, Store(store))

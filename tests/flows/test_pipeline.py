@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ecgmodel.config import Settings
@@ -44,6 +45,13 @@ def test_running_again_imports_nothing_that_works(first: First, tmp_path: Path) 
     assert "prefect" in command.modules
     assert before.run_id in text
     assert "SIMULATED" in text
+
+
+def test_the_saved_network_opens_in_keras(first: First) -> None:
+    import keras
+
+    network = keras.saving.load_model(first[1].model.file("model.keras"))
+    assert network.predict(np.zeros((2, 256, 1)), verbose=0).shape == (2, 256, 1)
 
 
 def test_the_flow_run_names_the_mlflow_run_and_shows_the_result(first: First) -> None:

@@ -54,6 +54,7 @@ def test_the_logged_model_takes_windows_of_any_length(first: First) -> None:
     import mlflow.pyfunc
 
     _, result = first
+    mlflow.set_tracking_uri(result.tracker.uri)
     (output,) = result.tracker.client.get_run(result.run_id).outputs.model_outputs
     model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
     assert model.metadata.signature is not None
