@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 
@@ -101,22 +102,25 @@ def as_markdown(rows: Iterable[Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def python(
-    *arguments: str, environment: Mapping[str, str] | None = None, log: Path | None = None
-) -> tuple[float, str]:
+class Ran(NamedTuple):
+    """A process that ended well: how long it took, s, its processor time, s, what it printed."""
+
+    seconds: float
+    cpu: float
+    printed: str
+
+
+def python(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
     """Run this Python in a process of its own, from the project's folder.
 
     Args:
         *arguments: Its arguments.
         environment: Variables on top of this process's.
-        log: Where its standard error goes; by default it is only shown if it fails.
-
-    Returns:
-        How long it took, s, and what it printed.
 
     Raises:
         RuntimeError: It failed; the message holds the end of what it said.
     """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -126,12 +130,12 @@ def python(
         text=True,
     )
     took = time.perf_counter() - start
-    if log:
-        log.write_text(done.stderr)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         said = (done.stdout + done.stderr)[-3000:]
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{said}")
-    return took, done.stdout
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Ran(took, cpu, done.stdout)
 
 
 def peak_mb() -> float:

@@ -2,8 +2,10 @@
 
 Both sides read the WFDB files, filter every lead without phase, cut the same windows, add noise
 that is cut at random places (of the same types in the same shares, at the same SNRs), and write
-the same arrays. The bare side has no mask, quality gate, checks, provenance or Parquet: it is told
-the windows, and works on all rows of a noise type at once.
+the same arrays. The bare side has no checks, no provenance, no Parquet and no random numbers that
+follow from names: it is told the windows, and works on all rows of a noise type at once. The mask
+of usable samples and the quality gate, plain NumPy in themselves, are arithmetic too: the first
+row has them on both sides, the second on the project's alone.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from benchmarks._records import NOISE, mirror, mitdb, write_noise, write_simulat
 from ecgmodel.dataset.mixing import UNMIXED, MixJob, MixSettings, mix_record
 from ecgmodel.dataset.splits import noise_ranges
 from ecgmodel.noise._part import NoisePart, NoiseRecording
-from ecgmodel.signals.quality import QualitySettings
+from ecgmodel.signals.masks import MaskSettings, usable_samples
+from ecgmodel.signals.quality import QualitySettings, judge
 from ecgmodel.signals.resampling import FS, RECORDED, USABLE, ResampleSettings, resample_record
 
 GOAL = 0.5
@@ -44,7 +47,7 @@ class Plan(NamedTuple):
 
 
 def run(quick: bool, scratch: Path) -> list[Row]:
-    """Return the table's row."""
+    """Return the rows with and without mask and gate on the bare side."""
     records, noise_files, what = _records(quick, scratch)
     noise = _noise(noise_files, scratch)
     settings = ResampleSettings(length=None) if quick else ResampleSettings()
@@ -57,14 +60,25 @@ def run(quick: bool, scratch: Path) -> list[Row]:
     plans = [_plan(record, scratch / "ours" / record.name) for record in records]
     windows = sum(len(starts) for plan in plans for _, _, starts, _ in plan.rows)
 
-    def bare() -> None:
+    def bare(judged: bool) -> None:
         for plan in plans:
-            _bare(plan, noise, _emptied(scratch / "bare" / plan.record.name))
+            _bare(plan, noise, judged, _emptied(scratch / "bare" / plan.record.name))
 
-    bare()
-    times = in_turn(2 if quick else 7, lambda: seconds(ours), lambda: seconds(bare))
-    measured = f"read, resample, mix, write: {windows:,} windows of {MIX.window} from {what}"
-    return [compared("mixing", measured, windows, "windows/s", *times, GOAL)]
+    bare(True)
+    times = in_turn(
+        2 if quick else 7,
+        lambda: seconds(ours),
+        lambda: seconds(lambda: bare(True)),
+        lambda: seconds(lambda: bare(False)),
+    )
+    what = f"read, resample, mix, write: {windows:,} windows of {MIX.window} from {what}"
+    return [
+        compared("mixing", measured, windows, "windows/s", times[0], other, GOAL)
+        for measured, other in (
+            (f"{what}; against the same with mask and gate", times[1]),
+            (f"{what}; against the same without mask and gate", times[2]),
+        )
+    ]
 
 
 def _records(quick: bool, scratch: Path) -> tuple[list[Path], list[Path], str]:
@@ -113,9 +127,10 @@ def _plan(record: Path, done: Path) -> Plan:
     return Plan(record, length, rows)
 
 
-def _bare(plan: Plan, noise: NoisePart, into: Path) -> None:
+def _bare(plan: Plan, noise: NoisePart, judged: bool, into: Path) -> None:
     """Do the arithmetic of `_one` with nothing around it."""
     signal = wfdb.rdrecord(str(plan.record)).p_signal[: plan.length]
+    usable = usable_samples(signal, FS, MaskSettings()) if judged else np.ones(signal.shape, bool)
     sos = scipy.signal.butter(2, 0.5, "highpass", fs=FS, output="sos")
     padding = min(len(signal) - 1, int(3 * FS / 0.5))
     target = scipy.signal.sosfiltfilt(sos, signal, axis=0, padlen=padding)
@@ -123,7 +138,11 @@ def _bare(plan: Plan, noise: NoisePart, into: Path) -> None:
     signal, target = (np.pad(x, end).astype(np.float32) for x in (signal, target))
     signal.tofile(into / "recorded")
     target.tofile(into / "target")
-    np.ones(signal.shape, bool).tofile(into / "usable")
+    np.pad(usable, end).tofile(into / "usable")
+    if judged:
+        for lead in range(target.shape[1]):
+            starts = np.arange(0, len(target) - MIX.window + 1, MIX.window)
+            judge(target[:, lead][starts[:, None] + np.arange(MIX.window)], FS, QualitySettings())
     rng = np.random.default_rng(0)
     with (into / "noisy").open("wb") as noisy, (into / "clean").open("wb") as clean:
         for lead, kind, starts, snr in plan.rows:

@@ -12,6 +12,7 @@ import itertools
 import json
 import statistics
 import sys
+import time
 from pathlib import Path
 
 from benchmarks._measure import Row, in_turn, peak_mb, python, seconds, yes_or_no
@@ -30,21 +31,27 @@ def run(quick: bool, scratch: Path) -> list[Row]:
     numbers = itertools.count()
     folders = {f: _records(scratch / f"records x{f}", f, minutes) for f in factors}
     peaks: dict[int, list[float]] = {f: [] for f in factors}
+    cpu: dict[int, list[float]] = {f: [] for f in factors}
 
     def measure(factor: int) -> float:
         store = scratch / f"store-{next(numbers)}"
         found = _in_process(folders[factor], noise, store, scratch / "prefect")
         peaks[factor].append(found["peak_mb"])
+        cpu[factor].append(found["cpu"])
         return found["seconds"]
 
     measure(factors[0])  # makes Prefect's database, which is not to be measured
     peaks[factors[0]].clear()
+    cpu[factors[0]].clear()
     times = in_turn(repeats, *(lambda f=factor: measure(f) for factor in factors))
-    medians = [statistics.median(t) for t in times]
     sizes = [len(SPLITS) * factor for factor in factors]
     what = f"prepare, {' / '.join(map(str, sizes))} records of {minutes:g} min, two leads"
     memory = {f: statistics.median(p) for f, p in peaks.items()}
-    return [_time_row(what, sizes, medians), _memory_row(what, memory)]
+    return [
+        _time_row(f"{what}: time", sizes, times),
+        _time_row(f"{what}: processor time", sizes, list(cpu.values())),
+        _memory_row(f"{what}: peak memory", memory),
+    ]
 
 
 def _records(folder: Path, factor: int, minutes: float) -> Path:
@@ -54,22 +61,23 @@ def _records(folder: Path, factor: int, minutes: float) -> Path:
 
 def _in_process(records: Path, noise: Path, store: Path, home: Path) -> dict[str, float]:
     """Prepare a dataset in a fresh process, and return its seconds and peak memory."""
-    _, said = python(
+    ran = python(
         *("-m", "benchmarks.scaling", str(records), str(noise), str(store)),
         environment={"PREFECT_HOME": str(home)},
     )
-    found: dict[str, float] = json.loads(said.splitlines()[-1])
+    found: dict[str, float] = json.loads(ran.printed.splitlines()[-1])
     return found
 
 
-def _time_row(what: str, sizes: list[int], medians: list[float]) -> Row:
+def _time_row(what: str, sizes: list[int], times: list[list[float]]) -> Row:
+    medians = [statistics.median(t) for t in times]
     steps = [
         (medians[i + 1] - medians[i]) / (sizes[i + 1] - sizes[i]) for i in range(len(sizes) - 1)
     ]
     change = steps[-1] / steps[0]
     return Row(
         "scaling",
-        f"{what}: seconds",
+        what,
         " / ".join(f"{m:.2f} s" for m in medians),
         "a further record: " + ", then ".join(f"{s:.3f} s" for s in steps),
         f"{change:.2f}",
@@ -83,7 +91,7 @@ def _memory_row(what: str, peaks: dict[int, float]) -> Row:
     growth = figures[-1] / figures[0]
     return Row(
         "scaling",
-        f"{what}: peak memory",
+        what,
         " / ".join(f"{p:,.0f} MB" for p in figures),
         "",
         f"{growth:.2f}",
@@ -112,7 +120,9 @@ def _measured(records: Path, noise: Path, store: Path) -> dict[str, float]:
         """Start what Prefect starts once a process."""
 
     nothing()
-    return {"seconds": seconds(lambda: prepare(settings)), "peak_mb": peak_mb()}
+    cpu = time.process_time()
+    taken = seconds(lambda: prepare(settings))
+    return {"seconds": taken, "cpu": time.process_time() - cpu, "peak_mb": peak_mb()}
 
 
 if __name__ == "__main__":

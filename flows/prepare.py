@@ -59,7 +59,8 @@ def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
     """Return the noise recordings that the noise types need, at 360 Hz, by name."""
     database = settings.source.noise_database
     source = open_source(settings, database, store)
-    listed = list_records(source, database, noise_records(settings.mix.noise_types), settings)
+    names = noise_records(settings.mix.noise_types)
+    listed = list_records(source, database, names, settings) if names else ()  # none means all
     downloads, failed = fetch([(source, record) for record in listed], settings, store, "", True)
     steps = [resample_step(download, settings, True) for download in downloads]
     resampled, more = run_steps(tasks.resample, steps, store)

@@ -320,7 +320,7 @@ def _mixed(clean: np.ndarray, cells: list[Cell]) -> tuple[np.ndarray, np.ndarray
         gain = np.sqrt(power / (_mean_square(noise) * 10 ** (snr / 10)))
         noise *= np.where(mixed, gain, 0.0)[:, None]
         noisy = (clean + noise).astype(np.float32)
-        achieved = 10 * np.log10(power / _power(np.subtract(noisy, clean, dtype=float)))
+        achieved = 10 * np.log10(power / _power(noisy - clean))
     return noisy, np.where(mixed, achieved, np.nan)
 
 
@@ -330,7 +330,7 @@ def _power(rows: np.ndarray) -> np.ndarray:
 
 
 def _mean_square(rows: np.ndarray) -> np.ndarray:
-    return np.asarray(np.einsum("ij,ij->i", rows, rows) / rows.shape[1])
+    return np.asarray(np.vecdot(rows, rows) / rows.shape[1])
 
 
 def _winners(

@@ -1,0 +1,61 @@
+"""The examples of docs/extending.md, put literally into a copy of the project, work."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/extending.md").read_text()
+BLOCK = re.compile(r"^`([\w/]+\.py)`:\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# What the settings, the mixing and the report see of the new files.
+USE = """
+import numpy as np
+from ecgmodel.config import load_settings
+from ecgmodel.dataset.mixing import noise_records
+from ecgmodel.evaluation import baselines
+from tests.ecgmodel.dataset.made import mixed
+
+settings = load_settings(pairs=[
+    "mix.noise_types=[bw,powerline,walking]", "network.architecture=dilated", "mix.window=1023",
+    "source.kind=physionet", "source.clean=[stdb]", "evaluation.baselines=[median]"])
+assert noise_records(settings.mix.noise_types) == ("bw", "walk")
+assert baselines.label("median") == "running medians, low-pass 35 Hz"
+assert baselines.load("median")(np.zeros((2, 5000))).shape == (2, 5000)
+from pathlib import Path
+import tempfile
+mix = load_settings(pairs=["mix.noise_types=[bw,powerline]"]).mix
+_, facts = mixed(Path(tempfile.mkdtemp()), "test", mix)
+assert facts["rows_by_noise"]["powerline"] == facts["rows_by_noise"]["bw"] > 0, facts
+"""
+
+
+def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
+    for folder in ("ecgmodel", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    blocks = BLOCK.findall(PAGE)
+    assert len(blocks) == 8
+    for name, text in blocks:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)}
+    tests = [name for name, _ in blocks if name.startswith("tests/")]
+    offered = "tests/ecgmodel/test_architectures.py::test_every_architecture_offers_what_is_asked"
+    assert len(tests) == 3
+    for command in (
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, f"{offered}_of_one"],
+        ["-c", USE],
+    ):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,45 @@
+"""What the README shows works as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_block_cleans_a_recording(tmp_path: Path) -> None:
+    from ecgmodel.architectures import build_network
+
+    build_network("conv_autoencoder").save(tmp_path / "model.keras")
+    time = np.arange(3000) / 250
+    signal = np.stack([np.sin(5 * time), np.cos(9 * time)], axis=1)
+    signal[1000:1100, 0] = np.nan
+    names = {"units": ["mV", "mV"], "sig_name": ["I", "II"], "fmt": ["16", "16"]}
+    wfdb.wrsamp("own", fs=250, p_signal=signal, write_dir=str(tmp_path), **names)
+
+    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    block = re.sub('MODEL = ".*"', f"MODEL = {str(tmp_path / 'model.keras')!r}", block)
+    block = re.sub('RECORD = ".*"', f"RECORD = {str(tmp_path / 'own')!r}", block)
+    found: dict[str, np.ndarray] = {}
+    exec(block, found)
+
+    assert found["cleaned"].shape == (4320, 2)
+    missing = np.isnan(found["cleaned"])
+    assert 140 <= missing[:, 0].sum() <= 150
+    assert not missing[:, 1].any()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/extending.md", "docs/design.md"])
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(r"`((?:docs|flows|tasks|tests|ecgmodel)/[\w/.]+\.\w+)`", text)
+    example = {"NAME", "powerline", "walking", "stdb", "dilated", "median"}  # of docs/extending.md
+    wanted = {n for n in named if not any(word in Path(n).stem for word in example)}
+    assert not [n for n in {*linked, *wanted} if not (ROOT / n).exists()]
