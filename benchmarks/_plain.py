@@ -1,9 +1,9 @@
-"""Prepares a dataset as a flow, or by a plain loop over the same steps; a helper of `rerun`."""
+"""Prepares a dataset as a flow, or by a plain loop over the same steps."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks._measure import seconds
@@ -45,19 +45,20 @@ def _all(steps: Sequence[Step], store: Store) -> list[Stored]:
         return list(pool.map(lambda step: step.run(store), steps))
 
 
-def main(how: str, pairs: Sequence[str]) -> float:
-    """Return the seconds that preparing takes; Prefect is started before the clock runs."""
+def preparing(how: str) -> Callable[[Settings], Stored]:
+    """Return what prepares a dataset, "flow" or "plain"; for a flow, Prefect is started now."""
+    if how == "plain":
+        return plain
     from prefect import flow
-
-    settings = load_settings(pairs=pairs)
 
     @flow
     def nothing() -> None:
         """Start what Prefect starts once a process."""
 
     nothing()
-    return seconds(lambda: (prepare if how == "flow" else plain)(settings))
+    return prepare
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1], sys.argv[2:]))
+    work, settings = preparing(sys.argv[1]), load_settings(pairs=sys.argv[2:])
+    print(seconds(lambda: work(settings)))

@@ -1,9 +1,9 @@
 """Time and memory of `prepare` against the number of records: linear, and flat.
 
 Every measurement is a process of its own. Prefect is started by an empty flow before the clock
-runs; the noise recordings, which every dataset needs once, are part of the time. So time is a fixed
-part and one that should grow with the records: "linear" compares the time of each further record
-from x4 to x16 with that from x1 to x4.
+runs (with --quick the same steps run in a plain loop); the noise recordings, which every dataset
+needs once, are part of the time. So time is a fixed part and one that should grow with the records:
+"linear" compares the time of each further record from x4 to x16 with that from x1 to x4.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import time
 from pathlib import Path
 
 from benchmarks._measure import Row, in_turn, peak_mb, python, seconds, yes_or_no
+from benchmarks._plain import preparing
 from benchmarks._records import write_noise, write_simulated
+from ecgmodel.config import Settings
 
 FACTORS = (1, 4, 16)
 TOLERANCE = 0.10
@@ -27,6 +29,7 @@ SPLITS = ("train", "train", "validation", "test")
 def run(quick: bool, scratch: Path) -> list[Row]:
     """Return the rows for time and for memory."""
     minutes, repeats, factors = (1.5, 1, FACTORS[:2]) if quick else (10.0, 3, FACTORS)
+    how = "plain" if quick else "flow"
     noise = write_noise(scratch / "noise", 8.0)[0].parent
     numbers = itertools.count()
     folders = {f: _records(scratch / f"records x{f}", f, minutes) for f in factors}
@@ -35,17 +38,18 @@ def run(quick: bool, scratch: Path) -> list[Row]:
 
     def measure(factor: int) -> float:
         store = scratch / f"store-{next(numbers)}"
-        found = _in_process(folders[factor], noise, store, scratch / "prefect")
+        found = _in_process(how, folders[factor], noise, store, scratch / "prefect")
         peaks[factor].append(found["peak_mb"])
         cpu[factor].append(found["cpu"])
         return found["seconds"]
 
-    measure(factors[0])  # makes Prefect's database, which is not to be measured
-    peaks[factors[0]].clear()
-    cpu[factors[0]].clear()
+    if not quick:
+        measure(factors[0])  # makes Prefect's database, which is not to be measured
+        peaks[factors[0]].clear()
+        cpu[factors[0]].clear()
     times = in_turn(repeats, *(lambda f=factor: measure(f) for factor in factors))
     sizes = [len(SPLITS) * factor for factor in factors]
-    what = f"prepare, {' / '.join(map(str, sizes))} records of {minutes:g} min, two leads"
+    what = f"prepare ({how}), {' / '.join(map(str, sizes))} records of {minutes:g} min, two leads"
     memory = {f: statistics.median(p) for f, p in peaks.items()}
     return [
         _time_row(f"{what}: time", sizes, times),
@@ -59,10 +63,10 @@ def _records(folder: Path, factor: int, minutes: float) -> Path:
     return folder
 
 
-def _in_process(records: Path, noise: Path, store: Path, home: Path) -> dict[str, float]:
+def _in_process(how: str, records: Path, noise: Path, store: Path, home: Path) -> dict[str, float]:
     """Prepare a dataset in a fresh process, and return its seconds and peak memory."""
     ran = python(
-        *("-m", "benchmarks.scaling", str(records), str(noise), str(store)),
+        *("-m", "benchmarks.scaling", how, str(records), str(noise), str(store)),
         environment={"PREFECT_HOME": str(home)},
     )
     found: dict[str, float] = json.loads(ran.printed.splitlines()[-1])
@@ -100,13 +104,8 @@ def _memory_row(what: str, peaks: dict[int, float]) -> Row:
     )
 
 
-def _measured(records: Path, noise: Path, store: Path) -> dict[str, float]:
+def _measured(how: str, records: Path, noise: Path, store: Path) -> dict[str, float]:
     """Prepare a dataset in this process."""
-    from prefect import flow
-
-    from ecgmodel.config import Settings
-    from flows.prepare import prepare
-
     splits: dict[str, list[str]] = {}
     for number, path in enumerate(sorted(records.glob("*.hea"))):
         splits.setdefault(SPLITS[number % len(SPLITS)], []).append(f"own/{path.stem}")
@@ -114,16 +113,11 @@ def _measured(records: Path, noise: Path, store: Path) -> dict[str, float]:
     settings = Settings.model_validate(
         {"store": store, "source": source, "resample": {"length": None}, "split": splits}
     )
-
-    @flow
-    def nothing() -> None:
-        """Start what Prefect starts once a process."""
-
-    nothing()
+    work = preparing(how)
     cpu = time.process_time()
-    taken = seconds(lambda: prepare(settings))
+    taken = seconds(lambda: work(settings))
     return {"seconds": taken, "cpu": time.process_time() - cpu, "peak_mb": peak_mb()}
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measured(*map(Path, sys.argv[1:4]))))
+    print(json.dumps(_measured(sys.argv[1], *map(Path, sys.argv[2:5]))))

@@ -11,6 +11,7 @@ from ecgmodel import registry
 from ecgmodel.architectures import architecture
 from ecgmodel.config import Settings
 from ecgmodel.progress import bar
+from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit, file_sha256
 from ecgmodel.versions import code_version, git_commit, library_versions
@@ -164,6 +165,7 @@ def split_shards(dataset: Stored, split: str) -> list[Path]:
 
 
 def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) -> dict[str, Any]:
+    import_keras()
     from ecgmodel.architectures import build_network, check_window
     from ecgmodel.training.batches import ShardBatches
     from ecgmodel.training.fit import train
@@ -205,6 +207,7 @@ def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> No
 
 
 def _measure_model(model: Path, dataset: Stored, settings: Settings, into: Path) -> None:
+    import_keras()
     from ecgmodel.denoiser import from_keras
     from ecgmodel.evaluation import examples
     from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method

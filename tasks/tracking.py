@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgmodel.config import Settings, TrackingSettings
 from ecgmodel.errors import EcgError
+from ecgmodel.quiet import import_keras
 from ecgmodel.store import Store, Stored
 from ecgmodel.versions import ROOT, git_commit, library_versions
 
@@ -235,6 +236,8 @@ class Tracker:
         """Log the network with a signature of free length."""
         if self.client.get_run(run_id).outputs.model_outputs:
             return
+
+        import_keras()
         import mlflow.tensorflow
         import numpy as np
         from mlflow.models import ModelSignature

@@ -1,0 +1,30 @@
+"""Importing Keras without the lines that TensorFlow writes past every logging setting."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+
+
+def import_keras() -> None:
+    """Import Keras and its backend; what they print is shown only if that fails.
+
+    TensorFlow logs to file descriptor 2 while it is loaded, before it reads TF_CPP_MIN_LOG_LEVEL.
+    """
+    if "keras" in sys.modules:
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            importlib.import_module("keras").config.disable_interactive_logging()
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
