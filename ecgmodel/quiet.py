@@ -13,14 +13,19 @@ def import_keras() -> None:
 
     TensorFlow logs to file descriptor 2 while it is loaded, before it reads TF_CPP_MIN_LOG_LEVEL.
     """
-    if "keras" in sys.modules:
-        return
+    if "keras" not in sys.modules:
+        _import_aside("keras")
+    # Keras keeps this for each thread.
+    sys.modules["keras"].config.disable_interactive_logging()
+
+
+def _import_aside(module: str) -> None:
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
-            importlib.import_module("keras").config.disable_interactive_logging()
+            importlib.import_module(module)
         except BaseException:
             aside.seek(0)
             os.write(kept, aside.read())
