@@ -71,4 +71,5 @@ def this_flow_run() -> dict[str, str]:
     """Return the id, name and address of the flow run that this code is part of."""
     run = runtime.flow_run
     known = {"id": run.id, "name": run.name, "url": run.ui_url}
-    return {name: str(value) for name, value in known.items() if value}
+    # A temporary server has no pages, and Prefect writes "None" for their address.
+    return {n: str(v) for n, v in known.items() if v and not str(v).startswith("None")}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -85,7 +87,8 @@ class Tracker:
         """The command that opens MLflow's pages."""
         if self.uri.startswith("http"):
             return f"open {self.uri}"
-        return f"mlflow ui --backend-store-uri {self.uri}"
+        command = shutil.which("mlflow") or Path(sys.executable).with_name("mlflow")
+        return f"{command} ui --backend-store-uri {self.uri}"
 
     def run_link(self, run_id: str) -> str:
         """Return an address of a run: a page where there is a server, else the store's name."""
@@ -142,6 +145,9 @@ class Tracker:
             TRAINING: training[:32],
             DATASET: dataset.digest[:12],
             **{f"prefect.flow_run_{k}": v for k, v in flow_run.items()},
+            "mlflow.source.name": "ecg-denoise",
+            "mlflow.note.content": f"Trained on dataset {dataset.name} {dataset.digest[:12]}"
+            f" by the Prefect flow run {flow_run.get('name', '(none)')}.",
             **({"mlflow.source.git.commit": commit} if (commit := git_commit()) else {}),
         }
         run = self.client.create_run(self.experiment, tags=tags, run_name=name)
@@ -232,9 +238,20 @@ class Tracker:
             self.client.log_artifact(run_id, str(finished.report.file(name)), folder)
         self.client.log_artifact(run_id, str(finished.model.file("history.json")))
 
+    def _has_model(self, run_id: str) -> bool:
+        """Return whether a run has its model, whole: a kill can leave one that is only named."""
+        from mlflow.entities import LoggedModelStatus
+
+        statuses = []
+        for output in self.client.get_run(run_id).outputs.model_outputs:
+            statuses.append(self.client.get_logged_model(output.model_id).status)
+            if statuses[-1] == LoggedModelStatus.PENDING:
+                self.client.finalize_logged_model(output.model_id, LoggedModelStatus.FAILED)
+        return LoggedModelStatus.READY in statuses
+
     def _log_model(self, run_id: str, finished: Finished) -> None:
         """Log the network with a signature of free length."""
-        if self.client.get_run(run_id).outputs.model_outputs:
+        if self._has_model(run_id):
             return
 
         import_keras()

@@ -16,6 +16,7 @@ from typing import Any
 import mlflow.pyfunc
 import numpy as np
 import pytest
+from mlflow.entities import LoggedModelStatus
 
 from ecgmodel.architectures import load_network
 from ecgmodel.config import Settings, TrackingSettings
@@ -25,7 +26,6 @@ from flows.train import Training, train
 from tasks.tracking import Tracker
 from tests.flows import small
 
-READY = "READY"
 LONGER: dict[str, Any] = {"training": {"epochs": 12, "batch_size": 16, "patience": None}}
 
 
@@ -59,8 +59,14 @@ def assert_same(store: Path, expected: Path) -> None:
     logged = tracker.client.get_metric_history(run.info.run_id, "loss")
     assert [m.value for m in logged] == [row["loss"] for row in history(model)["rows"]]
     assert len(run.inputs.dataset_inputs) == 1
-    models = [tracker.client.get_logged_model(o.model_id) for o in run.outputs.model_outputs]
-    assert [str(m.status) for m in models].count(READY) == 1
+    assert len(whole_models(tracker, run.info.run_id)) == 1
+
+
+def whole_models(tracker: Tracker, run_id: str) -> list[str]:
+    """Return the models of a run that are there, not only named."""
+    client = tracker.client
+    named = [output.model_id for output in client.get_run(run_id).outputs.model_outputs]
+    return [n for n in named if client.get_logged_model(n).status == LoggedModelStatus.READY]
 
 
 def history(model: Stored) -> dict[str, Any]:
@@ -106,13 +112,8 @@ def test_a_run_killed_while_it_logs_its_model_logs_a_whole_one(
     with small.counted() as made:
         result = train(settings, small.unit_folder(store, small.PUBLISH))
     assert made == []
-    client = result.tracker.client
-    outputs = client.get_run(result.run_id).outputs.model_outputs
-    whole = [
-        o.model_id for o in outputs if str(client.get_logged_model(o.model_id).status) == READY
-    ]
-    assert len(whole) == 1
-    model = mlflow.pyfunc.load_model(f"models:/{whole[0]}")
+    (whole,) = whole_models(result.tracker, result.run_id)
+    model = mlflow.pyfunc.load_model(f"models:/{whole}")
     assert np.asarray(model.predict(np.zeros((1, 512, 1), np.float32))).shape == (1, 512, 1)
 
 
