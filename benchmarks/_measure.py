@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,9 +39,12 @@ class Row:
     reached: str = ""
 
 
-def in_turn(repeats: int, *sides: Callable[[], float]) -> list[list[float]]:
+Figure = TypeVar("Figure")
+
+
+def in_turn(repeats: int, *sides: Callable[[], Figure]) -> list[list[Figure]]:
     """Return what each side measures, over repetitions A B A B, so that all meet the same load."""
-    found: list[list[float]] = [[] for _ in sides]
+    found: list[list[Figure]] = [[] for _ in sides]
     for _ in range(repeats):
         for side, figures in zip(sides, found, strict=True):
             figures.append(side())

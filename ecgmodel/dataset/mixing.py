@@ -126,8 +126,7 @@ def mix_record(
 
     from ecgmodel.dataset.shards import ShardWriter
 
-    target = np.load(resampled / TARGET, mmap_mode="r")
-    usable = np.load(resampled / USABLE, mmap_mode="r")
+    target, usable = (np.load(resampled / name, mmap_mode="r") for name in (TARGET, USABLE))
     beats = pd.read_parquet(resampled / BEATS) if (resampled / BEATS).is_file() else None
     gate = GateReport()
     length = mix.length(job.split)
