@@ -21,7 +21,7 @@ run: $(READY)  ## the whole pipeline on simulated recordings
 	@$(BIN)/ecg-denoise run $(ARGS)
 
 test: check  ## linter, formatter, types and the tests
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -rs -m "not slow" $(ARGS)
 
 test-all: check  ## also long series and heavy servers
 	@$(BIN)/python -m pytest -rs $(ARGS)

@@ -52,7 +52,7 @@ def main(started: float, arguments: list[str]) -> dict[str, float]:
         marks["Prefect's start"] = time.perf_counter() - begun
         return original(*args)
 
-    flows.prepare.prepare_noise = first_step
+    vars(flows.prepare)["prepare_noise"] = first_step
     timed(tasks.caching, "_look_up", "hashing")
     for module in (flows.prepare, flows.train):
         for name in ("run_steps", "run_step"):

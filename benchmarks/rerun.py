@@ -53,8 +53,8 @@ def run(quick: bool, scratch: Path) -> list[Row]:
     how = ("with a running Prefect server", "without one")
     what = f"{what}, {_size(scratch / 'store')}"
     rows = [
-        _row(f"cached run {h}, {what}", *figures)
-        for h, *figures in zip(how, times, cpu.values(), parts, strict=True)
+        _row(f"cached run {how[i]}, {what}", times[i], list(cpu.values())[i], parts[i])
+        for i in range(len(how))
     ]
     return [*rows, _orchestration(quick, pairs, scratch, what, first)]
 

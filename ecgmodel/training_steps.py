@@ -52,6 +52,7 @@ def fit_step(dataset: Stored, settings: Settings, live: LiveLog | None = None) -
         {
             "modules": code_version(
                 "ecgmodel.training.fit",
+                "ecgmodel.training.seeding",
                 "ecgmodel.architectures",
                 f"ecgmodel.networks.{name}",
             ),
@@ -169,6 +170,7 @@ def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) 
     from ecgmodel.architectures import build_network, check_window
     from ecgmodel.training.batches import ShardBatches
     from ecgmodel.training.fit import train
+    from ecgmodel.training.seeding import seeded
 
     how, name = settings.training, settings.network.architecture
     options = network_options(settings)
@@ -178,7 +180,7 @@ def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) 
     )
     validation = ShardBatches(split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0)
     history = train(
-        partial(build_network, name, options),
+        lambda: seeded(build_network(name, options), how.seed),
         batches,
         validation,
         into,

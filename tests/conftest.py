@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# Prefect sets up logging when it is imported, and thereby closes the stream that absl, which
+# comes with Keras, has taken for its own: pytest's. So it has to come first.
+importlib.import_module("prefect.main")
 
 MIRROR = Path(
     os.environ.get("ECG_PHYSIONET_MIRROR", Path(__file__).parents[2] / "shared/physionet")

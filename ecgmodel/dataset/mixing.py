@@ -122,12 +122,10 @@ def mix_record(
         RecordError: A noise recording is too short.
         DatasetError: A row missed its SNR.
     """
-    import pandas as pd
-
     from ecgmodel.dataset.shards import ShardWriter
 
     target, usable = (np.load(resampled / name, mmap_mode="r") for name in (TARGET, USABLE))
-    beats = pd.read_parquet(resampled / BEATS) if (resampled / BEATS).is_file() else None
+    beats = _beats(resampled / BEATS)
     gate = GateReport()
     length = mix.length(job.split)
     counts: Counter[str] = Counter()
@@ -194,6 +192,13 @@ class GateReport:
             "left_out": dict(sorted(self.reasons.items())),
             "beat_classes": classes,
         }
+
+
+def _beats(path: Path) -> pd.DataFrame | None:
+    """Return a record's reference beats, None if it has none."""
+    import pandas as pd
+
+    return pd.read_parquet(path) if path.is_file() else None
 
 
 def _good_windows(

@@ -15,7 +15,7 @@ First = tuple[Settings, Training]
 
 
 def test_a_training_setting_keeps_the_dataset(first: First, store: Path) -> None:
-    settings = small.small(store, {"training": {"learning_rate": 2e-3}})
+    settings = small.small(store, {"training": {"learning_rate": 5e-3}})
     with small.counted() as made:
         dataset = prepare(settings)
         result = train(settings, dataset.path)
