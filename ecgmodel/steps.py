@@ -14,6 +14,7 @@ from typing import Any
 
 from ecgmodel import registry
 from ecgmodel.config import Settings
+from ecgmodel.databases._base import Database
 from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.publishing import publish_dataset
 from ecgmodel.dataset.splits import noise_ranges
@@ -90,13 +91,15 @@ def download_step(source: Source, record: RecordSource, settings: Settings, is_n
 def resample_step(download: Stored, settings: Settings, is_noise: bool) -> Step:
     """A record at 360 Hz in mV, with its mask. Noise keeps its full length and its wander."""
     how = settings.resample
+    database = str(download.info["database"])
+    known = _known_database(database)
+    if known and how.uncalibrated_gain is None:
+        how = how.model_copy(update={"uncalibrated_gain": known.uncalibrated_gain})
     if is_noise:
         how = ResampleSettings(
             length=None, target="as_recorded", uncalibrated_gain=NOISE_GAIN, mask=how.mask
         )
-    database = str(download.info["database"])
-    known = database in registry.names("databases")
-    beats = registry.load("databases", database, "database").DATABASE.beats if known else "atr"
+    beats = known.beats if known else "atr"
     unit = Unit(
         "resample",
         download.name,
@@ -116,6 +119,14 @@ def resample_step(download: Stored, settings: Settings, is_noise: bool) -> Step:
         how,
     )
     return Step(unit, build)
+
+
+def _known_database(name: str) -> Database | None:
+    """Return what is known of a database, None for the user's own."""
+    if name not in registry.names("databases"):
+        return None
+    known: Database = registry.load("databases", name, "database").DATABASE
+    return known
 
 
 def mix_step(

@@ -22,6 +22,7 @@ class Database:
             A subject is written `<database>/<number>` after the database that it comes from.
         splits: Subject to split, for the subjects that are assigned by hand. The rest of the
             database trains.
+        uncalibrated_gain: Steps per mV where a header gives no gain; None refuses such a lead.
         citation: What to cite.
     """
 
@@ -31,6 +32,7 @@ class Database:
     beats: str = ""
     subjects: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, Split] = field(default_factory=dict)
+    uncalibrated_gain: float | None = None
     citation: str = ""
 
     def subject(self, record: str) -> str:

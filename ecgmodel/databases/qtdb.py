@@ -31,6 +31,8 @@ DATABASE = Database(
     version="1.0.0",
     annotators=("atr", "pu1", "q1c"),
     beats="atr",
+    # The records from svdb have gain 0; all published work on them reads them with WFDB's default.
+    uncalibrated_gain=200.0,
     subjects=_subjects(),
     splits=assign(
         # The 14 test records of the published QT benchmark (Romero et al. 2021).
