@@ -22,7 +22,6 @@ def main(started: float, arguments: list[str]) -> dict[str, float]:
         started: When the process was asked for, s since the epoch.
         arguments: Those of the command.
     """
-    cli._warm_up()
     import flows.pipeline
     import flows.prepare
     import flows.train

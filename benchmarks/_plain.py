@@ -18,7 +18,7 @@ from ecgmodel.steps import (
     resample_step,
 )
 from ecgmodel.store import Store, Stored
-from flows.prepare import list_clean, plan, prepare
+from flows.prepare import plan, prepare
 from tasks.caching import AT_ONCE
 
 
@@ -31,7 +31,12 @@ def plain(settings: Settings) -> Stored:
     found = _all([download_step(source, record, settings, True) for record in listed], store)
     resampled = _all([resample_step(download, settings, True) for download in found], store)
     noise = {str(r.name).rpartition("/")[2]: r for r in resampled}
-    clean = list_clean(settings, store)
+    clean = [
+        (origin, record)
+        for name in settings.source.clean_databases
+        for origin in [open_source(settings, name, store)]
+        for record in origin.records(name, settings.source.records)
+    ]
     downloads = _all([download_step(s, r, settings, False) for s, r in clean], store)
     records = _all([resample_step(d, settings, False) for d in downloads], store)
     jobs, skipped = plan(records, settings)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,10 +81,10 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 def run(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Everything: download, resample, mix, train, evaluate, report, log."""
     settings = _settings(config, pairs)
-    _warm_up()
-    from flows.pipeline import pipeline
+    with _orchestrated(logs=True):
+        from flows.pipeline import pipeline
 
-    _show(pipeline(settings), settings)
+        _show(pipeline(settings), settings)
 
 
 @cli.command()
@@ -89,10 +92,11 @@ def run(config: Path | None, pairs: tuple[str, ...]) -> None:
 def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Make the dataset: download, resample and mix, without training."""
     settings = _settings(config, pairs)
-    from flows.prepare import prepare as prepare_flow
-    from tasks.summaries import dataset_lines
+    with _orchestrated():
+        from flows.prepare import prepare as prepare_flow
+        from tasks.summaries import dataset_lines
 
-    click.echo("\n".join(dataset_lines(prepare_flow(settings))))
+        click.echo("\n".join(dataset_lines(prepare_flow(settings))))
 
 
 @cli.command()
@@ -105,14 +109,14 @@ def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
 def train(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> None:
     """Train, evaluate and log a network on a dataset."""
     settings = _settings(config, pairs)
-    _warm_up()
-    from flows.pipeline import pipeline
-    from flows.train import train as train_flow
+    with _orchestrated(logs=True):
+        from flows.pipeline import pipeline
+        from flows.train import train as train_flow
 
-    if dataset is None:
-        _show(pipeline(settings), settings)
-    else:
-        _show(train_flow(settings, dataset.absolute()), settings)
+        if dataset is None:
+            _show(pipeline(settings), settings)
+        else:
+            _show(train_flow(settings, dataset.absolute()), settings)
 
 
 @cli.command()
@@ -127,9 +131,10 @@ def train(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> 
 def evaluate(model: Path, dataset: Path, config: Path | None, pairs: tuple[str, ...]) -> None:
     """Measure a saved network (a .keras file) on a dataset's test split."""
     settings = _settings(config, pairs)
-    from flows.evaluate import evaluate as evaluate_flow
+    with _orchestrated():
+        from flows.evaluate import evaluate as evaluate_flow
 
-    click.echo(evaluate_flow(settings, model.absolute(), dataset.absolute()))
+        click.echo(evaluate_flow(settings, model.absolute(), dataset.absolute()))
 
 
 @cli.command()
@@ -210,9 +215,30 @@ def _settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
     return load_settings(config, pairs)
 
 
-def _warm_up() -> None:
-    """Import MLflow beside Prefect's start: both take seconds, on different processors."""
-    threading.Thread(target=__import__, args=("mlflow",), daemon=True).start()
+@contextmanager
+def _orchestrated(logs: bool = False) -> Iterator[None]:
+    """See that there is a Prefect API for the flows inside.
+
+    Args:
+        logs: Whether the flows log to MLflow, which takes seconds to import: it comes in while
+            Prefect's server starts on another processor.
+    """
+    from flows.temporary_server import start_prefect_server
+
+    gc.disable()  # nothing that is imported now is garbage
+    wait = start_prefect_server()
+    if logs:
+        from tasks.tracking import warm_up
+
+        threading.Thread(target=warm_up, daemon=True).start()
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    import_module("flows.pipeline")
+    wait()
+    gc.enable()
+    # Heartbeats are for a worker's runs; each flow would wait up to 1 s for their end.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 def _show(training: Training, settings: Settings) -> None:

@@ -15,6 +15,7 @@ from prefect.artifacts import (
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.training_steps import baseline_steps, evaluate_step, fit_step, report_step
+from flows.temporary_server import is_temporary
 from tasks import training as tasks
 from tasks.caching import RUNNER, run_step, run_steps
 from tasks.summaries import result_rows, training_summary
@@ -70,6 +71,6 @@ def train(settings: Settings, dataset_folder: Path) -> Training:
 def this_flow_run() -> dict[str, str]:
     """Return the id, name and address of the flow run that this code is part of."""
     run = runtime.flow_run
-    known = {"id": run.id, "name": run.name, "url": run.ui_url}
-    # A temporary server has no pages, and Prefect writes "None" for their address.
+    known = {"id": run.id, "name": run.name, "url": None if is_temporary() else run.ui_url}
+    # A temporary server has no pages; for one of its own Prefect writes "None" for their address.
     return {n: str(v) for n, v in known.items() if v and not str(v).startswith("None")}

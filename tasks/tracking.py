@@ -9,9 +9,10 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -321,6 +322,12 @@ class LiveLog:
         except TrackingError as error:
             self._gave_up = True
             _log.warning("%s The training goes on.", error)
+
+
+def warm_up() -> None:
+    """Import what asking a tracking store takes, which is seconds; errors wait for their turn."""
+    with suppress(ImportError):
+        import_module("mlflow.store.tracking.sqlalchemy_store")
 
 
 @contextmanager
