@@ -121,3 +121,25 @@ def load_network(path: Path | str) -> keras.Model:
             f"{path} cannot be loaded as a network: {str(error).splitlines()[0]} "
             "Was it saved by another version, or with layers that ecgmodel/networks lacks?"
         ) from error
+
+
+def start_from(network: keras.Model, path: Path | str) -> keras.Model:
+    """Return a network with the weights of a saved one of the same architecture.
+
+    Args:
+        network: A new network.
+        path: A `.keras` file.
+
+    Raises:
+        MissingFileError: There is no such file.
+        ModelError: It is no saved network, or its weights have other shapes.
+    """
+    weights = load_network(path).get_weights()
+    theirs, ours = ([w.shape for w in side] for side in (weights, network.get_weights()))
+    if theirs != ours:
+        raise ModelError(
+            f"The weights of {path} do not fit: expected the shapes {ours}. Received: {theirs}. "
+            "Start from scratch, or choose that network's architecture and options."
+        )
+    network.set_weights(weights)
+    return network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,10 @@ from ecgmodel import registry
 from ecgmodel.architectures import architecture, check_window
 from ecgmodel.dataset.mixing import MixSettings
 from ecgmodel.dataset.splits import SplitSettings
+from ecgmodel.drift import DriftSettings
 from ecgmodel.errors import SettingsError
 from ecgmodel.evaluation.settings import EvaluationSettings
+from ecgmodel.promotion.settings import GateSettings
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import ResampleSettings
 from ecgmodel.sources.simulated import SimulatedSettings
@@ -107,9 +110,12 @@ class TrackingSettings(BaseModel):
     model_config = FROZEN
 
     uri: str | None = Field(
-        None, description="MLflow tracking address; null is a SQLite file in the store."
+        default_factory=lambda: os.environ.get("ECG_MLFLOW_URI") or None,
+        description="MLflow tracking address; null is a SQLite file in the store. Default: the "
+        "variable ECG_MLFLOW_URI, else null.",
     )
     experiment: str = Field("ecg-denoiser", description="MLflow experiment.")
+    model: str = Field("ecg-denoiser", description="Name of the registered model.")
     timeout_s: float = Field(20.0, gt=0, description="Wait for a tracking server, s.")
 
 
@@ -118,7 +124,10 @@ class Settings(BaseModel):
 
     model_config = FROZEN
 
-    store: Path = Field(Path("store"), description="Folder of all results.")
+    store: Path = Field(
+        default_factory=lambda: Path(os.environ.get("ECG_STORE") or "store"),
+        description="Folder of all results. Default: the variable ECG_STORE, else store.",
+    )
     source: SourceSettings = SourceSettings()
     resample: ResampleSettings = ResampleSettings()
     quality: QualitySettings = QualitySettings()
@@ -127,7 +136,9 @@ class Settings(BaseModel):
     network: NetworkSettings = NetworkSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
-    tracking: TrackingSettings = TrackingSettings()
+    gate: GateSettings = GateSettings()
+    drift: DriftSettings = DriftSettings()
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
 
     @model_validator(mode="after")
     def _window_fits(self) -> Settings:

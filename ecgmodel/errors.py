@@ -48,6 +48,10 @@ class ModelError(EcgError, ValueError):
     """A network cannot be built, loaded or applied as asked."""
 
 
+class StoreInUseError(EcgError, RuntimeError):
+    """A store cannot be cleared while a process works on it."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that does not exist, with the nearest names that do.
 

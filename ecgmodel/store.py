@@ -21,6 +21,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from ecgmodel.leases import hold
+
 MANIFEST = "manifest.json"
 
 
@@ -132,6 +134,9 @@ class Store:
         Every file is hashed once a process; after that its size and time of change are compared.
         """
         path = self.root / unit.folder
+        if not path.is_dir():
+            return None
+        hold(self.root)
         try:
             fingerprint = _fingerprint(path)
             known = self._checked.get(path)
@@ -161,6 +166,7 @@ class Store:
                 manifest (JSON-able) or None.
             resume: Give `build` what an interrupted earlier call left, instead of an empty folder.
         """
+        hold(self.root)
         with self.lock(unit.folder):
             if stored := self.get(unit):
                 return stored

@@ -32,13 +32,19 @@ class LiveLog(Protocol):
         """Take the rows of epochs, each with "epoch" from 1; a row may come again."""
 
 
-def fit_step(dataset: Stored, settings: Settings, live: LiveLog | None = None) -> Step:
+def fit_step(
+    dataset: Stored,
+    settings: Settings,
+    live: LiveLog | None = None,
+    initial: Stored | None = None,
+) -> Step:
     """A trained network: `model.keras`, `model.weights.h5`, `history.json`. Resumed if killed.
 
     Args:
         dataset: What to train on.
         settings: How.
         live: Told of each epoch; it has no part in the result.
+        initial: The unit with the `model.keras` whose weights to start from; None starts anew.
     """
     name = settings.network.architecture
     unit = Unit(
@@ -48,7 +54,7 @@ def fit_step(dataset: Stored, settings: Settings, live: LiveLog | None = None) -
             "network": {"architecture": name, "options": network_options(settings)},
             "training": settings.training.model_dump(mode="json"),
         },
-        {"dataset": dataset.ref},
+        {"dataset": dataset.ref, **({"initial": initial.ref} if initial else {})},
         {
             "modules": code_version(
                 "ecgmodel.training.fit",
@@ -59,44 +65,50 @@ def fit_step(dataset: Stored, settings: Settings, live: LiveLog | None = None) -
             "libraries": library_versions("keras", "tensorflow", "numpy"),
         },
     )
-    return Step(unit, partial(_fit, dataset, settings, live), resume=True)
+    return Step(unit, partial(_fit, dataset, settings, live, initial), resume=True)
 
 
 def baseline_steps(dataset: Stored, settings: Settings) -> list[Step]:
     """What each classical method does on the test; independent of any model."""
-    return [
-        Step(
-            Unit(
-                "evaluate",
-                f"{name} {dataset.name}",
-                {"window": metric_window(settings)},
-                {"dataset": dataset.ref},
-                {
-                    "modules": code_version(
-                        "ecgmodel.evaluation.evaluate", f"ecgmodel.evaluation.baselines.{name}"
-                    ),
-                    "libraries": library_versions("numpy", "scipy", "pywavelets"),
-                },
+    return [baseline_step(name, dataset, settings) for name in settings.evaluation.baselines]
+
+
+def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
+    """What one classical method does on the test; "none" is no filter."""
+    unit = Unit(
+        "evaluate",
+        f"{name} {dataset.name}",
+        {"window": metric_window(settings)},
+        {"dataset": dataset.ref},
+        {
+            "modules": code_version(
+                "ecgmodel.evaluation.evaluate", f"ecgmodel.evaluation.baselines.{name}"
             ),
-            partial(_measure_baseline, name, dataset, metric_window(settings)),
-        )
-        for name in settings.evaluation.baselines
-    ]
+            "libraries": library_versions("numpy", "scipy", "pywavelets"),
+        },
+    )
+    return Step(unit, partial(_measure_baseline, name, dataset, metric_window(settings)))
 
 
 def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
     """What the trained network does on the test, and its best, median and worst stretches."""
-    return _measuring(model.file("model.keras"), model.ref, dataset, settings)
+    return measure_file_step(model.file("model.keras"), dataset, settings)
 
 
-def measure_file_step(model: Path, dataset: Stored, settings: Settings) -> Step:
-    """The same for any saved network."""
-    return _measuring(model, file_sha256(model), dataset, settings)
+def measure_file_step(
+    model: Path, dataset: Stored, settings: Settings, tile: int | None = None
+) -> Step:
+    """The same for any saved network.
 
-
-def _measuring(model: Path, ref: str, dataset: Stored, settings: Settings) -> Step:
+    Args:
+        model: A `.keras` file.
+        dataset: Whose test split to use.
+        settings: How to measure.
+        tile: Samples that the network sees at once; None takes `mix.window`.
+    """
+    tile = tile or settings.mix.window
     how = {
-        "tile": settings.mix.window,
+        "tile": tile,
         "overlap": settings.evaluation.overlap,
         "window": metric_window(settings),
     }
@@ -104,13 +116,13 @@ def _measuring(model: Path, ref: str, dataset: Stored, settings: Settings) -> St
         "evaluate",
         f"{MODEL} {dataset.name}",
         how,
-        {"dataset": dataset.ref, "model": ref},
+        {"dataset": dataset.ref, "model": file_sha256(model)},
         {
             "modules": code_version("ecgmodel.evaluation.examples", "ecgmodel.denoiser"),
             "libraries": library_versions("keras", "tensorflow", "numpy", "scipy"),
         },
     )
-    return Step(unit, partial(_measure_model, model, dataset, settings))
+    return Step(unit, partial(_measure_model, model, dataset, settings, tile))
 
 
 def report_step(
@@ -165,9 +177,15 @@ def split_shards(dataset: Stored, split: str) -> list[Path]:
     return sorted((dataset.path / split).glob("*.parquet"))
 
 
-def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) -> dict[str, Any]:
+def _fit(
+    dataset: Stored,
+    settings: Settings,
+    live: LiveLog | None,
+    initial: Stored | None,
+    into: Path,
+) -> dict[str, Any]:
     import_keras()
-    from ecgmodel.architectures import build_network, check_window
+    from ecgmodel.architectures import build_network, check_window, start_from
     from ecgmodel.training.batches import ShardBatches
     from ecgmodel.training.fit import train
     from ecgmodel.training.seeding import seeded
@@ -179,8 +197,13 @@ def _fit(dataset: Stored, settings: Settings, live: LiveLog | None, into: Path) 
         split_shards(dataset, "train"), how.batch_size, how.seed, how.shuffle_rows
     )
     validation = ShardBatches(split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0)
+
+    def build() -> Any:
+        network = seeded(build_network(name, options), how.seed)
+        return start_from(network, initial.file("model.keras")) if initial else network
+
     history = train(
-        lambda: seeded(build_network(name, options), how.seed),
+        build,
         batches,
         validation,
         into,
@@ -208,13 +231,13 @@ def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> No
     table.to_parquet(into / STRETCHES, index=False)
 
 
-def _measure_model(model: Path, dataset: Stored, settings: Settings, into: Path) -> None:
+def _measure_model(model: Path, dataset: Stored, settings: Settings, tile: int, into: Path) -> None:
     import_keras()
     from ecgmodel.denoiser import from_keras
     from ecgmodel.evaluation import examples
     from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
 
-    denoiser = from_keras(model, settings.mix.window, settings.evaluation.overlap)
+    denoiser = from_keras(model, tile, settings.evaluation.overlap)
     window = metric_window(settings)
     shards = split_shards(dataset, "test")
     with bar(count_stretches(shards), "evaluate", "stretch") as shown:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from ecgmodel.config import Settings
-    from flows.train import Training
+from flows.command_parts import orchestrated, read_settings, show, with_settings
+from flows.denoise_command import denoise
+from flows.housekeeping_commands import HOUSEKEEPING_COMMANDS
+from flows.registry_commands import REGISTRY_COMMANDS
 
 # Quiet logs and no calls home, unless the user has said otherwise.
 _ENVIRONMENT = {
@@ -58,41 +53,23 @@ def cli() -> None:
     """
 
 
-def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --config and --set."""
-    pairs = click.option(
-        "--set",
-        "pairs",
-        multiple=True,
-        metavar="A.B=C",
-        help="One setting, e.g. mix.copies=3 or 'source.clean=[mitdb,qtdb]'. Can come again.",
-    )
-    config = click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        metavar="FILE.yaml",
-        help="Settings; see `ecg-denoise settings`. --set comes on top.",
-    )
-    return config(pairs(command))
-
-
 @cli.command()
-@_with_settings
+@with_settings
 def run(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Everything: download, resample, mix, train, evaluate, report, log."""
-    settings = _settings(config, pairs)
-    with _orchestrated(logs=True):
+    settings = read_settings(config, pairs)
+    with orchestrated(logs=True):
         from flows.pipeline import pipeline
 
-        _show(pipeline(settings), settings)
+        show(pipeline(settings))
 
 
 @cli.command()
-@_with_settings
+@with_settings
 def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Make the dataset: download, resample and mix, without training."""
-    settings = _settings(config, pairs)
-    with _orchestrated():
+    settings = read_settings(config, pairs)
+    with orchestrated():
         from flows.prepare import prepare as prepare_flow
         from tasks.summaries import dataset_lines
 
@@ -105,18 +82,18 @@ def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A dataset made before; without it, the one that the settings describe.",
 )
-@_with_settings
+@with_settings
 def train(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> None:
     """Train, evaluate and log a network on a dataset."""
-    settings = _settings(config, pairs)
-    with _orchestrated(logs=True):
+    settings = read_settings(config, pairs)
+    with orchestrated(logs=True):
         from flows.pipeline import pipeline
         from flows.train import train as train_flow
 
         if dataset is None:
-            _show(pipeline(settings), settings)
+            show(pipeline(settings))
         else:
-            _show(train_flow(settings, dataset.absolute()), settings)
+            show(train_flow(settings, dataset.absolute()))
 
 
 @cli.command()
@@ -127,11 +104,11 @@ def train(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> 
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The dataset whose test split to use.",
 )
-@_with_settings
+@with_settings
 def evaluate(model: Path, dataset: Path, config: Path | None, pairs: tuple[str, ...]) -> None:
     """Measure a saved network (a .keras file) on a dataset's test split."""
-    settings = _settings(config, pairs)
-    with _orchestrated():
+    settings = read_settings(config, pairs)
+    with orchestrated():
         from flows.evaluate import evaluate as evaluate_flow
 
         click.echo(evaluate_flow(settings, model.absolute(), dataset.absolute()))
@@ -169,13 +146,17 @@ def check(dataset: Path, deep: bool) -> None:
 
 
 @cli.command("settings")
-@_with_settings
+@with_settings
 def show_settings(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Print every setting as YAML, with the file and the pairs applied."""
     import yaml
 
-    tree = _settings(config, pairs).model_dump(mode="json")
+    tree = read_settings(config, pairs).model_dump(mode="json")
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip())
+
+
+for command in (denoise, *REGISTRY_COMMANDS, *HOUSEKEEPING_COMMANDS):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -207,55 +188,6 @@ def _is_mendable(error: Exception) -> bool:
     if isinstance(error, EcgError):
         return True
     return isinstance(error, OSError) and error.errno is not None
-
-
-def _settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
-    from ecgmodel.config import load_settings
-
-    return load_settings(config, pairs)
-
-
-@contextmanager
-def _orchestrated(logs: bool = False) -> Iterator[None]:
-    """See that there is a Prefect API for the flows inside.
-
-    Args:
-        logs: Whether the flows log to MLflow, which takes seconds to import: it comes in while
-            Prefect's server starts on another processor.
-    """
-    from flows.temporary_server import start_prefect_server
-
-    gc.disable()  # nothing that is imported now is garbage
-    wait = start_prefect_server()
-    if logs:
-        from tasks.tracking import warm_up
-
-        threading.Thread(target=warm_up, daemon=True).start()
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
-    import_module("flows.pipeline")
-    wait()
-    gc.enable()
-    # Heartbeats are for a worker's runs; each flow would wait up to 1 s for their end.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield
-
-
-def _show(training: Training, settings: Settings) -> None:
-    """Print the result table, where everything lies, and how to open the UI."""
-    from tasks.summaries import dataset_lines
-
-    lines = [
-        "",
-        training.report.info["text"],
-        "",
-        *dataset_lines(training.dataset),
-        f"Model       {training.model.file('model.keras')}",
-        f"Report      {training.report.file('report.html')}",
-        f"MLflow run  {training.run_id} ({training.tracker.uri})",
-        f"Open it     {training.tracker.ui_command}",
-    ]
-    click.echo("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,11 @@ from flows.train import Training, train
 
 
 @flow(name="pipeline")
-def pipeline(settings: Settings) -> Training:
-    """Prepare the dataset, then train on it."""
-    return train(settings, prepare(settings).path)
+def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
+    """Prepare the dataset, then train on it.
+
+    Args:
+        settings: All settings.
+        trigger: What asked for it; the MLflow run says it.
+    """
+    return train(settings, prepare(settings, announce=False).path, trigger)

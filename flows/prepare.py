@@ -22,14 +22,22 @@ from ecgmodel.steps import (
     resample_step,
 )
 from ecgmodel.store import Store, Stored
+from flows.temporary_server import is_temporary
 from tasks import records as tasks
 from tasks.caching import RUNNER, Failure, run_step, run_steps
+from tasks.events import DATASET_PUBLISHED, emit_once
 from tasks.summaries import dataset_summary, record_rows
 
 
 @flow(name="prepare", task_runner=RUNNER)
-def prepare(settings: Settings) -> Stored:
-    """Return the dataset that the settings describe, making what is not there yet."""
+def prepare(settings: Settings, announce: bool = True) -> Stored:
+    """Return the dataset that the settings describe, making what is not there yet.
+
+    Args:
+        settings: All settings.
+        announce: Tell the server of a dataset that is new (`ecg.dataset.published`), so that
+            whatever waits for it starts; whoever trains on it at once need not.
+    """
     store = Store(settings.store)
     noise = prepare_noise(settings, store)
     listed = list_clean(settings, store)
@@ -52,7 +60,20 @@ def prepare(settings: Settings) -> Stored:
     dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, settings), store)
     create_markdown_artifact(dataset_summary(dataset), key="dataset")
     create_table_artifact(record_rows(dataset), key="records")
+    if announce and not is_temporary():
+        announce_dataset(dataset, settings, store)
     return dataset
+
+
+def announce_dataset(dataset: Stored, settings: Settings, store: Store) -> None:
+    """Tell the server of a dataset, once for each content that a dataset has."""
+    facts = {
+        "digest": dataset.digest,
+        "name": dataset.name,
+        "folder": str(dataset.path),
+        "settings": settings.model_dump(mode="json"),
+    }
+    emit_once(DATASET_PUBLISHED, f"ecg.dataset.{dataset.digest[:16]}", facts, store)
 
 
 def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:

@@ -1,4 +1,4 @@
-"""A dataset becomes a tested and logged network: train -> evaluate -> report -> log."""
+"""A dataset becomes a model in the registry: train -> evaluate -> report -> log -> judge."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from prefect.artifacts import (
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.training_steps import baseline_steps, evaluate_step, fit_step, report_step
+from flows.gate import Judged, judge
 from flows.temporary_server import is_temporary
+from tasks import promotion
 from tasks import training as tasks
 from tasks.caching import RUNNER, run_step, run_steps
 from tasks.summaries import result_rows, training_summary
-from tasks.tracking import Finished, LiveLog, Tracker, training_name
+from tasks.tracking import Finished, LiveLog, Registry, Tracker, training_name
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Training:
         report: `report.html`, tables and figures.
         run_id: The MLflow run.
         tracker: Where that run is.
+        judged: The registered version, and what the gate said of it.
     """
 
     dataset: Stored
@@ -39,33 +42,63 @@ class Training:
     report: Stored
     run_id: str
     tracker: Tracker
+    judged: Judged
 
 
 @flow(name="train", task_runner=RUNNER)
-def train(settings: Settings, dataset_folder: Path) -> Training:
-    """Train, evaluate, report and log a network, doing only what was not done before."""
+def train(
+    settings: Settings,
+    dataset_folder: Path,
+    trigger: str = "by hand",
+    start_from: int | None = None,
+) -> Training:
+    """Train, evaluate, report, log and judge a network, doing only what was not done before.
+
+    Args:
+        settings: All settings.
+        dataset_folder: A dataset.
+        trigger: What asked for it.
+        start_from: The registered version whose weights to start from; null starts anew.
+    """
     store = Store(settings.store)
     dataset = read_stored(dataset_folder)
     tracker = Tracker(settings.tracking, store)
-    flow_run = this_flow_run()
-    step = fit_step(dataset, settings)
-    name = training_name(settings, dataset)
-    live = LiveLog(tracker, step.unit.key, name, dataset, flow_run)
-    model = run_step(tasks.fit, fit_step(dataset, settings, live), store)
-    baselines, failed = run_steps(tasks.evaluate, baseline_steps(dataset, settings), store)
-    for failure in failed:
-        raise failure.error
-    measured = run_step(tasks.evaluate, evaluate_step(model, dataset, settings), store)
-    report = run_step(
-        tasks.report, report_step(model, [*baselines, measured], dataset, settings), store
-    )
-    finished = Finished(settings, dataset, model, report, flow_run)
+    registry = Registry(tracker)
+    initial = None
+    if start_from is not None:
+        initial = promotion.fetch(registry.version(start_from), registry, store)
+    model, flow_run = fit(settings, dataset, tracker, initial)
+    report = measure(settings, dataset, model, store)
+    finished = Finished(settings, dataset, model, report, flow_run, trigger)
     run_id = tasks.log(finished, tracker)
     summary = training_summary(dataset, model, report, run_id, tracker.uri)
     create_markdown_artifact(summary, key="training")
     create_table_artifact(result_rows(report), key="result")
     create_link_artifact(tracker.run_link(run_id), link_text="MLflow run", key="mlflow-run")
-    return Training(dataset, model, report, run_id, tracker)
+    version = promotion.register(finished, registry, run_id)
+    judged = judge(settings, store, registry, version)
+    return Training(dataset, model, report, run_id, tracker, judged)
+
+
+def fit(
+    settings: Settings, dataset: Stored, tracker: Tracker, initial: Stored | None
+) -> tuple[Stored, dict[str, str]]:
+    """Return the trained network, and the flow run that is named as its maker."""
+    flow_run = this_flow_run()
+    key = fit_step(dataset, settings, initial=initial).unit.key
+    live = LiveLog(tracker, key, training_name(settings, dataset), dataset, flow_run)
+    step = fit_step(dataset, settings, live, initial)
+    return run_step(tasks.fit, step, tracker.store), flow_run
+
+
+def measure(settings: Settings, dataset: Stored, model: Stored, store: Store) -> Stored:
+    """Return the report of a network beside the classical methods."""
+    baselines, failed = run_steps(tasks.evaluate, baseline_steps(dataset, settings), store)
+    for failure in failed:
+        raise failure.error
+    measured = run_step(tasks.evaluate, evaluate_step(model, dataset, settings), store)
+    step = report_step(model, [*baselines, measured], dataset, settings)
+    return run_step(tasks.report, step, store)
 
 
 def this_flow_run() -> dict[str, str]:

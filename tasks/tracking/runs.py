@@ -1,32 +1,25 @@
-"""Everything that speaks with MLflow: one run a training, found again by the training's key."""
+"""One run a training, found again by the training's key."""
 
 from __future__ import annotations
 
 import json
-import logging
-import os
-import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgmodel.config import Settings, TrackingSettings
-from ecgmodel.errors import EcgError
+from ecgmodel.config import Settings
 from ecgmodel.quiet import import_keras
-from ecgmodel.store import Store, Stored
+from ecgmodel.store import Stored
 from ecgmodel.versions import ROOT, git_commit, library_versions
+from tasks.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 TRAINING, LOGGED, DATASET = "ecg.training", "ecg.logged", "ecg.dataset"
+TRIGGER = "ecg.trigger"
 LIBRARIES = (
     "tensorflow",
     "keras",
@@ -40,11 +33,6 @@ LIBRARIES = (
 )
 # What loading and applying the model needs.
 MODEL_LIBRARIES = ("tensorflow", "keras", "numpy")
-_log = logging.getLogger("ecg")
-
-
-class TrackingError(EcgError, ConnectionError):
-    """The tracking store did not answer; what was to be logged is on disk."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +45,7 @@ class Finished:
         model: The trained network, with its history.
         report: Tables, figures and report.
         flow_run: Prefect's flow run: "id", "name" and, if there is a UI, "url".
+        trigger: What asked for it, e.g. "by hand".
     """
 
     settings: Settings
@@ -64,70 +53,11 @@ class Finished:
     model: Stored
     report: Stored
     flow_run: Mapping[str, str]
+    trigger: str
 
 
-class Tracker:
-    """The tracking store.
-
-    Args:
-        settings: Which one.
-        store: The results' store; without an address, tracking lies in it.
-    """
-
-    def __init__(self, settings: TrackingSettings, store: Store) -> None:
-        self.settings = settings
-        self.store = store
-        folder = store.root / "mlflow"
-        self.uri = settings.uri or f"sqlite:///{folder / 'mlflow.db'}"
-        self._artifacts = None if settings.uri else (folder / "artifacts").as_uri()
-        if settings.uri is None:
-            folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def ui_command(self) -> str:
-        """The command that opens MLflow's pages."""
-        if self.uri.startswith("http"):
-            return f"open {self.uri}"
-        command = shutil.which("mlflow") or Path(sys.executable).with_name("mlflow")
-        return f"{command} ui --backend-store-uri {self.uri}"
-
-    def run_link(self, run_id: str) -> str:
-        """Return an address of a run: a page where there is a server, else the store's name."""
-        if self.uri.startswith("http"):
-            return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment}/runs/{run_id}"
-        return f"http://127.0.0.1:5000/#/experiments/{self.experiment}/runs/{run_id}"
-
-    @cached_property
-    def client(self) -> MlflowClient:
-        """MLflow's client; imported only now, since that takes seconds."""
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", f"{self.settings.timeout_s:.0f}")
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        import mlflow
-
-        mlflow.set_tracking_uri(self.uri)
-        return mlflow.MlflowClient(self.uri)
-
-    @cached_property
-    def experiment(self) -> str:
-        """The experiment's id; the experiment is made if it is not there."""
-        from mlflow.exceptions import MlflowException
-
-        name = self.settings.experiment
-        if found := self.client.get_experiment_by_name(name):
-            if found.lifecycle_stage == "deleted":
-                self.client.restore_experiment(found.experiment_id)
-            return str(found.experiment_id)
-        try:
-            made = self.client.create_experiment(name, artifact_location=self._artifacts)
-            return str(made)
-        except MlflowException:  # another process made it in the meantime
-            found = self.client.get_experiment_by_name(name)
-            if found is None:
-                raise
-            return str(found.experiment_id)
+class Tracker(TrackingStore):
+    """The runs of the tracking store."""
 
     def find(self, training: str) -> Run | None:
         """Return the run of a training, by the training's key."""
@@ -135,6 +65,17 @@ class Tracker:
             [self.experiment], f"tags.`{TRAINING}` = '{training[:32]}'", max_results=1
         )
         return runs[0] if runs else None
+
+    def trainings(self) -> list[str]:
+        """Return the keys (their first digits) of all trainings that have a run."""
+        keys: list[str] = []
+        token: str | None = None
+        while True:
+            page = self.client.search_runs([self.experiment], max_results=1000, page_token=token)
+            keys += [run.data.tags[TRAINING] for run in page if TRAINING in run.data.tags]
+            token = page.token
+            if not token:
+                return keys
 
     def open(self, training: str, name: str, dataset: Stored, flow_run: Mapping[str, str]) -> str:
         """Return the id of a training's run, opening one if there is none."""
@@ -193,6 +134,7 @@ class Tracker:
             self._log_inputs(run_id, finished)
             self._log_results(run_id, finished)
             self._log_model(run_id, finished)
+            self.client.set_tag(run_id, TRIGGER, finished.trigger)
             self.client.set_tag(run_id, LOGGED, finished.report.ref)
             self.client.set_terminated(run_id, "FINISHED")
             return run_id
@@ -208,6 +150,7 @@ class Tracker:
             self.client.log_batch(run_id, params=new[at : at + 100])
         self.client.log_dict(run_id, finished.settings.model_dump(mode="json"), "settings.yaml")
         self.client.log_dict(run_id, library_versions(*LIBRARIES), "environment.json")
+        self.client.log_dict(run_id, dataset_facts(finished.dataset), "dataset.json")
         if self.client.get_run(run_id).inputs.dataset_inputs:
             return
         info = finished.dataset.info
@@ -279,77 +222,11 @@ class Tracker:
             )
 
 
-class LiveLog:
-    """Logs each epoch as it ends; a store that does not answer never stops a training.
-
-    Args:
-        tracker: Where to.
-        training: The training's key.
-        name: The run's name.
-        dataset: What it is trained on.
-        flow_run: Prefect's flow run.
-    """
-
-    def __init__(
-        self,
-        tracker: Tracker,
-        training: str,
-        name: str,
-        dataset: Stored,
-        flow_run: Mapping[str, str],
-    ) -> None:
-        self._tracker = tracker
-        self._training = (training, name, dataset, flow_run)
-        self._run_id = ""
-        self._gave_up = False
-
-    def open(self) -> str:
-        """Return the id of the training's run, opened if need be; "" if that was not possible."""
-        self._try(lambda: None)
-        return self._run_id
-
-    def __call__(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Log the rows that are not logged yet."""
-        self._try(lambda: self._tracker.log_epochs(self._run_id, rows))
-
-    def _try(self, log: Callable[[], None]) -> None:
-        if self._gave_up:
-            return
-        try:
-            with reaching(self._tracker.uri):
-                self._run_id = self._run_id or self._tracker.open(*self._training)
-                log()
-        except TrackingError as error:
-            self._gave_up = True
-            _log.warning("%s The training goes on.", error)
-
-
-def warm_up() -> None:
-    """Import what asking a tracking store takes, which is seconds; errors wait for their turn."""
-    with suppress(ImportError):
-        import_module("mlflow.store.tracking.sqlalchemy_store")
-
-
-@contextmanager
-def reaching(uri: str, what: str = "The model and its report") -> Iterator[None]:
-    """Turn whatever MLflow raises into an error that says what to do.
-
-    Args:
-        uri: The tracking store.
-        what: What waits on disk to be logged.
-    """
-    import requests
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
-        first = str(error).strip().splitlines()[0][:300]
-        raise TrackingError(
-            f"The tracking store {uri} did not do its part ({first}). {what} "
-            "are kept; the same command logs them once the store answers."
-        ) from error
+def dataset_facts(dataset: Stored) -> dict[str, Any]:
+    """Return what a run keeps of its dataset: whatever becomes of it, who trained is known."""
+    kept = ("source", "counts", "splits", "noise", "leak_check")
+    known = {name: dataset.info[name] for name in kept}
+    return {"name": dataset.name, "digest": dataset.digest, "folder": str(dataset.path), **known}
 
 
 def training_name(settings: Settings, dataset: Stored) -> str:

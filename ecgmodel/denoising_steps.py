@@ -1,0 +1,164 @@
+"""The steps of cleaning recordings: each record through one network, and what came in of late."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgmodel.config import Settings
+from ecgmodel.denoising import RECORDING, STATISTICS, Cleaning, UsedModel, denoise_record
+from ecgmodel.errors import SettingsError
+from ecgmodel.signals.resampling import RECORDED, USABLE
+from ecgmodel.signals.statistics import RecordingStatistics, describe
+from ecgmodel.sources.base import RecordSource
+from ecgmodel.sources.folder import FolderSource
+from ecgmodel.steps import Step
+from ecgmodel.store import MANIFEST, Store, Stored, Unit, read_stored
+from ecgmodel.versions import code_version, library_versions
+
+STAGE = "denoise"
+
+
+def denoise_step(
+    source: FolderSource, record: RecordSource, model: UsedModel, settings: Settings
+) -> Step:
+    """A record's WFDB files with its ECG cleaned, and what the record was like before."""
+    how = Cleaning(
+        overlap=settings.evaluation.overlap,
+        uncalibrated_gain=settings.resample.uncalibrated_gain,
+        mask=settings.resample.mask,
+        quality=settings.quality,
+    )
+    unit = Unit(
+        STAGE,
+        record.name,
+        {
+            "record": record.settings(),
+            "model": {"window": model.window, "label": model.label},
+            "how": how.model_dump(mode="json"),
+        },
+        {"model": model.sha256},
+        {
+            "modules": code_version("ecgmodel.denoising"),
+            "libraries": library_versions("keras", "tensorflow", "numpy", "scipy", "wfdb"),
+        },
+    )
+    return Step(unit, partial(denoise_record, source, record, model, how))
+
+
+def place(stored: Stored, out: Path) -> Path:
+    """Copy a cleaned record out of the store, each file beside its place and renamed.
+
+    The header comes last: without it there is no record.
+
+    Args:
+        stored: The unit of the record.
+        out: The folder of all records; a record "p01/100" lies in its folder "p01".
+
+    Returns:
+        The record's header.
+    """
+    folder = (out / stored.name).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(stored.files, key=lambda n: (n.endswith(".hea"), n)):
+        beside = folder / f".{name}.tmp"
+        shutil.copyfile(stored.file(name), beside)
+        beside.replace(folder / name)
+    return folder / f"{Path(stored.name).name}.hea"
+
+
+def check_places(recordings: Path, out: Path) -> None:
+    """Raise an error if cleaned records would lie among those that are to be cleaned.
+
+    Raises:
+        SettingsError: They would, so that the next call would clean them again.
+    """
+    if out.resolve().is_relative_to(recordings.resolve()):
+        raise SettingsError(
+            f"Expected a folder for the cleaned records outside {recordings}. Received: {out}."
+        )
+
+
+def incoming_statistics(store: Store, recent: int) -> list[RecordingStatistics]:
+    """Return what the recordings that were cleaned last were like, the newest first, each once.
+
+    Args:
+        store: Whose units of the stage "denoise" to look at.
+        recent: How many recordings at most.
+    """
+    found: dict[str, RecordingStatistics] = {}
+    for manifest in _newest_first(store):
+        if len(found) == recent:
+            break
+        try:
+            info = read_stored(manifest.parent).info
+            found.setdefault(info[RECORDING], RecordingStatistics.from_dict(info[STATISTICS]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a unit of an older version, or one that is being replaced
+    return list(found.values())
+
+
+def _newest_first(store: Store) -> list[Path]:
+    times = {}
+    for manifest in (store.root / STAGE).glob(f"*/{MANIFEST}"):
+        if manifest.parent.suffix not in (".partial", ".damaged"):
+            with suppress(FileNotFoundError):  # it is being cleared away
+                times[manifest] = manifest.stat().st_mtime_ns
+    return sorted(times, key=lambda m: (-times[m], str(m)))
+
+
+def describe_steps(dataset: Path | None, store: Store, settings: Settings) -> list[Step]:
+    """What each training record of a dataset is like; nothing for records that are gone.
+
+    Args:
+        dataset: The dataset's folder, which may be gone.
+        store: Where its records were resampled.
+        settings: The quality gate's among them.
+    """
+    try:
+        refs = set(read_stored(dataset).inputs.values()) if dataset else set()
+    except (OSError, ValueError, KeyError):
+        return []
+    shards = [s for s in _stage(store, "mix") if s.ref in refs and s.info["split"] == "train"]
+    wanted = {shard.inputs["record"] for shard in shards}
+    records = [record for record in _stage(store, "resample") if record.ref in wanted]
+    return [_describe_step(record, settings) for record in records]
+
+
+def _describe_step(record: Stored, settings: Settings) -> Step:
+    """The statistics of a resampled record, as recorded and without its padding."""
+    unit = Unit(
+        "describe",
+        record.name,
+        {"quality": settings.quality.model_dump(mode="json")},
+        {"record": record.ref},
+        {
+            "modules": code_version("ecgmodel.signals.statistics"),
+            "libraries": library_versions("numpy", "scipy"),
+        },
+    )
+    return Step(unit, partial(_describe, record, settings))
+
+
+def _describe(record: Stored, settings: Settings, into: Path) -> dict[str, Any]:
+    real = slice(0, int(record.info["samples"]))  # padding is no ECG
+    recorded = np.load(record.file(RECORDED), mmap_mode="r")[real]
+    usable = np.load(record.file(USABLE), mmap_mode="r")[real]
+    found = describe(recorded, usable, float(record.info["original_fs"]), settings.quality)
+    (into / "statistics.json").write_text(json.dumps(found.to_dict(), indent=1) + "\n")
+    return {STATISTICS: found.to_dict()}
+
+
+def _stage(store: Store, stage: str) -> Iterator[Stored]:
+    """Yield the finished units of a stage."""
+    for manifest in sorted((store.root / stage).glob(f"*/{MANIFEST}")):
+        if manifest.parent.suffix not in (".partial", ".damaged"):
+            with suppress(OSError, ValueError, KeyError):
+                yield read_stored(manifest.parent)

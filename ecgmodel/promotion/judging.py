@@ -1,0 +1,214 @@
+"""A challenger against the champion, on the same stretches: who is better, and by which rule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from ecgmodel import registry
+from ecgmodel.cost import Cost
+from ecgmodel.errors import DatasetError
+from ecgmodel.evaluation.summary import subject_interval
+from ecgmodel.promotion.settings import RULES, GateSettings
+
+IDENTITY = ["record", "subject", "lead", "start", "noise_type", "snr_db"]
+FIRST = "no filter"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network before the gate.
+
+    Attributes:
+        name: What a person calls it.
+        table: One row a stretch, as `evaluate_method` returns it.
+        cost: What applying it costs; None for what is no network.
+        seen: Subjects that trained or validated it.
+    """
+
+    name: str
+    table: pd.DataFrame
+    cost: Cost | None
+    seen: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides on the same stretches, one row each, in the same order.
+
+    Attributes:
+        challenger: The challenger's rows.
+        champion: The champion's rows; of no filter for a first model.
+        costs: Of challenger and champion; None where there is no champion.
+        is_first: Whether there is no champion.
+    """
+
+    challenger: pd.DataFrame
+    champion: pd.DataFrame
+    costs: tuple[Cost | None, Cost | None]
+    is_first: bool
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The test subjects."""
+        return tuple(sorted(self.challenger["subject"].unique()))
+
+    def gain(self, metric: str) -> pd.Series[float]:
+        """Return how much better the challenger is, by stretch; of no noise there is no gain."""
+        return self.challenger[metric] - self.champion[metric]
+
+    @property
+    def noisy(self) -> pd.Series[bool]:
+        """Which stretches have noise added."""
+        return self.challenger["noise_type"] != "none"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found.
+
+    Attributes:
+        rule: The rule's name.
+        what: What was compared.
+        passed: Whether it holds.
+        value: The figure; None where there is none.
+        limit: What it had to reach or stay under; None where there is none.
+        text: A sentence for people.
+    """
+
+    rule: str
+    what: str
+    passed: bool
+    value: float | None
+    limit: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says.
+
+    Attributes:
+        promoted: Whether the challenger may take the place.
+        reason: Why or why not, in a sentence.
+        challenger: Its name.
+        champion: The champion's name, "" for a first model.
+        subjects: Test subjects that judged.
+        left_out: Test subjects that either side was trained on.
+        findings: What each rule found.
+        notes: What is to be said of the test set and the champion.
+    """
+
+    promoted: bool
+    reason: str
+    challenger: str
+    champion: str
+    subjects: tuple[str, ...]
+    left_out: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Return the verdict as JSON."""
+        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Verdict:
+        """Return the verdict of a JSON text."""
+        tree = json.loads(text)
+        findings = tuple(Finding(**item) for item in tree.pop("findings"))
+        lists = {n: tuple(v) for n, v in tree.items() if isinstance(v, list)}
+        return cls(**{**tree, **lists, "findings": findings})
+
+
+def judge(
+    challenger: Candidate,
+    champion: Candidate | None,
+    floor: Candidate,
+    settings: GateSettings,
+    notes: Sequence[str] = (),
+) -> Verdict:
+    """Judge a challenger by every rule.
+
+    Subjects that either side was trained on judge neither. A first model is compared with no
+    filter, since there is nothing else that it could be better than.
+
+    Args:
+        challenger: Who wants the place.
+        champion: Who has it; None for a first model.
+        floor: The same test without any filter.
+        settings: The rules.
+        notes: Passed on to the verdict.
+
+    Raises:
+        DatasetError: The two sides were not measured on the same stretches.
+    """
+    comparison, left_out = compare_sides(challenger, champion, floor)
+    findings: list[Finding] = []
+    if comparison.subjects:
+        for name in settings.rules:
+            findings += registry.load(RULES, name, "rule").judge(comparison, settings)
+    failed = [finding for finding in findings if not finding.passed]
+    return Verdict(
+        promoted=bool(findings) and not failed,
+        reason=_reason(comparison, findings, failed),
+        challenger=challenger.name,
+        champion=champion.name if champion else "",
+        subjects=comparison.subjects,
+        left_out=left_out,
+        findings=tuple(findings),
+        notes=tuple(notes),
+    )
+
+
+def compare_sides(
+    challenger: Candidate, champion: Candidate | None, floor: Candidate
+) -> tuple[Comparison, tuple[str, ...]]:
+    """Return both sides on the stretches of subjects that neither has seen, and who was left out.
+
+    Raises:
+        DatasetError: The two sides were not measured on the same stretches.
+    """
+    other = champion or floor
+    seen = challenger.seen | other.seen
+    ours, theirs = (_sorted(side.table) for side in (challenger, other))
+    if not ours[IDENTITY].equals(theirs[IDENTITY]):
+        differing = pd.concat([ours[IDENTITY], theirs[IDENTITY]]).drop_duplicates(keep=False)
+        raise DatasetError(
+            f"{challenger.name} and {other.name} were not measured on the same stretches: "
+            f"{len(differing)} of {len(ours)} and {len(theirs)} rows have no counterpart, e.g. "
+            f"{differing.head(1).to_dict('records')}. Evaluate both on one test set."
+        )
+    unseen = ~ours["subject"].isin(seen)
+    left_out = tuple(sorted(set(ours["subject"]) & seen))
+    costs = (challenger.cost, champion.cost if champion else None)
+    new, old = (table[unseen].reset_index(drop=True) for table in (ours, theirs))
+    return Comparison(new, old, costs, is_first=champion is None), left_out
+
+
+def mean_and_interval(
+    gain: pd.Series[float], subjects: pd.Series[str], settings: GateSettings
+) -> tuple[float, float, float]:
+    """Return the mean of a paired gain and its 95 % interval by bootstrap over subjects."""
+    values = gain.to_numpy(dtype=np.float64)[:, None]
+    low, high = subject_interval(values, subjects.to_numpy(), settings.draws, settings.seed)
+    return float(np.nanmean(values)), float(low[0]), float(high[0])
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sort_values(IDENTITY, ignore_index=True)
+
+
+def _reason(comparison: Comparison, findings: Sequence[Finding], failed: Sequence[Finding]) -> str:
+    if not comparison.subjects:
+        return "No test subject is left that neither side was trained on: nothing can be proven."
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return failed[0].text + more
+    if comparison.is_first:
+        return f"It is the first model. {findings[0].text}"
+    return findings[0].text

@@ -1,0 +1,17 @@
+"""No SNR level may get worse beyond its tolerance."""
+
+from __future__ import annotations
+
+from ecgmodel.promotion.judging import Comparison, Finding
+from ecgmodel.promotion.rules._cells import no_worse
+from ecgmodel.promotion.settings import GateSettings
+
+
+def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
+    """Compare the mean SNR improvement of each SNR level; a first model has nothing to lose."""
+    if comparison.is_first:
+        return []
+    noisy = comparison.noisy
+    gain = comparison.gain("snr_improvement")[noisy]
+    part = comparison.challenger["snr_db"][noisy]
+    return no_worse("by_snr", "SNR {:g} dB", gain, part, settings.snr_tolerance_db)

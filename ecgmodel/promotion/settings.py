@@ -1,0 +1,62 @@
+"""Settings of the promotion gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ecgmodel import registry
+
+RULES = "promotion/rules"
+
+
+class GateSettings(BaseModel):
+    """What a challenger has to show before it takes the champion's place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: tuple[str, ...] = Field(
+        ("primary", "by_noise", "by_snr", "no_noise", "cost"),
+        min_length=1,
+        description="Files of ecgmodel/promotion/rules; every one of them must pass.",
+    )
+    primary: str = Field(
+        "snr_improvement", description="Metric in which the challenger must be better."
+    )
+    test_set: Path | None = Field(
+        None, description="Folder of the dataset whose test judges; null takes the champion's."
+    )
+    min_subjects: int = Field(
+        8,
+        ge=3,
+        description="With fewer test subjects there is no interval: better in every one of them.",
+    )
+    draws: int = Field(2000, ge=100, description="Bootstrap draws over subjects.")
+    seed: int = 0
+    noise_tolerance_db: float = Field(
+        0.3, ge=0, description="Mean SNR improvement that one noise type may lose, dB."
+    )
+    snr_tolerance_db: float = Field(
+        0.3, ge=0, description="Mean SNR improvement that one SNR level may lose, dB."
+    )
+    no_noise_tolerance_db: float = Field(
+        0.3, ge=0, description="SNR that may be lost where no noise was added, dB."
+    )
+    cost_tolerance: float = Field(
+        0.1, ge=0, description="Share of MACs and of parameters that may be added, over the budget."
+    )
+    macs_budget: float = Field(
+        5e6,
+        gt=0,
+        description="MACs per second of one lead that are always granted, tiles' overlap "
+        "included: a day of ECG in about 10 s on two cores.",
+    )
+    parameters_budget: int = Field(
+        2_500_000, gt=0, description="Parameters that are always granted."
+    )
+
+    @field_validator("rules")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(registry.check(RULES, name, "rule") for name in names))

@@ -1,0 +1,86 @@
+"""What the subcommands share: their settings, a Prefect API, and how a training is shown."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ecgmodel.config import Settings
+    from flows.train import Training
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --config and --set."""
+    pairs = click.option(
+        "--set",
+        "pairs",
+        multiple=True,
+        metavar="A.B=C",
+        help="One setting, e.g. mix.copies=3 or 'source.clean=[mitdb,qtdb]'. Can come again.",
+    )
+    config = click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE.yaml",
+        help="Settings; see `ecg-denoise settings`. --set comes on top.",
+    )
+    return config(pairs(command))
+
+
+def read_settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
+    """Return the settings of a command."""
+    from ecgmodel.config import load_settings
+
+    return load_settings(config, pairs)
+
+
+@contextmanager
+def orchestrated(logs: bool = False) -> Iterator[None]:
+    """See that there is a Prefect API for the flows inside.
+
+    Args:
+        logs: Whether the flows log to MLflow, which takes seconds to import: it comes in while
+            Prefect's server starts on another processor.
+    """
+    from flows.temporary_server import start_prefect_server
+
+    gc.disable()  # nothing that is imported now is garbage
+    wait = start_prefect_server()
+    if logs:
+        from tasks.tracking import warm_up
+
+        threading.Thread(target=warm_up, daemon=True).start()
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    import_module("flows.pipeline")
+    wait()
+    gc.enable()
+    # Heartbeats are for a worker's runs; each flow would wait up to 1 s for their end.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+def show(training: Training) -> None:
+    """Print the result table, where everything lies, and how to open the UI."""
+    from tasks.summaries import dataset_lines
+
+    lines = [
+        "",
+        training.report.info["text"],
+        "",
+        *dataset_lines(training.dataset),
+        f"Model       {training.model.file('model.keras')}",
+        f"Report      {training.report.file('report.html')}",
+        f"MLflow run  {training.run_id} ({training.tracker.uri})",
+        f"Registered  {training.tracker.settings.model} {training.judged.text}",
+        f"Open it     {training.tracker.ui_command}",
+    ]
+    click.echo("\n".join(lines))

@@ -1,0 +1,145 @@
+"""The gate: a challenger takes the champion's place only if it is proven better on one test."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecgmodel.promotion.judging import Verdict
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
+
+from ecgmodel.config import Settings
+from ecgmodel.promotion_steps import Contender, verdict_step
+from ecgmodel.store import Store, Stored, read_stored
+from ecgmodel.training_steps import baseline_step, measure_file_step
+from flows.temporary_server import is_temporary
+from tasks import promotion as tasks
+from tasks import training
+from tasks.caching import run_step
+from tasks.events import MODEL_PROMOTED, MODEL_REFUSED, emit_once
+from tasks.tracking import TAKEN_BACK, Registry, Version
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the gate said of a version.
+
+    Attributes:
+        version: The version's number.
+        champion: The champion's number after it, None if there is none.
+        verdict: The verdict; None where there was nothing to judge.
+        report: The folder with the verdict's table and figure; None where there is none.
+        text: A sentence for people.
+    """
+
+    version: int
+    champion: int | None
+    verdict: Verdict | None
+    report: Path | None
+    text: str
+
+
+def judge(settings: Settings, store: Store, registry: Registry, challenger: Version) -> Judged:
+    """Judge a version against the champion on the same frozen test, and promote it if it won."""
+    champion, notes = find_champion(registry)
+    if champion and champion.number == challenger.number:
+        text = f"version {challenger.number} is the champion already"
+        return Judged(challenger.number, champion.number, None, None, text)
+    test, more = choose_test(settings, challenger, champion, store)
+    contenders = [
+        measure(settings, store, registry, version, test)
+        for version in (challenger, champion)
+        if version
+    ]
+    floor = run_step(training.evaluate, baseline_step("none", test, settings), store)
+    notes = (*notes, *more)
+    step = verdict_step(contenders[0], contenders[1] if champion else None, floor, settings, notes)
+    report = run_step(tasks.judge, step, store)
+    verdict = Verdict.from_json(report.file("verdict.json").read_text())
+    return conclude(store, registry, challenger, champion, verdict, report)
+
+
+def find_champion(registry: Registry) -> tuple[Version | None, tuple[str, ...]]:
+    """Return the champion; where its version is gone, the last champion that is still there."""
+    champion, history = registry.champion(), registry.history()
+    if champion or not history:
+        return champion, ()
+    gone = history[-1].version
+    there = {version.number: version for version in registry.versions()}
+    line = [there[change.version] for change in history if change.version in there]
+    if not line:
+        return None, (f"The champion, version {gone}, is gone, and so is every one before it.",)
+    note = f"The champion, version {gone}, is gone; version {line[-1].number} stands in for it."
+    return line[-1], (note,)
+
+
+def choose_test(
+    settings: Settings, challenger: Version, champion: Version | None, store: Store
+) -> tuple[Stored, tuple[str, ...]]:
+    """Return the dataset whose test split judges both, and what is to be said of the choice.
+
+    It is the one that the settings name, else the champion's, so that one test set stays in use.
+    """
+    own = read_stored(challenger.folder)
+    if settings.gate.test_set:
+        chosen = read_stored(settings.gate.test_set)
+        return chosen, (f"Test set: {chosen.name} {chosen.digest[:12]}, as gate.test_set says.",)
+    if champion is None or champion.dataset == challenger.dataset:
+        return own, ()
+    try:
+        theirs = read_stored(champion.folder)
+    except (OSError, ValueError):
+        return own, (
+            f"The champion's dataset {champion.dataset} is not at {champion.folder} any more; "
+            "the challenger's test set is used for both.",
+        )
+    if theirs.info["source"]["simulated"] and not own.info["source"]["simulated"]:
+        return own, ("The champion was tested on simulated data; the real test set is used.",)
+    return theirs, (f"Test set: the champion's, {theirs.name} {champion.dataset}.",)
+
+
+def measure(
+    settings: Settings, store: Store, registry: Registry, version: Version, test: Stored
+) -> Contender:
+    """Return how a version does on the test, with its network and who it was trained on."""
+    network = tasks.fetch(version, registry, store)
+    step = measure_file_step(network.file("model.keras"), test, settings, version.window)
+    measured = run_step(training.evaluate, step, store)
+    splits = registry.splits(version)
+    seen = frozenset(subject for subject, split in splits.items() if split != "test")
+    return Contender(f"version {version.number}", network, measured, version.window, seen)
+
+
+def conclude(
+    store: Store,
+    registry: Registry,
+    challenger: Version,
+    champion: Version | None,
+    verdict: Verdict,
+    report: Stored,
+) -> Judged:
+    """Promote or refuse, log the verdict with the version, and show it on the run's page."""
+    reason, promoted = verdict.reason, verdict.promoted
+    if promoted and (taken_back := challenger.tags.get(TAKEN_BACK)):
+        promoted = False
+        reason = f"It won, but was taken back before ({taken_back}): promote it by hand."
+    with registry.tracker.reached("The verdict"):
+        registry.log_verdict(challenger, report, promoted, reason)
+    now = champion.number if champion else None
+    if promoted:
+        now = tasks.promote(challenger, registry, "gate", reason).version
+    show(report)
+    if not is_temporary():
+        facts = {"version": challenger.number, "champion": now, "reason": reason}
+        name = MODEL_PROMOTED if promoted else MODEL_REFUSED
+        emit_once(name, f"ecg.model.{registry.name}.{challenger.number}", facts, store)
+    text = f"version {challenger.number} {'promoted' if promoted else 'not promoted'}: {reason}"
+    return Judged(challenger.number, now, verdict, report.path, text)
+
+
+def show(report: Stored) -> None:
+    """Show a verdict's table and figure on the flow run's page."""
+    create_markdown_artifact(report.file("verdict.md").read_text(), key="verdict")
+    figure = base64.b64encode(report.file("verdict.png").read_bytes()).decode()
+    create_image_artifact(f"data:image/png;base64,{figure}", key="verdict-figure")

@@ -1,0 +1,66 @@
+"""A new training by hand, on a schedule or because of an event: prepare -> train -> judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.context import FlowRunContext
+
+from ecgmodel.config import Settings
+from ecgmodel.store import Store, Stored, read_stored
+from flows.prepare import prepare
+from flows.train import Training, train
+from tasks.caching import RUNNER
+from tasks.tracking import Registry, Tracker, Version
+
+Start = Literal["scratch", "champion"]
+
+
+@flow(name="retrain", task_runner=RUNNER)
+def retrain(
+    settings: Settings,
+    dataset: Path | None = None,
+    start: Start = "scratch",
+    trigger: str = "",
+) -> Training | None:
+    """Train on the dataset as it is now, register the result, and judge it.
+
+    Two events at once do not train twice: the second finds the first one's training in the store.
+
+    Args:
+        settings: All settings.
+        dataset: A dataset that is there; without it, the one that the settings describe.
+        start: From new weights, or from the champion's.
+        trigger: What asked for it; the run's page and the MLflow run say it. "" finds out.
+
+    Returns:
+        The training; None where the champion knows the dataset already.
+    """
+    trigger = trigger or this_trigger()
+    create_markdown_artifact(f"Asked for {trigger}.", key="trigger")
+    store = Store(settings.store)
+    prepared = read_stored(dataset) if dataset else prepare(settings, announce=False)
+    champion = Registry(Tracker(settings.tracking, store)).champion()
+    if start == "champion" and champion and knows(champion, prepared):
+        text = f"The champion, version {champion.number}, was trained on this dataset already."
+        create_markdown_artifact(f"{text} There is nothing new to learn.", key="training")
+        return None
+    initial = champion if start == "champion" else None
+    return train(settings, prepared.path, trigger, initial.number if initial else None)
+
+
+def this_trigger() -> str:
+    """Return what asked for the flow run that this code is part of."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run and run.auto_scheduled:
+        return "on schedule"
+    return "by hand on the server" if run and run.deployment_id else "by hand"
+
+
+def knows(champion: Version, dataset: Stored) -> bool:
+    """Return whether a version was trained on a dataset."""
+    return champion.dataset == dataset.digest[:12]

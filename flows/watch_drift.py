@@ -1,0 +1,68 @@
+"""The drift watch: what was cleaned of late against what the model learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect.artifacts import create_markdown_artifact
+
+from ecgmodel.config import Settings
+from ecgmodel.denoising import STATISTICS, UsedModel
+from ecgmodel.denoising_steps import describe_steps, incoming_statistics
+from ecgmodel.drift import DriftReport, detect_drift
+from ecgmodel.signals.statistics import RecordingStatistics
+from ecgmodel.store import Store
+from flows.temporary_server import is_temporary
+from tasks import denoising as tasks
+from tasks.caching import run_steps
+from tasks.events import DRIFT_DETECTED, emit_once
+
+UNKNOWN = (
+    "What the recordings of its training were like is not known: the model is a file that is not "
+    "registered, or its dataset or its resampled records are gone."
+)
+
+
+def watch_drift(
+    settings: Settings,
+    store: Store,
+    model: UsedModel,
+    reference: Sequence[RecordingStatistics] | None = None,
+) -> DriftReport:
+    """Compare the newest cleaned recordings with those of the training, and tell of drift once.
+
+    Whatever is found stands in the flow run's artifact "drift". Drift is an event,
+    `ecg.drift.detected`, once for each registered version.
+
+    Args:
+        settings: All settings; `settings.drift` says what counts as drift.
+        store: Where the cleaned recordings are.
+        model: What cleaned them.
+        reference: What the recordings of the training are like; None asks the model's dataset.
+    """
+    known = list(reference) if reference is not None else trained_on(model, settings, store)
+    incoming = incoming_statistics(store, settings.drift.recent)
+    report = detect_drift(known, incoming, settings.drift)
+    lines = [f"# Drift: {report.verdict}", "", f"Model: {model.label}", "", report.to_markdown()]
+    create_markdown_artifact("\n".join(lines + ([] if known else ["", UNKNOWN])), key="drift")
+    if report.verdict == "drift" and model.version and not is_temporary():
+        tell(report, model, settings, store)
+    return report
+
+
+def trained_on(model: UsedModel, settings: Settings, store: Store) -> list[RecordingStatistics]:
+    """Return what the recordings of a model's training are like; none if that is not known."""
+    steps = describe_steps(model.dataset, store, settings)
+    described, _ = run_steps(tasks.describe, steps, store)
+    return [RecordingStatistics.from_dict(unit.info[STATISTICS]) for unit in described]
+
+
+def tell(report: DriftReport, model: UsedModel, settings: Settings, store: Store) -> bool:
+    """Tell the server of drift, once for each version; return whether it was told now."""
+    facts = {
+        "version": model.version,
+        "text": report.sentence,
+        "report": report.to_dict(),
+        "settings": settings.model_dump(mode="json"),
+    }
+    return emit_once(DRIFT_DETECTED, f"ecg.drift.{model.version}", facts, store)

@@ -1,0 +1,66 @@
+"""The tasks of cleaning recordings: find the network, clean a record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from ecgmodel.config import Settings
+from ecgmodel.denoising import UsedModel
+from ecgmodel.errors import EcgError, MissingFileError, PassingSourceError
+from ecgmodel.steps import Step
+from ecgmodel.store import Store, file_sha256
+from tasks.caching import Ref, do, step_task
+from tasks.tracking import Registry, Tracker
+
+ADDRESS = "models:/"
+
+
+def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
+    """Return whether another try may help: a disk's hiccup, never a bad record."""
+    error = state.result(raise_on_failure=False)
+    return not isinstance(error, EcgError) or isinstance(error, PassingSourceError)
+
+
+@task(name="open model", cache_policy=NO_CACHE)
+def open_model(address: str, settings: Settings, store: Store) -> UsedModel:
+    """Return the network of a registered address, or of a `.keras` file.
+
+    Raises:
+        RegistryError: There is no such version.
+        MissingFileError: There is no such file.
+    """
+    if not address.startswith(ADDRESS):
+        file = Path(address).absolute()
+        if not file.is_file():
+            raise MissingFileError(
+                f"There is no network at {file}. Expected a .keras file, or an address such as "
+                f"{ADDRESS}{settings.tracking.model}@champion."
+            )
+        return UsedModel.of_file(file, settings.mix.window)
+    registry = Registry(Tracker(settings.tracking, store))
+    version = registry.by_address(address)
+    file = registry.fetch(version, store).file("model.keras")
+    return UsedModel(
+        file=file,
+        sha256=file_sha256(file),
+        window=version.window or settings.mix.window,
+        label=f"{ADDRESS}{registry.name} version {version.number}",
+        version=str(version.number),
+        dataset=version.folder,
+    )
+
+
+@step_task("denoise", retries=2, retry_delay_seconds=1, retry_condition_fn=_may_pass)
+def denoise(step: Step, store: Store) -> Ref:
+    """Clean a record."""
+    return do(step, store)
+
+
+@step_task("describe")
+def describe(step: Step, store: Store) -> Ref:
+    """Say what a training record is like."""
+    return do(step, store)

@@ -1,0 +1,40 @@
+"""The tasks of a model's way into use: register, fetch, judge, promote."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from ecgmodel.steps import Step
+from ecgmodel.store import Store, Stored
+from tasks.caching import Ref, do, step_task
+from tasks.tracking import Change, Finished, How, Registry, Version
+
+
+@task(name="register", cache_policy=NO_CACHE)
+def register(finished: Finished, registry: Registry, run_id: str) -> Version:
+    """Register a logged training as challenger, where it is not registered yet.
+
+    Whether it is registered is asked of the registry, never of a cache.
+    """
+    with registry.tracker.reached("The model and its report"):
+        return registry.register(finished, run_id)
+
+
+@task(name="fetch model", cache_policy=NO_CACHE)
+def fetch(version: Version, registry: Registry, store: Store) -> Stored:
+    """Bring a registered network into the store."""
+    return registry.fetch(version, store)
+
+
+@step_task("judge")
+def judge(step: Step, store: Store) -> Ref:
+    """Compare challenger and champion, and write the verdict."""
+    return do(step, store)
+
+
+@task(name="promote", cache_policy=NO_CACHE)
+def promote(version: Version, registry: Registry, how: How, reason: str) -> Change:
+    """Make a version the champion."""
+    with registry.tracker.reached("The verdict"):
+        return registry.promote(version, how, reason)

@@ -1,0 +1,334 @@
+"""The registry: versions of the model, which one is in use, and how it came to be.
+
+The model's alias `champion` is the one truth about what is in use. Who was champion when, and why,
+stands in tags of the registered model, one a change, which are only ever added.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from ecgmodel.errors import EcgError
+from ecgmodel.store import MANIFEST, Store, Stored, Unit, is_intact, read_stored
+from tasks.tracking.runs import DATASET, TRAINING, Finished, Tracker
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+VERDICTS = "verdicts"
+VERDICT, TAKEN_BACK, WINDOW, FOLDER = "ecg.verdict", "ecg.taken_back", "ecg.window", "ecg.folder"
+_CHANGE = "ecg.champion."
+How = Literal["gate", "hand", "rollback"]
+
+
+class RegistryError(EcgError, LookupError):
+    """The registry does not hold what was asked for."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model.
+
+    Attributes:
+        number: Its number.
+        run_id: The MLflow run of its training.
+        source: Where MLflow keeps its files.
+        training: The training's key (its first 32 digits).
+        dataset: The digest of the dataset that it was trained on (its first 12 digits).
+        folder: That dataset's folder, which may be gone.
+        window: Samples that the network sees at once.
+        tags: All tags.
+    """
+
+    number: int
+    run_id: str
+    source: str
+    training: str
+    dataset: str
+    folder: Path
+    window: int
+    tags: Mapping[str, str]
+
+    @property
+    def verdict(self) -> str:
+        """What the gate said of it last, "" if nothing."""
+        return self.tags.get(VERDICT, "")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the champion.
+
+    Attributes:
+        version: The new champion.
+        former: The one before, None for the first.
+        at: When, ISO 8601, UTC.
+        how: By the gate, by hand, or by a rollback.
+        reason: Why, in a sentence.
+    """
+
+    version: int
+    former: int | None
+    at: str
+    how: How
+    reason: str
+
+
+class Registry:
+    """The versions of one registered model.
+
+    Args:
+        tracker: The tracking store that holds the registry.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self.name = tracker.settings.model
+
+    @cached_property
+    def _client(self) -> Any:
+        return self.tracker.client
+
+    def register(self, finished: Finished, run_id: str) -> Version:
+        """Return the version of a logged training, registered as challenger if it was not yet."""
+        from mlflow.exceptions import MlflowException
+
+        with self.tracker.store.lock(f"registry {self.name}"):
+            if known := self.of_training(finished.model.key):
+                return known
+            try:
+                self._client.create_registered_model(self.name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            (output,) = self._client.get_run(run_id).outputs.model_outputs
+            made = self._client.create_model_version(
+                self.name,
+                f"models:/{output.model_id}",
+                run_id,
+                model_id=output.model_id,
+                tags={
+                    TRAINING: finished.model.key[:32],
+                    DATASET: finished.dataset.digest[:12],
+                    FOLDER: str(finished.dataset.path),
+                    WINDOW: str(finished.settings.mix.window),
+                },
+                description=self.tracker.client.get_run(run_id).info.run_name,
+            )
+            self._client.set_registered_model_alias(self.name, CHALLENGER, made.version)
+            return _version(made)
+
+    def of_training(self, training: str) -> Version | None:
+        """Return the version of a training, by the training's key."""
+        wanted = f"name = '{self.name}' and tags.`{TRAINING}` = '{training[:32]}'"
+        found = self._client.search_model_versions(wanted, max_results=1)
+        return _version(found[0]) if found else None
+
+    def versions(self) -> list[Version]:
+        """Return all versions, the newest first."""
+        found = self._client.search_model_versions(f"name = '{self.name}'", max_results=1000)
+        return sorted(map(_version, found), key=lambda v: -v.number)
+
+    def champion(self) -> Version | None:
+        """Return the version in use, None if there is none."""
+        return self._aliased(CHAMPION)
+
+    def challenger(self) -> Version | None:
+        """Return the version that was registered last and has not won, None if there is none."""
+        return self._aliased(CHALLENGER)
+
+    def version(self, number: int | str) -> Version:
+        """Return a version by its number or its alias.
+
+        Raises:
+            RegistryError: There is none; the message names those that there are.
+        """
+        from mlflow.exceptions import MlflowException
+
+        text = str(number)
+        try:
+            if not text.isdigit():
+                return _version(self._client.get_model_version_by_alias(self.name, text))
+            return _version(self._client.get_model_version(self.name, text))
+        except MlflowException as error:
+            there = ", ".join(str(v.number) for v in self._listed()) or "none"
+            raise RegistryError(
+                f"There is no version {text!r} of {self.name} in {self.tracker.uri}. Versions: "
+                f"{there}."
+            ) from error
+
+    def by_address(self, address: str) -> Version:
+        """Return the version of an address such as models:/ecg-denoiser@champion.
+
+        Raises:
+            RegistryError: The address names another model, or no version that there is.
+        """
+        name, _, which = address.removeprefix("models:/").replace("@", "/").partition("/")
+        if name != self.name or not which:
+            raise RegistryError(
+                f"Expected an address such as models:/{self.name}@{CHAMPION} or "
+                f"models:/{self.name}/3. Received: {address!r}."
+            )
+        return self.version(which)
+
+    def fetch(self, version: Version, store: Store) -> Stored:
+        """Return a version's network as a unit of the store, with the file `model.keras`.
+
+        It is the training's own where that is still there, else it comes from MLflow.
+
+        Raises:
+            RegistryError: Its files are gone.
+        """
+        if trained := _trained_here(version, store):
+            return trained
+        unit = Unit("models", f"{self.name} {version.number}", {"source": version.source})
+
+        def download(into: Path) -> dict[str, Any]:
+            self._download(version, into)
+            return {"version": version.number, "training": version.training}
+
+        return store.make(unit, download)
+
+    def _download(self, version: Version, into: Path) -> None:
+        from mlflow.artifacts import download_artifacts
+
+        with self.tracker.reached("The registered model"), TemporaryDirectory(dir=into) as folder:
+            found = download_artifacts(
+                version.source, dst_path=folder, tracking_uri=self.tracker.uri
+            )
+            (Path(found) / "data" / "model.keras").replace(into / "model.keras")
+
+    def splits(self, version: Version) -> dict[str, str]:
+        """Return the split of each subject of the dataset that a version was trained on."""
+        with self.tracker.reached("The registered model"):
+            return dict(self.tracker.read_json(version.run_id, "dataset.json")["splits"])
+
+    def log_verdict(self, version: Version, report: Stored, promoted: bool, reason: str) -> None:
+        """Log a verdict with the run of a version, and tag the version with it."""
+        known = {item.path for item in self._client.list_artifacts(version.run_id, VERDICTS)}
+        folder = f"{VERDICTS}/{report.key[:12]}"
+        if folder not in known:
+            self._client.log_artifacts(version.run_id, str(report.path), folder)
+        said = f"{'promoted' if promoted else 'refused'}: {reason}"
+        self.tag(version, VERDICT, said[:2000])
+
+    def history(self) -> list[Change]:
+        """Return all changes of the champion, the oldest first."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            tags = self._client.get_registered_model(self.name).tags
+        except MlflowException:
+            return []
+        return [
+            Change(**json.loads(text))
+            for key, text in sorted(tags.items())
+            if key.startswith(_CHANGE)
+        ]
+
+    def promote(self, version: Version, how: How, reason: str) -> Change:
+        """Make a version the champion, and write down that it is.
+
+        The change is written down first: after a kill in between, the history names a champion
+        that the next call makes one.
+        """
+        with self.tracker.store.lock(f"registry {self.name}"):
+            return self._promote(version, how, reason)
+
+    def _promote(self, version: Version, how: How, reason: str) -> Change:
+        former, history = self.champion(), self.history()
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        change = Change(version.number, former.number if former else None, at, how, reason[:2000])
+        if not history or history[-1].version != version.number:
+            key = f"{_CHANGE}{len(history) + 1:06d}"
+            self._client.set_registered_model_tag(self.name, key, json.dumps(asdict(change)))
+        self._client.set_registered_model_alias(self.name, CHAMPION, str(version.number))
+        challenger = self.challenger()
+        if challenger and challenger.number == version.number:
+            self._client.delete_registered_model_alias(self.name, CHALLENGER)
+        return change
+
+    def former(self) -> Version:
+        """Return the champion before the present one, as far back as rollbacks have gone.
+
+        Raises:
+            RegistryError: There was none, or its version was deleted.
+        """
+        line: list[int] = []
+        for change in self.history():
+            if change.how == "rollback" and change.version in line:
+                del line[line.index(change.version) + 1 :]
+            else:
+                line.append(change.version)
+        if len(line) < 2:
+            raise RegistryError(f"{self.name} has had no other champion: nothing to go back to.")
+        return self.version(line[-2])
+
+    def roll_back(self, reason: str) -> Change:
+        """Give the champion's place back to the former one.
+
+        The version that loses it is marked: the gate does not promote it again by itself.
+
+        Raises:
+            RegistryError: There is no former champion.
+        """
+        with self.tracker.store.lock(f"registry {self.name}"):
+            former, champion = self.former(), self.champion()
+            if champion is not None:
+                self.tag(champion, TAKEN_BACK, reason[:2000] or "taken back")
+            return self._promote(former, "rollback", reason)
+
+    def tag(self, version: Version, key: str, value: str) -> None:
+        """Set a tag of a version."""
+        self._client.set_model_version_tag(self.name, str(version.number), key, value)
+
+    def _aliased(self, alias: str) -> Version | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _version(self._client.get_model_version_by_alias(self.name, alias))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None  # no such model, no such alias, or its version was deleted
+            raise
+
+    def _listed(self) -> list[Version]:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.versions()
+        except MlflowException:
+            return []
+
+
+def _trained_here(version: Version, store: Store) -> Stored | None:
+    """Return the training of a version if the store holds it, whole."""
+    for manifest in (store.root / "train").glob(f"*-{version.training[:16]}/{MANIFEST}"):
+        with suppress(OSError, ValueError, KeyError):
+            stored = read_stored(manifest.parent)
+            if is_intact(stored):
+                return stored
+    return None
+
+
+def _version(found: ModelVersion) -> Version:
+    tags = dict(found.tags)
+    return Version(
+        number=int(found.version),
+        run_id=str(found.run_id),
+        source=str(found.source),
+        training=tags.get(TRAINING, ""),
+        dataset=tags.get(DATASET, ""),
+        folder=Path(tags.get(FOLDER, "")),
+        window=int(tags.get(WINDOW, 0)),
+        tags=tags,
+    )

@@ -1,0 +1,133 @@
+"""The tracking store: where it is, a client for it, and what its failures mean."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from ecgmodel.config import TrackingSettings
+from ecgmodel.errors import EcgError
+from ecgmodel.store import Store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class TrackingError(EcgError, ConnectionError):
+    """The tracking store did not answer; what was to be logged is on disk."""
+
+
+class TrackingStore:
+    """A tracking store.
+
+    Args:
+        settings: Which one.
+        store: The results' store; without an address, tracking lies in it.
+    """
+
+    def __init__(self, settings: TrackingSettings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        folder = store.root / "mlflow"
+        self.uri = settings.uri or f"sqlite:///{folder / 'mlflow.db'}"
+        self._artifacts = None if settings.uri else (folder / "artifacts").as_uri()
+        if settings.uri is None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def ui_command(self) -> str:
+        """The command that opens MLflow's pages."""
+        if self.uri.startswith("http"):
+            return f"open {self.uri}"
+        command = shutil.which("mlflow") or Path(sys.executable).with_name("mlflow")
+        return f"{command} ui --backend-store-uri {self.uri}"
+
+    @contextmanager
+    def reached(self, what: str) -> Iterator[None]:
+        """Turn whatever MLflow raises into an error that says what waits on disk."""
+        with reaching(self.uri, what):
+            yield
+
+    def read_json(self, run_id: str, name: str) -> Any:
+        """Return the JSON artifact of a run."""
+        with TemporaryDirectory() as folder:
+            return json.loads(
+                Path(self.client.download_artifacts(run_id, name, folder)).read_text()
+            )
+
+    def run_link(self, run_id: str) -> str:
+        """Return an address of a run: a page where there is a server, else the store's name."""
+        if self.uri.startswith("http"):
+            return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment}/runs/{run_id}"
+        return f"http://127.0.0.1:5000/#/experiments/{self.experiment}/runs/{run_id}"
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's client; imported only now, since that takes seconds."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", f"{self.settings.timeout_s:.0f}")
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        return mlflow.MlflowClient(self.uri, registry_uri=self.uri)
+
+    @cached_property
+    def experiment(self) -> str:
+        """The experiment's id; the experiment is made if it is not there."""
+        from mlflow.exceptions import MlflowException
+
+        name = self.settings.experiment
+        if found := self.client.get_experiment_by_name(name):
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        try:
+            made = self.client.create_experiment(name, artifact_location=self._artifacts)
+            return str(made)
+        except MlflowException:  # another process made it in the meantime
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+
+def warm_up() -> None:
+    """Import what asking a tracking store takes, which is seconds; errors wait for their turn."""
+    with suppress(ImportError):
+        import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
+@contextmanager
+def reaching(uri: str, what: str = "The model and its report") -> Iterator[None]:
+    """Turn whatever MLflow raises into an error that says what to do.
+
+    Args:
+        uri: The tracking store.
+        what: What waits on disk to be logged.
+    """
+    import requests
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
+        first = str(error).strip().splitlines()[0][:300]
+        raise TrackingError(
+            f"The tracking store {uri} did not do its part ({first}). {what} "
+            "are kept; the same command logs them once the store answers."
+        ) from error

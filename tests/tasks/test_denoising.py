@@ -1,0 +1,62 @@
+"""Cleaning is tried again where that may help, and only there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import flow
+
+from ecgmodel.errors import EcgError, RecordError
+from ecgmodel.steps import Step
+from ecgmodel.store import Store, Stored, Unit
+from tasks.caching import Failure, run_steps
+from tasks.denoising import denoise
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+class Failing:
+    """Work that fails the first times it is tried."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error, self.times, self.tried = error, times, 0
+
+    def __call__(self, into: Path) -> dict[str, Any]:
+        self.tried += 1
+        if self.tried <= self.times:
+            raise self.error
+        (into / "p1.hea").write_text("p1 1 360\n")
+        return {}
+
+
+def run(work: Failing, store: Store) -> tuple[list[Stored], list[Failure]]:
+    @flow(validate_parameters=False)
+    def cleaning() -> Any:
+        return run_steps(denoise, [Step(Unit("denoise", "p1", {}), work)], store)
+
+    done, failed = cleaning()
+    return done, failed
+
+
+def test_a_disk_that_fails_once_is_asked_again(tmp_path: Path) -> None:
+    work = Failing(OSError(5, "Input/output error"), 1)
+    (done,), failed = run(work, Store(tmp_path))
+    assert (work.tried, failed) == (2, [])
+    assert done.file("p1.hea").is_file()
+
+
+def test_a_bad_record_is_tried_once_and_reported(tmp_path: Path) -> None:
+    work = Failing(RecordError("p1 is flat"), 9)
+    done, (failure,) = run(work, Store(tmp_path))
+    assert (work.tried, done) == (1, [])
+    assert failure.report == {"record": "p1", "stage": "denoise", "reason": "p1 is flat"}
+
+
+def test_a_disk_that_stays_broken_is_an_error_of_its_own(tmp_path: Path) -> None:
+    work = Failing(OSError(28, "No space left on device"), 9)
+    with pytest.raises(OSError, match="No space left") as caught:
+        run(work, Store(tmp_path))
+    assert not isinstance(caught.value, EcgError)
+    assert work.tried == 3
