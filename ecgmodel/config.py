@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -151,6 +151,9 @@ class Settings(BaseModel):
         return self
 
 
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
 def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settings:
     """Return the settings: defaults, overridden by a YAML file, overridden by pairs.
 
@@ -166,6 +169,13 @@ def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settin
         >>> load_settings(pairs=["mix.copies=3"]).mix.copies
         3
     """
+    return load_as(Settings, file, pairs)
+
+
+def load_as(
+    kind: type[AnySettings], file: Path | None = None, pairs: Iterable[str] = ()
+) -> AnySettings:
+    """Return settings of a model that adds groups to the pipeline's; see `load_settings`."""
     tree = _read(file) if file else {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
@@ -173,18 +183,18 @@ def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settin
             raise SettingsError(f"--set needs name=value. Received: {pair!r}")
         _put(tree, name.strip(), _parsed(text, pair))
     try:
-        return Settings.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
-        raise SettingsError(explain(error)) from error
+        raise SettingsError(explain(error, kind)) from error
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: ValidationError, kind: type[BaseModel] = Settings) -> str:
     """Return a validation error in words: one line for each setting that is wrong."""
     lines = []
     for item in error.errors(include_url=False):
         name = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(name, _all_names(Settings), n=3, cutoff=0.5)
+            near = difflib.get_close_matches(name, _all_names(kind), n=3, cutoff=0.5)
             hint = f" Nearest: {', '.join(near)}." if near else ""
             lines.append(f"There is no setting {name!r}.{hint}")
             continue

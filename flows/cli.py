@@ -13,6 +13,7 @@ from flows.command_parts import orchestrated, read_settings, show, with_settings
 from flows.denoise_command import denoise
 from flows.housekeeping_commands import HOUSEKEEPING_COMMANDS
 from flows.registry_commands import REGISTRY_COMMANDS
+from flows.service.commands import SERVICE_COMMANDS
 
 # Quiet logs and no calls home, unless the user has said otherwise.
 _ENVIRONMENT = {
@@ -155,7 +156,7 @@ def show_settings(config: Path | None, pairs: tuple[str, ...]) -> None:
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip())
 
 
-for command in (denoise, *REGISTRY_COMMANDS, *HOUSEKEEPING_COMMANDS):
+for command in (denoise, *REGISTRY_COMMANDS, *SERVICE_COMMANDS, *HOUSEKEEPING_COMMANDS):
     cli.add_command(command)
 
 

@@ -1,0 +1,1 @@
+"""The service: both servers, a worker, what is deployed, and what keeps them going."""

@@ -1,0 +1,96 @@
+"""What `prefect.yaml` declares, with the schedules and the pool of the settings, is deployed."""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ecgmodel.errors import SettingsError
+from flows.service.servers import PROJECT, ServiceError, client_environment
+from flows.service.settings import ServedSettings
+
+LIMIT_S = 120
+
+
+def deploy(settings: ServedSettings, environment: Mapping[str, str]) -> list[str]:
+    """Make the pool and the deployments, and return the deployments' names.
+
+    Args:
+        settings: All settings.
+        environment: This process's variables.
+
+    Raises:
+        ServiceError: Prefect refused.
+    """
+    service = settings.service
+    declared = render(yaml.safe_load((PROJECT / "prefect.yaml").read_text()), settings)
+    file = service.root / "prefect.yaml"
+    file.write_text(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True))
+    variables = {**environment, **client_environment(service)}
+    pool = ("work-pool", "create", service.work_pool, "--type", "process", "--overwrite")
+    _prefect(pool, variables)
+    _prefect(("--no-prompt", "deploy", "--all", "--prefect-file", str(file)), variables)
+    return [str(deployment["name"]) for deployment in declared["deployments"]]
+
+
+def render(declared: dict[str, Any], settings: ServedSettings) -> dict[str, Any]:
+    """Return what is declared, with the settings laid over it.
+
+    Raises:
+        SettingsError: A schedule is set for a deployment that is not declared.
+    """
+    service = settings.service
+    names = [str(deployment["name"]) for deployment in declared["deployments"]]
+    for name in service.schedules:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=3, cutoff=0.3) or names
+            raise SettingsError(
+                f"service.schedules: there is no deployment {name!r}. Nearest: {', '.join(near)}."
+            )
+    pull = [{"prefect.deployments.steps.set_working_directory": {"directory": str(PROJECT)}}]
+    deployments = [_deployment(one, settings) for one in declared["deployments"]]
+    return {**declared, "pull": pull, "definitions": {}, "deployments": deployments}
+
+
+def _deployment(declared: Mapping[str, Any], settings: ServedSettings) -> dict[str, Any]:
+    service = settings.service
+    name = str(declared["name"])
+    made = dict(declared)
+    made["work_pool"] = {
+        "name": service.work_pool,
+        "job_variables": {"env": _visible(client_environment(service))},
+    }
+    made["parameters"] = {**declared["parameters"], "settings": settings.pipeline}
+    schedules = [{**s, "timezone": service.timezone} for s in declared.get("schedules", ())]
+    if name in service.schedules:
+        cron = service.schedules[name]
+        slug = schedules[0]["slug"] if schedules else "set"
+        timed = {"slug": slug, "timezone": service.timezone, "active": cron is not None}
+        schedules = [{**timed, "cron": cron or "0 0 1 1 *"}]
+    made["schedules"] = schedules
+    return made
+
+
+def _visible(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables without the passwords, which the worker hands on by itself."""
+    return {n: v for n, v in environment.items() if "PASSWORD" not in n and "AUTH" not in n}
+
+
+def _prefect(arguments: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", *arguments],
+        cwd=Path(PROJECT),
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr)[-2000:]
+        raise ServiceError(f"`prefect {' '.join(arguments)}` failed:\n{said}")

@@ -1,0 +1,190 @@
+"""The servers and the worker: how each is started, and how one knows that it answers."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import socket
+import sys
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ecgmodel.errors import EcgError
+from ecgmodel.store import write_text
+from flows.service.settings import ServiceSettings
+
+PROJECT = Path(__file__).parents[2]
+# Nothing of what happens here is told to anybody.
+SILENT = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",  # the other UI asks an outside address
+}
+
+
+class ServiceError(EcgError, RuntimeError):
+    """The service cannot be started, or does not answer."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process of the service.
+
+    Attributes:
+        name: What people call it; its log is named after it.
+        command: How it is started.
+        environment: Its variables, on top of this process's.
+        answers: Whether it does its work now.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    answers: Callable[[], bool]
+
+
+def client_environment(settings: ServiceSettings) -> dict[str, str]:
+    """Return the variables of whoever talks to the servers: worker, flows, commands."""
+    variables = {
+        **SILENT,
+        "PREFECT_API_URL": f"{settings.prefect_url}/api",
+        "PREFECT_HOME": str(settings.root / "prefect"),
+        "PREFECT_CLIENT_MAX_RETRIES": "8",  # about two minutes without the server
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "ECG_MLFLOW_URI": settings.mlflow_url,
+        "ECG_STORE": str(settings.root / "store"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    if settings.password:
+        password = settings.password.get_secret_value()
+        variables |= {
+            "PREFECT_API_AUTH_STRING": f"{settings.username}:{password}",
+            "MLFLOW_TRACKING_USERNAME": settings.username,
+            "MLFLOW_TRACKING_PASSWORD": password,
+        }
+    return variables
+
+
+def prefect_server(settings: ServiceSettings) -> Server:
+    """Return Prefect's server: API, pages, scheduler."""
+    home = settings.root / "prefect"
+    database = settings.prefect_database
+    variables = {
+        **SILENT,
+        "PREFECT_HOME": str(home),
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+        "PREFECT_UI_API_URL": f"{settings.prefect_url}/api",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": (
+            database.replace("postgresql://", "postgresql+asyncpg://", 1)
+            if database
+            else f"sqlite+aiosqlite:///{home / 'prefect.db'}"
+        ),
+    }
+    if settings.password:
+        login = f"{settings.username}:{settings.password.get_secret_value()}"
+        variables["PREFECT_SERVER_API_AUTH_STRING"] = login
+    command = (
+        *(sys.executable, "-m", "flows.service.prefect_server"),
+        *("--host", settings.host, "--port", str(settings.prefect_port)),
+    )
+    url = f"{settings.prefect_url}/api/ready"
+    return Server("prefect", command, variables, lambda: answers(url))
+
+
+def mlflow_server(settings: ServiceSettings) -> Server:
+    """Return MLflow's server: runs, files and registry, with the files sent through it."""
+    home = settings.root / "mlflow"
+    database = settings.mlflow_database
+    address = (
+        database.replace("postgresql://", "postgresql+psycopg2://", 1)
+        if database
+        else f"sqlite:///{home / 'mlflow.db'}"
+    )
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", settings.host),
+        *("--port", str(settings.mlflow_port), "--workers", "1"),
+        *("--backend-store-uri", address, "--artifacts-destination", str(home / "artifacts")),
+    ]
+    variables = {**SILENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    headers = {}
+    if settings.password:
+        password = settings.password.get_secret_value()
+        command += ["--app-name", "basic-auth"]
+        variables |= {
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": _secret_key(home / "secret-key"),
+            "MLFLOW_AUTH_CONFIG_PATH": str(_auth_file(settings, home)),
+            "MLFLOW_AUTH_ADMIN_USERNAME": settings.username,
+            "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+        }
+        login = base64.b64encode(f"{settings.username}:{password}".encode()).decode()
+        headers["Authorization"] = f"Basic {login}"
+    url = f"{settings.mlflow_url}/health"
+    return Server("mlflow", tuple(command), variables, lambda: answers(url, headers))
+
+
+def worker(settings: ServiceSettings) -> Server:
+    """Return the worker that runs what is due, each run in a process of its own."""
+    command = (
+        *(sys.executable, "-m", "prefect", "worker", "start", "--pool", settings.work_pool),
+        *("--type", "process", "--limit", str(settings.runs_at_once), "--name", "ecg-worker"),
+        "--install-policy=never",
+    )
+    variables = {**client_environment(settings), "PREFECT_WORKER_QUERY_SECONDS": "2"}
+    return Server("worker", command, variables, lambda: True)
+
+
+def answers(url: str, headers: Mapping[str, str] | None = None) -> bool:
+    """Return whether an address answers well."""
+    try:
+        request = urllib.request.Request(url, headers=dict(headers or {}))
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def check_ports(settings: ServiceSettings) -> None:
+    """Raise an error if a port is taken.
+
+    Raises:
+        ServiceError: It is; the message names the setting that moves it.
+    """
+    for name in ("prefect_port", "mlflow_port"):
+        port = getattr(settings, name)
+        with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind((settings.host, port))
+            except OSError as error:
+                raise ServiceError(
+                    f"Port {port} of {settings.host} cannot be used ({error.strerror}). Choose "
+                    f"another one: --set service.{name}={port + 1}."
+                ) from error
+
+
+def _secret_key(file: Path) -> str:
+    """Return the key that signs MLflow's sessions; made once."""
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, secrets.token_hex(32))
+        file.chmod(0o600)
+    return file.read_text()
+
+
+def _auth_file(settings: ServiceSettings, home: Path) -> Path:
+    """Write MLflow's login settings: its users lie beside its database."""
+    file = home / "auth.ini"
+    home.mkdir(parents=True, exist_ok=True)
+    lines = (
+        "[mlflow]",
+        "default_permission = READ",
+        f"database_uri = sqlite:///{home / 'users.db'}",
+        f"admin_username = {settings.username}",
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
+    )
+    write_text(file, "\n".join(lines) + "\n")
+    return file

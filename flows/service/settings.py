@@ -1,0 +1,123 @@
+"""Settings of the service, and the one file that holds them beside the pipeline's."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from ecgmodel.config import Settings
+
+PASSWORD = "ECG_PASSWORD"
+
+
+class ServiceSettings(BaseModel):
+    """Where the servers listen, where their state lies, and when what runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Path = Field(
+        Path("ecg-state"), description="The one folder of all state: databases, logs, results."
+    )
+    host: str = Field(
+        "127.0.0.1", description="Where both servers listen; beyond loopback only with a password."
+    )
+    prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server.")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.")
+    prefect_database: str | None = Field(
+        None, description="postgresql://user:password@host/name; null is SQLite in the state."
+    )
+    mlflow_database: str | None = Field(
+        None, description="postgresql://user:password@host/name; null is SQLite in the state."
+    )
+    work_pool: str = Field("ecg", min_length=1, description="Work pool of all deployments.")
+    runs_at_once: int = Field(2, ge=1, description="Flow runs that the worker starts at once.")
+    schedules: Mapping[str, str | None] = Field(
+        {}, description="Deployment to cron, in place of prefect.yaml's; null switches it off."
+    )
+    timezone: str = Field("UTC", description="Time zone of the schedules.")
+    username: str = Field("ecg", min_length=1, description="Login of both servers.")
+    password: SecretStr | None = Field(
+        default_factory=lambda: _secret(os.environ.get(PASSWORD)),
+        description=f"Password of both servers. Default: the variable {PASSWORD}, else none.",
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="How often a run whose process died is started, the first time too."
+    )
+    sweep_s: float = Field(10.0, gt=0, description="How often dead and missed runs are sought, s.")
+    webhook: str | None = Field(
+        None, description="Address that is told of failures and promotions, as JSON."
+    )
+    start_timeout_s: float = Field(180.0, gt=0, description="Wait for a server's first answer, s.")
+
+    @field_validator("prefect_database", "mlflow_database")
+    @classmethod
+    def _is_postgresql(cls, address: str | None) -> str | None:
+        if address is not None and not address.startswith("postgresql://"):
+            raise ValueError("expected postgresql://user:password@host/name")
+        return address
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> ServiceSettings:
+        if not is_loopback(self.host) and self.password is None:
+            raise ValueError(
+                f"service.host={self.host} can be reached from other machines: set a password in "
+                f"the variable {PASSWORD} (at least 12 characters)"
+            )
+        if self.password is not None and len(self.password.get_secret_value()) < 12:
+            raise ValueError("the password is shorter than MLflow's 12 characters")
+        if self.prefect_port == self.mlflow_port:
+            raise ValueError("service.prefect_port and service.mlflow_port are the same")
+        return self
+
+    @property
+    def root(self) -> Path:
+        """The state's folder, absolute."""
+        return self.state.absolute()
+
+    @property
+    def prefect_url(self) -> str:
+        """Address of the Prefect server's pages, from this machine."""
+        return f"http://{self._reachable}:{self.prefect_port}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Address of the MLflow server, from this machine."""
+        return f"http://{self._reachable}:{self.mlflow_port}"
+
+    @property
+    def _reachable(self) -> str:
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host
+
+
+class ServedSettings(Settings):
+    """The pipeline's settings and the service's, from one file."""
+
+    service: ServiceSettings = Field(default_factory=ServiceSettings)
+
+    @property
+    def pipeline(self) -> dict[str, Any]:
+        """What differs from the pipeline's defaults; the store and MLflow are the service's."""
+        tree: dict[str, Any] = self.model_dump(
+            mode="json", exclude_unset=True, exclude={"service", "store"}
+        )
+        tree.get("tracking", {}).pop("uri", None)
+        return tree
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secret(text: str | None) -> SecretStr | None:
+    return SecretStr(text) if text else None

@@ -1,0 +1,98 @@
+"""What `ecg-denoise status` shows."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flows.service.processes import recall
+from flows.service.servers import client_environment, mlflow_server, prefect_server
+from flows.service.settings import ServedSettings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+LAST = 8
+
+
+def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
+    """Return what is to be shown, and whether the service runs.
+
+    Args:
+        settings: All settings.
+    """
+    service = settings.service
+    known = recall(service.root / "service.json")
+    lines, all_answer = [], True
+    for server, url in (
+        (prefect_server(service), service.prefect_url),
+        (mlflow_server(service), service.mlflow_url),
+    ):
+        answers = server.answers()
+        all_answer &= answers
+        lines.append(f"{server.name:<12}{'answers' if answers else 'does not answer':<16}{url}")
+    process = known["worker"].process if "worker" in known else None
+    lines.append(f"{'worker':<12}{f'runs, process {process.pid}' if process else 'does not run'}")
+    if all_answer:
+        lines += _deployments_and_runs(settings)
+        lines.append(f"{'champion':<12}{_champion(settings)}")
+    free = shutil.disk_usage(service.root if service.root.is_dir() else ".").free
+    lines.append(f"{'state':<12}{service.root} ({free / 1e9:,.0f} GB free on its disk)")
+    return lines, all_answer and process is not None
+
+
+def _deployments_and_runs(settings: ServedSettings) -> list[str]:
+    from flows.service.supervisor import _client
+
+    with _client(client_environment(settings.service)) as client:
+        return _deployments(client) + _last_runs(client)
+
+
+def _deployments(client: SyncPrefectClient) -> list[str]:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
+    from prefect.client.schemas.filters import FlowRunFilterStateType as Kind
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    waiting = FlowRunFilter(state=FlowRunFilterState(type=Kind(any_=[StateType.SCHEDULED])))
+    runs = client.read_flow_runs(
+        flow_run_filter=waiting, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200
+    )
+    next_of = {run.deployment_id: run.expected_start_time for run in reversed(runs)}
+    lines = ["", f"{'deployment':<22}next run"]
+    for deployment in sorted(client.read_deployments(), key=lambda d: d.name):
+        due = next_of.get(deployment.id)
+        lines.append(f"{deployment.name:<22}{_moment(due) if due else 'by hand or by event'}")
+    return lines
+
+
+def _last_runs(client: SyncPrefectClient) -> list[str]:
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=50)
+    started = [run for run in runs if run.start_time and run.parent_task_run_id is None][:LAST]
+    lines = ["", f"{'last runs':<22}{'state':<12}started"]
+    lines += [
+        f"{run.name[:20]:<22}{run.state_name or '':<12}{_moment(run.start_time)}" for run in started
+    ]
+    return [*lines, *([] if started else ["none yet"]), ""]
+
+
+def _moment(time: datetime | None) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if time else "never"
+
+
+def _champion(settings: ServedSettings) -> str:
+    """Return the model in use."""
+    from ecgmodel.store import Store
+    from tasks.tracking import Registry, Tracker
+
+    service = settings.service
+    tracking = settings.tracking.model_copy(update={"uri": service.mlflow_url})
+    registry = Registry(Tracker(tracking, Store(service.root / "store")))
+    with registry.tracker.reached("The models"):
+        champion = registry.champion()
+    if champion is None:
+        return "none yet"
+    return f"{registry.name} version {champion.number}: {champion.verdict or 'by hand'}"

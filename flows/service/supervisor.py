@@ -1,0 +1,187 @@
+"""The supervisor: starts the servers and the worker, keeps them going, and stops them in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from flows.service.deploying import deploy
+from flows.service.processes import Known, recall, remember, start, stop
+from flows.service.servers import (
+    PROJECT,
+    Server,
+    ServiceError,
+    check_ports,
+    client_environment,
+    mlflow_server,
+    prefect_server,
+    worker,
+)
+from flows.service.settings import ServedSettings
+
+SUPERVISOR = "supervisor"
+STEP_S = 0.2
+# Waits before a process that ends at once is started again, s.
+WAITS = (0.0, 1.0, 5.0, 15.0, 60.0)
+STEADY_S = 120.0
+Say = Callable[[str], None]
+_log = logging.getLogger("ecg.service")
+
+
+class Supervisor:
+    """Runs the service until it is told to stop.
+
+    Args:
+        settings: All settings.
+        say: Where its few lines for people go.
+    """
+
+    def __init__(self, settings: ServedSettings, say: Say = print) -> None:
+        self.settings = settings
+        self.service = settings.service
+        self.root = settings.service.root
+        self.known = self.root / "service.json"
+        self.lock = FileLock(self.root / "service.lock")
+        self.say = say
+        self._stopping = False
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts: dict[str, list[float]] = {}
+
+    def run(self) -> None:
+        """Start everything, watch over it, and stop it on SIGINT or SIGTERM.
+
+        Raises:
+            ServiceError: It runs already, a port is taken, or a server does not come up.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ServiceError(f"The service of {self.root} runs already.") from error
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop_soon)
+        try:
+            self._start()
+            self._watch()
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
+        stop(recall(self.known).values())  # what a supervisor that was killed left
+        check_ports(self.service)
+        servers = (prefect_server(self.service), mlflow_server(self.service))
+        for server in servers:
+            self._launch(server)
+        for server in servers:
+            self._await(server)
+        names = deploy(self.settings, dict(os.environ))
+        self._notify()
+        self._sweep()
+        self._launch(worker(self.service))
+        self.say(f"Prefect  {self.service.prefect_url}")
+        self.say(f"MLflow   {self.service.mlflow_url}")
+        self.say(f"Deployed {', '.join(names)}; state and logs in {self.root}")
+
+    def _launch(self, server: Server) -> None:
+        log = self.root / "logs" / f"{server.name}.log"
+        self._running[server.name] = start(server.command, server.environment, log, PROJECT)
+        self._starts.setdefault(server.name, []).append(time.monotonic())
+        remember(
+            self.known,
+            {SUPERVISOR: Known.of(os.getpid())}
+            | {n: Known.of(p.pid) for n, p in self._running.items() if p.poll() is None},
+        )
+
+    def _await(self, server: Server) -> None:
+        end = time.monotonic() + self.service.start_timeout_s
+        process = self._running[server.name]
+        while not server.answers():
+            if self._stopping:
+                raise ServiceError("Told to stop before everything had started.")
+            if process.poll() is not None or time.monotonic() > end:
+                log = self.root / "logs" / f"{server.name}.log"
+                state = "ended" if process.poll() is not None else "does not answer"
+                tail = log.read_text(errors="replace")[-1500:]
+                raise ServiceError(f"The {server.name} server {state}. Its log, {log}:\n{tail}")
+            time.sleep(STEP_S)
+
+    def _watch(self) -> None:
+        last = time.monotonic()
+        while not self._stopping:
+            time.sleep(STEP_S)
+            self._restart_dead()
+            if time.monotonic() - last > self.service.sweep_s:
+                self._sweep()
+                last = time.monotonic()
+
+    def _restart_dead(self) -> None:
+        """Start again what has ended, after a wait that grows if it keeps ending."""
+        for make in (prefect_server, mlflow_server, worker):
+            server = make(self.service)
+            if self._running[server.name].poll() is None:
+                continue
+            now = time.monotonic()
+            recent = [t for t in self._starts[server.name] if now - t < STEADY_S]
+            wait = WAITS[min(len(recent), len(WAITS) - 1)]
+            if now - self._starts[server.name][-1] < wait:
+                continue
+            _log.warning("%s has ended; it is started again", server.name)
+            self._starts[server.name] = recent
+            if server.name == "worker":
+                self._sweep()
+            self._launch(server)
+
+    def _sweep(self) -> None:
+        """Look for dead and missed runs; a server that does not answer is asked next time."""
+        try:
+            with _client(self.service_environment) as client:
+                from flows.service.catching_up import catch_up
+                from flows.service.sweeping import sweep
+
+                sweep(client, self.service.max_attempts)
+                catch_up(client)
+        except Exception as error:  # whatever it is, the service goes on
+            _log.warning("The sweep was put off: %s", str(error).splitlines()[:1])
+
+    def _notify(self) -> None:
+        from flows.service.notifying import notify
+
+        with _client(self.service_environment) as client:
+            notify(client, self.service.webhook)
+
+    @property
+    def service_environment(self) -> dict[str, str]:
+        """Variables of whoever talks to the servers."""
+        return client_environment(self.service)
+
+    def _stop(self) -> None:
+        """Stop the worker first, so that nothing new starts, then the servers."""
+        for name in ("worker", "mlflow", "prefect"):
+            if process := self._running.get(name):
+                if process.poll() is None:
+                    stop([Known.of(process.pid)])
+                process.wait()
+        self.known.unlink(missing_ok=True)
+        self.lock.release()
+
+    def _stop_soon(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+
+def _client(environment: dict[str, str]):  # type: ignore[no-untyped-def]
+    """Return a client of the server."""
+    os.environ.update(environment)
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.context import refresh_global_settings_context
+
+    refresh_global_settings_context()
+    return SyncPrefectClient(
+        environment["PREFECT_API_URL"], auth_string=environment.get("PREFECT_API_AUTH_STRING")
+    )

@@ -1,0 +1,108 @@
+"""The sweeper: runs whose process is gone are started again, a limited number of times.
+
+Prefect notices a crash only while a worker watches, and may report it twice. So this asks who is
+really alive: a run's process carries the run's id in its environment.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.states import AwaitingRetry, Crashed, Failed
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+ATTEMPTS = "ecg.attempts"
+# A crash is reported a second time within 2 s; a process that starts has none yet for some.
+QUIET = timedelta(seconds=15)
+STARTING = timedelta(seconds=90)
+_OPEN = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+_log = logging.getLogger("ecg.service")
+
+
+def sweep(client: SyncPrefectClient, max_attempts: int, now: datetime | None = None) -> list[str]:
+    """Start dead runs again, and return what was done, a line each.
+
+    Args:
+        client: The server's.
+        max_attempts: How often a run is started at most, the first time too.
+        now: The present; for tests.
+    """
+    now = now or datetime.now(UTC)
+    living = runs_with_a_process()
+    done = []
+    for run in _runs(client, (*_OPEN, StateType.CRASHED)):
+        if run.deployment_id is None or run.parent_task_run_id is not None:
+            continue  # started by hand in a terminal, or inside another run
+        if run.id in living or not _is_dead(run, now):
+            continue
+        done.append(revive(client, run, max_attempts))
+        _log.warning(done[-1])
+    return done
+
+
+def revive(client: SyncPrefectClient, run: FlowRun, max_attempts: int) -> str:
+    """Close what a dead run left open, and schedule the run again, or fail it for good."""
+    for inner in _inside(client, run):
+        client.set_flow_run_state(inner.id, Crashed(message="Its process is gone."), force=True)
+    attempts = int(str((run.labels or {}).get(ATTEMPTS, 1)))
+    if run.state_type == StateType.CANCELLING or attempts >= max_attempts:
+        text = (
+            f"Its process was lost {attempts} times (service.max_attempts={max_attempts}). Look "
+            "into the worker's log, mend the cause, and start it again: what was done is kept."
+        )
+        client.set_flow_run_state(run.id, Failed(message=text), force=True)
+        return f"{run.name}: failed for good after {attempts} attempts"
+    client.update_flow_run_labels(run.id, {ATTEMPTS: attempts + 1})
+    text = f"Its process was lost; attempt {attempts + 1} of {max_attempts}."
+    client.set_flow_run_state(run.id, AwaitingRetry(message=text), force=True)
+    return f"{run.name}: started again, attempt {attempts + 1} of {max_attempts}"
+
+
+def runs_with_a_process() -> set[UUID]:
+    """Return the flow runs that a process of this machine works on."""
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            text = process.environ().get("PREFECT__FLOW_RUN_ID")
+            if text and process.status() != psutil.STATUS_ZOMBIE:
+                found.add(UUID(text))
+        except (psutil.Error, ValueError, OSError):
+            continue
+    return found
+
+
+def _is_dead(run: FlowRun, now: datetime) -> bool:
+    """Return whether a run without a process has been so for long enough to be sure."""
+    if run.state is None:
+        return False
+    age = now - run.state.timestamp
+    return age > (STARTING if run.state_type == StateType.PENDING else QUIET)
+
+
+def _runs(client: SyncPrefectClient, states: Iterable[StateType]) -> list[FlowRun]:
+    wanted = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states])))
+    return client.read_flow_runs(flow_run_filter=wanted, limit=200)
+
+
+def _inside(client: SyncPrefectClient, run: FlowRun) -> list[FlowRun]:
+    """Return the runs that a run has started within itself and that are still open."""
+    wanted = FlowRunFilter(
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_OPEN])),
+    )
+    return client.read_flow_runs(flow_run_filter=wanted)
