@@ -1,0 +1,133 @@
+"""A service of a test's own: free ports, a state folder, small settings, stopped at the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+
+from ecgmodel.versions import ROOT
+from tests.flows.small import SMALL, until
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody uses now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Service:
+    """`ecg-denoise up` and its sisters, in a folder.
+
+    Args:
+        folder: For state and settings.
+        service: Settings of the service.
+    """
+
+    def __init__(self, folder: Path, **service: Any) -> None:
+        self.prefect_port, self.mlflow_port = free_ports(2)
+        self.state = folder / "state"
+        self.file = folder / "ecg.yaml"
+        ports = {"prefect_port": self.prefect_port, "mlflow_port": self.mlflow_port}
+        tree = {**SMALL, "service": {"state": str(self.state), "sweep_s": 1.0, **ports, **service}}
+        self.file.write_text(yaml.safe_dump(tree))
+
+    @property
+    def mlflow_url(self) -> str:
+        """Address of the MLflow server."""
+        return f"http://127.0.0.1:{self.mlflow_port}"
+
+    def command(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `ecg-denoise ARGUMENTS --config FILE`."""
+        inherited = {n: v for n, v in os.environ.items() if not n.startswith(("PREFECT", "ECG_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "flows.cli", *arguments, "--config", str(self.file)],
+            cwd=ROOT,
+            env={**inherited, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def client(self) -> SyncPrefectClient:
+        """Return a client of its Prefect server."""
+        return SyncPrefectClient(f"http://127.0.0.1:{self.prefect_port}/api")
+
+    def pid(self, name: str) -> int:
+        """Return the id of one of its processes."""
+        return int(yaml.safe_load((self.state / "service.json").read_text())[name]["pid"])
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes that belong to it: they name its folder or one of its ports."""
+        marks = (str(self.state), f"--port {self.prefect_port}", f"--port {self.mlflow_port}")
+        found = []
+        for process in psutil.process_iter():
+            try:
+                line = " ".join(process.cmdline())
+                store = process.environ().get("ECG_STORE", "")
+                ours = any(mark in line for mark in marks) or store.startswith(str(self.state))
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def start(self, deployment: str, **parameters: Any) -> FlowRun:
+        """Start a run of a deployment, e.g. "prepare/prepare"."""
+        with self.client() as client:
+            found = client.read_deployment_by_name(deployment)
+            kept = {**found.parameters, **parameters}
+            return client.create_flow_run_from_deployment(found.id, parameters=kept)
+
+    def runs(self, flow: str) -> list[FlowRun]:
+        """Return the runs of a flow that are no part of another run, the oldest first."""
+        with self.client() as client:
+            flows = {f.id: f.name for f in client.read_flows()}
+            runs = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
+        started = [r for r in runs if r.parent_task_run_id is None and not r.auto_scheduled]
+        return [run for run in started if flows[run.flow_id] == flow]
+
+    def run(self, one: FlowRun) -> FlowRun:
+        """Return a run as it is now."""
+        with self.client() as client:
+            return client.read_flow_run(one.id)
+
+    def until(self, holds: Callable[[], Any], what: str, timeout_s: float = 180) -> None:
+        """Wait until something holds; what the logs say is part of the error."""
+        try:
+            until(holds, timeout_s, what)
+        except TimeoutError as error:
+            tails = [log.read_text()[-3000:] for log in (self.state / "logs").glob("*.log")]
+            raise AssertionError("\n".join([str(error), *tails])) from error
+
+
+@contextmanager
+def running(folder: Path, **service: Any) -> Iterator[Service]:
+    """Yield a service that is up, and stop it."""
+    made = Service(folder, **service)
+    try:
+        said = made.command("up", "--detach")
+        assert said.returncode == 0, said.stdout + said.stderr
+        yield made
+    finally:
+        made.command("down")
+        for process in made.processes():
+            process.kill()

@@ -1,0 +1,150 @@
+"""The service as a team uses it: up, a new dataset retrains, what dies goes on, down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from ecgmodel.config import TrackingSettings
+from ecgmodel.store import Store
+from flows.service.servers import answers
+from tasks.tracking import Registry, Tracker
+from tests.flows.service.running import Service, running
+from tests.flows.small import SMALL
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that the tests of this file share."""
+    with running(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+def registry(service: Service) -> Registry:
+    store = Store(service.state / "store")
+    return Registry(Tracker(TrackingSettings(uri=service.mlflow_url), store))
+
+
+def is_done(service: Service, run: object) -> bool:
+    state = service.run(run).state  # type: ignore[arg-type]
+    return bool(state and state.is_completed())
+
+
+def test_everything_answers_and_is_deployed(service: Service) -> None:
+    said = service.command("status")
+    assert said.returncode == 0, said.stdout + said.stderr
+    declared = yaml.safe_load(Path("prefect.yaml").read_text())["deployments"]
+    for name in [one["name"] for one in declared]:
+        assert f"\n{name} " in said.stdout
+    assert said.stdout.count("answers") == 2
+    assert "champion    none yet" in said.stdout
+    again = service.command("up")
+    assert again.returncode == 0
+    assert "It runs already." in again.stdout
+
+
+def test_a_new_dataset_is_trained_on_by_itself(service: Service) -> None:
+    prepared = service.start("prepare/prepare")
+    service.until(lambda: is_done(service, prepared), "the dataset")
+    service.until(lambda: service.runs("retrain"), "the retraining", 60)
+    (retrained,) = service.runs("retrain")
+    service.until(lambda: is_done(service, retrained), "the end of the retraining")
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[retrained.id]))
+    with service.client() as client:
+        found = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=wanted)}
+    assert "by a new dataset: simulated" in found["trigger"]
+    (version,) = registry(service).versions()
+    assert version.tags["ecg.dataset"] in found["trigger"]
+    assert version.verdict.startswith(("promoted", "refused"))
+    again = service.start("prepare/prepare")
+    service.until(lambda: is_done(service, again), "the dataset, cached")
+    assert len(service.runs("retrain")) == 1  # the same dataset is no news
+
+
+def test_worker_and_run_killed_at_once_lose_nothing(service: Service) -> None:
+    more = {**SMALL, "training": {"epochs": 40, "batch_size": 32, "patience": None}}
+    run = service.start("retrain/train", settings=more)
+    checkpoints = service.state / "store" / "train"
+    service.until(lambda: list(checkpoints.glob("*.partial/checkpoints/*")), "the first epoch")
+    worker = psutil.Process(service.pid("worker"))
+    for process in [worker, *worker.children(recursive=True)]:
+        process.kill()
+    service.until(lambda: is_done(service, run), "the run's second attempt")
+    assert service.run(run).labels["ecg.attempts"] == 2
+    assert service.pid("worker") != worker.pid
+    versions = [v for v in registry(service).versions() if v.run_id]
+    assert len(versions) == 2
+    client = registry(service).tracker.client
+    steps = [m.step for m in client.get_metric_history(versions[0].run_id, "loss")]
+    assert steps == list(range(1, 41))
+
+
+def test_a_supervisor_that_was_killed_leaves_nothing_that_up_cannot_mend(
+    service: Service,
+) -> None:
+    os.kill(service.pid("supervisor"), signal.SIGKILL)
+    orphans = {process.pid for process in service.processes()}
+    assert orphans
+    said = service.command("up", "--detach")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert not orphans & {process.pid for process in service.processes()}
+    assert len(registry(service).versions()) == 2
+
+
+def test_down_leaves_no_process(service: Service) -> None:
+    assert "Stopped." in service.command("down").stdout
+    assert service.processes() == []
+    assert not answers(f"http://127.0.0.1:{service.prefect_port}/api/health")
+    assert service.command("down").stdout.strip() == "It was not running."
+    said = service.command("status")
+    assert said.returncode == 3
+    assert said.stdout.count("does not answer") == 2
+
+
+@pytest.mark.parametrize("which", ["prefect_port", "mlflow_port"])
+def test_a_port_that_is_taken_is_named_with_its_setting(which: str, tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", getattr(service, which)))
+        taken.listen()
+        said = service.command("up")
+    assert said.returncode == 1
+    assert f"--set service.{which}={getattr(service, which) + 1}" in said.stderr
+    assert service.processes() == []
+
+
+def test_other_machines_are_served_only_with_a_password(tmp_path: Path) -> None:
+    service = Service(tmp_path, host="0.0.0.0")
+    said = service.command("up")
+    assert said.returncode == 1
+    assert "set a password in the variable ECG_PASSWORD" in said.stderr
+    short = service.command("up", environment={"ECG_PASSWORD": "short"})
+    assert "12 characters" in short.stderr
+    assert not (service.state / "service.json").exists()
+
+
+def test_a_schedule_of_an_unknown_deployment_is_refused(tmp_path: Path) -> None:
+    from ecgmodel.errors import SettingsError
+    from flows.service.deploying import render
+    from flows.service.settings import ServedSettings
+
+    declared = yaml.safe_load(Path("prefect.yaml").read_text())
+    settings = ServedSettings.model_validate({"service": {"schedules": {"prepar": "0 1 * * *"}}})
+    with pytest.raises(SettingsError, match="prepare"):
+        render(declared, settings)
+    schedules = {"prepare": "0 1 * * *", "train": None, "denoise": "5 * * * *"}
+    settings = ServedSettings.model_validate({"service": {"schedules": schedules}})
+    made = {d["name"]: d["schedules"] for d in render(declared, settings)["deployments"]}
+    assert [s["cron"] for s in made["prepare"]] == ["0 1 * * *"]
+    assert [s["active"] for s in made["train"]] == [False]
+    assert [s["cron"] for s in made["denoise"]] == ["5 * * * *"]
+    assert json.dumps(made)
