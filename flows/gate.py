@@ -6,10 +6,10 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgmodel.promotion.judging import Verdict
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
 from ecgmodel.config import Settings
+from ecgmodel.promotion.judging import Verdict
 from ecgmodel.promotion_steps import Contender, verdict_step
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.training_steps import baseline_step, measure_file_step
@@ -46,7 +46,7 @@ def judge(settings: Settings, store: Store, registry: Registry, challenger: Vers
     if champion and champion.number == challenger.number:
         text = f"version {challenger.number} is the champion already"
         return Judged(challenger.number, champion.number, None, None, text)
-    test, more = choose_test(settings, challenger, champion, store)
+    test, more = choose_test(settings, registry, challenger, champion)
     contenders = [
         measure(settings, store, registry, version, test)
         for version in (challenger, champion)
@@ -75,20 +75,20 @@ def find_champion(registry: Registry) -> tuple[Version | None, tuple[str, ...]]:
 
 
 def choose_test(
-    settings: Settings, challenger: Version, champion: Version | None, store: Store
+    settings: Settings, registry: Registry, challenger: Version, champion: Version | None
 ) -> tuple[Stored, tuple[str, ...]]:
     """Return the dataset whose test split judges both, and what is to be said of the choice.
 
     It is the one that the settings name, else the champion's, so that one test set stays in use.
     """
-    own = read_stored(challenger.folder)
+    own = read_stored(registry.dataset(challenger))
     if settings.gate.test_set:
         chosen = read_stored(settings.gate.test_set)
         return chosen, (f"Test set: {chosen.name} {chosen.digest[:12]}, as gate.test_set says.",)
     if champion is None or champion.dataset == challenger.dataset:
         return own, ()
     try:
-        theirs = read_stored(champion.folder)
+        theirs = read_stored(registry.dataset(champion))
     except (OSError, ValueError):
         return own, (
             f"The champion's dataset {champion.dataset} is not at {champion.folder} any more; "

@@ -50,7 +50,7 @@ def open_model(address: str, settings: Settings, store: Store) -> UsedModel:
         window=version.window or settings.mix.window,
         label=f"{ADDRESS}{registry.name} version {version.number}",
         version=str(version.number),
-        dataset=version.folder,
+        dataset=registry.dataset(version),
     )
 
 

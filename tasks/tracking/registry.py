@@ -212,6 +212,14 @@ class Registry:
         with self.tracker.reached("The registered model"):
             return dict(self.tracker.read_json(version.run_id, "dataset.json")["splits"])
 
+    def dataset(self, version: Version) -> Path:
+        """Return the folder of the dataset of a version, which may be gone.
+
+        It is looked for in the present store too: a restored one may lie elsewhere.
+        """
+        moved = self.tracker.store.root / "dataset" / version.folder.name
+        return version.folder if version.folder.is_dir() else moved
+
     def log_verdict(self, version: Version, report: Stored, promoted: bool, reason: str) -> None:
         """Log a verdict with the run of a version, and tag the version with it."""
         known = {item.path for item in self._client.list_artifacts(version.run_id, VERDICTS)}

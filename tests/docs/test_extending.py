@@ -22,12 +22,16 @@ from tests.ecgmodel.dataset.made import mixed
 
 settings = load_settings(pairs=[
     "mix.noise_types=[bw,powerline,walking]", "network.architecture=dilated", "mix.window=1023",
-    "source.kind=physionet", "source.clean=[stdb]", "evaluation.baselines=[median]"])
+    "source.kind=physionet", "source.clean=[stdb]", "evaluation.baselines=[median]",
+    "gate.rules=[primary,worst_record]"])
 assert noise_records(settings.mix.noise_types) == ("bw", "walk")
 assert baselines.label("median") == "running medians, low-pass 35 Hz"
 assert baselines.load("median")(np.zeros((2, 5000))).shape == (2, 5000)
 from pathlib import Path
 import tempfile
+from tests.ecgmodel.promotion.test_judging import candidate, table, verdict
+worse = candidate("new", table(gain=9.0, by_subject={3: -6.0}))
+assert verdict(worse, candidate("old", table()), settings.gate).findings[-1].what == "db/3"
 mix = load_settings(pairs=["mix.noise_types=[bw,powerline]"]).mix
 _, facts = mixed(Path(tempfile.mkdtemp()), "test", mix)
 assert facts["rows_by_noise"]["powerline"] == facts["rows_by_noise"]["bw"] > 0, facts
@@ -38,7 +42,7 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
     for folder in ("ecgmodel", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     blocks = BLOCK.findall(PAGE)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     for name, text in blocks:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
