@@ -21,10 +21,10 @@ run: $(READY)  ## the whole pipeline on simulated recordings
 	@$(BIN)/ecg-denoise run $(ARGS)
 
 test: check  ## linter, formatter, types and the tests
-	@$(BIN)/python -m pytest -rs -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -rs -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-all: check  ## also long series and heavy servers
-	@$(BIN)/python -m pytest -rs $(ARGS)
+	@$(BIN)/python -m pytest -rs -n 2 --dist loadfile $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff check .

@@ -110,12 +110,12 @@ class Registry:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            (output,) = self._client.get_run(run_id).outputs.model_outputs
+            model_id = self.tracker.model_id(run_id)
             made = self._client.create_model_version(
                 self.name,
-                f"models:/{output.model_id}",
+                f"models:/{model_id}",
                 run_id,
-                model_id=output.model_id,
+                model_id=model_id,
                 tags={
                     TRAINING: finished.model.key[:32],
                     DATASET: finished.dataset.digest[:12],

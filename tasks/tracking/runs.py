@@ -182,20 +182,22 @@ class Tracker(TrackingStore):
             self.client.log_artifact(run_id, str(finished.report.file(name)), folder)
         self.client.log_artifact(run_id, str(finished.model.file("history.json")))
 
-    def _has_model(self, run_id: str) -> bool:
-        """Return whether a run has its model, whole: a kill can leave one that is only named."""
+    def model_id(self, run_id: str) -> str | None:
+        """Return the id of a run's model that is whole; a kill can leave one that is only named."""
         from mlflow.entities import LoggedModelStatus
 
-        statuses = []
+        whole = None
         for output in self.client.get_run(run_id).outputs.model_outputs:
-            statuses.append(self.client.get_logged_model(output.model_id).status)
-            if statuses[-1] == LoggedModelStatus.PENDING:
+            status = self.client.get_logged_model(output.model_id).status
+            if status == LoggedModelStatus.READY:
+                whole = str(output.model_id)
+            elif status == LoggedModelStatus.PENDING:
                 self.client.finalize_logged_model(output.model_id, LoggedModelStatus.FAILED)
-        return LoggedModelStatus.READY in statuses
+        return whole
 
     def _log_model(self, run_id: str, finished: Finished) -> None:
         """Log the network with a signature of free length."""
-        if self._has_model(run_id):
+        if self.model_id(run_id):
             return
 
         import_keras()
