@@ -7,7 +7,7 @@ graph is counted, in whatever layer it stands.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,15 @@ from ecgmodel.signals.resampling import FS
 if TYPE_CHECKING:
     import keras
 
-# What may stand between a weight and the operation that multiplies by it.
-_PASSING = ("Identity", "Reshape", "ExpandDims", "Transpose", "Squeeze", "Cast")
+# What weights may meet without a product: sums, look-ups, choices, and moving values about.
+_FREE = (
+    *("AddV2", "Add", "Sub", "BiasAdd", "Maximum", "Minimum", "SelectV2", "GatherV2"),
+    *("ResourceGather", "ConcatV2", "Pack", "Identity", "Shape", "NoOp"),
+)
+# One multiplication for each value: a scale, a slope, or a hand-made sum of products.
+_ELEMENTWISE = ("Mul", "RealDiv", "DivNoNan", "Pow")
+_SOURCES = ("ReadVariableOp", "Const")
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 @dataclass(frozen=True)
@@ -57,51 +64,91 @@ def network_cost(model: keras.Model, window: int, overlap: float) -> Cost:
 def count_macs(model: keras.Model, window: int) -> int:
     """Return the multiply-accumulates that a network does for one window.
 
+    Counted are convolutions, matrix products, and the products of values with weights that have
+    more than one axis; not biases, and not the scales of normalisations.
+
     Raises:
-        ModelError: Weights are multiplied by something that is not counted.
+        ModelError: Weights meet an operation that is not counted, a loop or a branch hides how
+            often it is done, or a length is not known from the window's.
     """
-    total, used = 0, dict[str, int]()
-    for operation in _operations(model, window):
-        count = _COUNTS.get(operation.type)
-        if count is None:
-            continue
-        total += count(operation)
-        for tensor in operation.inputs:
-            used |= _constant(tensor)
-    kernels = (w.shape for w in model.trainable_weights if not w.path.endswith("bias"))
-    expected = sum(math.prod(shape) for shape in kernels if len(shape) > 1)
-    if sum(used.values()) < expected:
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
         raise ModelError(
-            f"{model.name} holds {expected:,} weights in kernels, but only {sum(used.values()):,} "
-            f"of them meet an operation that is counted ({', '.join(_COUNTS)}). Add the missing "
-            "kind to ecgmodel/cost.py."
+            "Counting multiply-accumulates needs the TensorFlow backend. Received: "
+            f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow."
         )
+    call = tf.function(lambda tiles: model(tiles, training=False))
+    graph = call.get_concrete_function(tf.TensorSpec((1, window, 1), tf.float32)).graph
+    variables = {tensor.name for tensor in graph.inputs[1:]}
+    return _count_graph(graph, {graph.inputs[0].name}, variables, model.name)
+
+
+def _count_graph(graph: Any, data: set[str], weights: set[str], model: str) -> int:
+    """Count a graph's operations, and those of the functions that it calls.
+
+    Args:
+        graph: With its operations in the order in which they were made.
+        data: Names of the inputs that depend on the signal.
+        weights: Names of the inputs that are weights, or made of weights alone.
+        model: The network's name, for errors.
+    """
+    total = 0
+    for operation in graph.get_operations():
+        names = {tensor.name for tensor in operation.inputs}
+        outputs = {tensor.name for tensor in operation.outputs}
+        if names & data:
+            data |= outputs
+            total += _count(graph, operation, data, weights, model)
+        elif operation.type in _SOURCES:
+            weights |= outputs if _may_be_kernel(operation.outputs[0]) else set()
+        elif names & weights:
+            weights |= outputs
     return total
 
 
-def _operations(model: keras.Model, window: int) -> Iterator[Any]:
-    """Yield the operations of a network for one window, its weights as constants."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
+def _may_be_kernel(tensor: Any) -> bool:
+    """Return whether a weight or constant is more than a bias, a scale or a list of lengths."""
+    return bool(tensor.dtype.is_floating and (tensor.shape.rank is None or tensor.shape.rank > 1))
+
+
+def _count(graph: Any, operation: Any, data: set[str], weights: set[str], model: str) -> int:
+    """Count one operation that the signal passes."""
+    count = _COUNTS.get(operation.type)
+    if count is not None:
+        return count(operation)
+    if operation.type in _CALLS:
+        return _count_call(graph, operation, data, weights, model)
+    functions = [name for name, value in operation.node_def.attr.items() if value.HasField("func")]
+    met = {tensor.name for tensor in operation.inputs} & weights
+    if functions or (met and operation.type not in (*_FREE, *_ELEMENTWISE)):
+        what = "hides how often its parts are done" if functions else f"meets {sorted(met)}"
+        raise ModelError(
+            f"{model} uses {operation.type} ({operation.name}), which {what} and is not counted. "
+            f"Counted are {', '.join((*_COUNTS, *_ELEMENTWISE))}: add the missing kind to "
+            "ecgmodel/cost.py."
+        )
+    return _elements(operation.outputs[0]) if met and operation.type in _ELEMENTWISE else 0
+
+
+def _count_call(graph: Any, operation: Any, data: set[str], weights: set[str], model: str) -> int:
+    """Count the function that an operation calls, e.g. one that is compiled on its own."""
+    # The function as it was traced: one made anew from its definition knows no weights' shapes.
+    inner = graph._get_function(operation.get_attr("f").name).graph
+    pairs = list(zip(inner.inputs, operation.inputs, strict=True))
+    inside, kernels = (
+        {there.name for there, here in pairs if here.name in known} for known in (data, weights)
     )
-
-    call = tf.function(lambda tiles: model(tiles, training=False))
-    traced = call.get_concrete_function(tf.TensorSpec((1, window, 1), tf.float32))
-    yield from convert_variables_to_constants_v2(traced).graph.get_operations()
-
-
-def _constant(tensor: Any) -> dict[str, int]:
-    """Return the name and size of the constant that a tensor is, if it is one."""
-    operation = tensor.op
-    while operation.type in _PASSING:
-        operation = operation.inputs[0].op
-    if operation.type != "Const":
-        return {}
-    return {operation.name: math.prod(operation.outputs[0].shape)}
+    return _count_graph(inner, inside, kernels, model)
 
 
 def _elements(tensor: Any) -> int:
+    if not tensor.shape.is_fully_defined():
+        raise ModelError(
+            f"The shape {tensor.shape} of {tensor.name} does not follow from the window's. Give "
+            "the layer's lengths as numbers, or count it in ecgmodel/cost.py."
+        )
     return math.prod(tensor.shape)
 
 

@@ -13,7 +13,7 @@ from ecgmodel import registry
 from ecgmodel.cost import Cost
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.summary import subject_interval
-from ecgmodel.promotion.settings import RULES, GateSettings
+from ecgmodel.promotion.settings import PRIMARY, RULES, GateSettings
 
 IDENTITY = ["record", "subject", "lead", "start", "noise_type", "snr_db"]
 FIRST = "no filter"
@@ -177,11 +177,9 @@ def compare_sides(
     seen = challenger.seen | other.seen
     ours, theirs = (_sorted(side.table) for side in (challenger, other))
     if not ours[IDENTITY].equals(theirs[IDENTITY]):
-        differing = pd.concat([ours[IDENTITY], theirs[IDENTITY]]).drop_duplicates(keep=False)
         raise DatasetError(
             f"{challenger.name} and {other.name} were not measured on the same stretches: "
-            f"{len(differing)} of {len(ours)} and {len(theirs)} rows have no counterpart, e.g. "
-            f"{differing.head(1).to_dict('records')}. Evaluate both on one test set."
+            f"{_difference(ours[IDENTITY], theirs[IDENTITY])}. Evaluate both on one test set."
         )
     unseen = ~ours["subject"].isin(seen)
     left_out = tuple(sorted(set(ours["subject"]) & seen))
@@ -203,12 +201,23 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(IDENTITY, ignore_index=True)
 
 
+def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
+    """Say in what two lists of stretches differ."""
+    single = pd.concat([ours, theirs]).drop_duplicates(keep=False)
+    counts = f"of {len(ours)} and {len(theirs)} rows"
+    if len(single):
+        example = single.head(1).to_dict("records")
+        return f"{len(single)} {counts} have no counterpart, e.g. {example}"
+    repeated = (int(ours.duplicated().sum()), int(theirs.duplicated().sum()))
+    kinds = [name for name in ours if ours[name].dtype != theirs[name].dtype]
+    return f"{repeated[0]} and {repeated[1]} {counts} are repeated; columns of other types: {kinds}"
+
+
 def _reason(comparison: Comparison, findings: Sequence[Finding], failed: Sequence[Finding]) -> str:
     if not comparison.subjects:
         return "No test subject is left that neither side was trained on: nothing can be proven."
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         return failed[0].text + more
-    if comparison.is_first:
-        return f"It is the first model. {findings[0].text}"
-    return findings[0].text
+    text = next((f.text for f in findings if f.rule == PRIMARY), "No rule found anything.")
+    return f"It is the first model. {text}" if comparison.is_first else text

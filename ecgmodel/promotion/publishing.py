@@ -52,7 +52,8 @@ def publish_verdict(
 
 def by_cell(comparison: Comparison) -> pd.DataFrame:
     """Return the mean SNR improvement of both sides by noise type and SNR, in reading order."""
-    noisy = comparison.noisy
+    # Only stretches with a figure of both sides: the means would not be of the same otherwise.
+    noisy = comparison.noisy & comparison.gain("snr_improvement").notna()
     where = comparison.challenger.loc[noisy, ["noise_type", "snr_db"]]
     sides = {
         name: table.loc[noisy, "snr_improvement"]
@@ -108,17 +109,21 @@ def draw(verdict: Verdict, comparison: Comparison, settings: GateSettings, path:
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
     other = verdict.champion or "no filter"
     figure.suptitle(f"{verdict.challenger} against {other}: {_word(verdict)}", color=_INK)
-    if comparison.subjects:
+    cells = by_cell(comparison)
+    if comparison.noisy.any():
         _draw_subjects(left, comparison, settings)
-        _draw_cells(right, by_cell(comparison))
+    if len(cells):
+        _draw_cells(right, cells)
     figure.savefig(path, metadata={"Software": None})
 
 
 def _draw_subjects(axes: Axes, comparison: Comparison, settings: GateSettings) -> None:
     metric = METRICS[settings.primary]
     sign = 1 if metric.higher_is_better else -1
-    gain = sign * comparison.gain(settings.primary)[comparison.noisy]
-    subjects = comparison.challenger["subject"][comparison.noisy]
+    gain = (sign * comparison.gain(settings.primary)[comparison.noisy]).dropna()
+    if gain.empty:
+        return
+    subjects = comparison.challenger.loc[gain.index, "subject"]
     means = gain.groupby(subjects).mean().sort_values()
     mean, low, high = mean_and_interval(gain, subjects, settings)
     colours = [_BETTER if value > 0 else _WORSE for value in means]
@@ -128,8 +133,9 @@ def _draw_subjects(axes: Axes, comparison: Comparison, settings: GateSettings) -
     axes.axvline(mean, color=_INK, lw=1.5, label=f"mean {mean:+.2f} {metric.unit}")
     axes.axvline(0, color=_INK, lw=0.8)
     axes.set_xlabel(f"gain in {metric.label}, {metric.unit} (right is better)")
-    axes.set_title("by test subject", fontsize=10)
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.set_title("by test subject", fontsize=10, pad=22)
+    # Above the bars, where none can lie under it.
+    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -138,7 +144,7 @@ def _draw_cells(axes: Axes, cells: pd.DataFrame) -> None:
     types = list(dict.fromkeys(gain["noise_type"]))
     levels = sorted(gain["snr_db"].unique())
     grid = gain.pivot(index="noise_type", columns="snr_db", values="gain").loc[types, levels]
-    most = max(0.5, float(np.nanmax(np.abs(grid.to_numpy(dtype=np.float64)))))
+    most = float(np.nanmax(np.abs(grid.to_numpy(dtype=np.float64)), initial=0.5))
     image = axes.imshow(grid, cmap="BrBG", vmin=-most, vmax=most, aspect="auto")
     axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     axes.set_yticks(range(len(types)), types)
@@ -146,7 +152,8 @@ def _draw_cells(axes: Axes, cells: pd.DataFrame) -> None:
     for row, column in np.ndindex(values.shape):
         value = values[row, column]
         shade = "white" if abs(value) > 0.7 * most else _INK
-        axes.text(column, row, f"{value:+.1f}", ha="center", va="center", color=shade, fontsize=9)
+        text = "" if np.isnan(value) else f"{value:+.1f}"
+        axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=9)
     axes.set_xlabel("SNR of the stretch, dB")
     axes.set_title("gain in SNR improvement, dB, by noise and SNR", fontsize=10)
     axes.figure.colorbar(image, ax=axes, shrink=0.9)

@@ -7,8 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecgmodel import registry
+from ecgmodel.errors import SettingsError, unknown_name
 
-RULES = "promotion/rules"
+RULES, PRIMARY = "promotion/rules", "primary"
 
 
 class GateSettings(BaseModel):
@@ -59,4 +60,19 @@ class GateSettings(BaseModel):
     @field_validator("rules")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(registry.check(RULES, name, "rule") for name in names))
+        checked = tuple(dict.fromkeys(registry.check(RULES, name, "rule") for name in names))
+        if PRIMARY not in names:
+            raise SettingsError(
+                f"Expected {PRIMARY!r} among the rules: without it an equal model would be "
+                f"promoted. Received: {names}"
+            )
+        return checked
+
+    @field_validator("primary")
+    @classmethod
+    def _measured(cls, name: str) -> str:
+        from ecgmodel.evaluation.metrics import METRICS  # scipy comes with it
+
+        if name not in METRICS:
+            raise unknown_name("metric", name, METRICS)
+        return name

@@ -29,10 +29,13 @@ def network(*layers: Any, channels: int = 1) -> keras.Model:
         (keras.layers.Conv1D(6, 5, padding="same", strides=4), L // 4 * 5 * 4 * 6),
         # TensorFlow works on three interleaved parts of equal length, so on two samples more.
         (keras.layers.Conv1D(6, 5, padding="same", dilation_rate=3), (L + 2) * 5 * 4 * 6),
+        (keras.layers.Conv1D(6, 5, padding="same", groups=2), L * 5 * 2 * 6),
         (keras.layers.DepthwiseConv1D(7, padding="same"), L * 7 * 4),
         (keras.layers.Conv1DTranspose(6, 4, strides=2, padding="same"), L * 4 * 4 * 6),
         (keras.layers.Dense(9), L * 4 * 9),
         (keras.layers.EinsumDense("blc,cd->bld", (None, 9)), L * 4 * 9),
+        (keras.layers.PReLU(), L * 4),
+        (keras.layers.GroupNormalization(2), 0),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
@@ -61,16 +64,51 @@ def test_the_default_network_costs_what_its_layers_say() -> None:
     assert cost.macs_per_second == pytest.approx(macs * 360 / (L / 2))
 
 
-def test_weights_that_nothing_counts_are_an_error() -> None:
-    class Scaled(keras.layers.Layer):
-        def build(self, shape: Any) -> None:
-            self.kernel = self.add_weight(shape=(L, 4))
+class Added(keras.layers.Layer):
+    """Adds a weight for each place: no product."""
 
-        def call(self, x: Any) -> Any:
-            return x * self.kernel
+    def build(self, shape: Any) -> None:
+        self.place = self.add_weight(shape=shape[1:])
 
-    grouped = keras.layers.Conv1D(6, 5, padding="same", groups=2)  # a graph of its own, for XLA
-    with pytest.raises(ModelError, match="64 weights in kernels, but only 4"):
-        count_macs(network(grouped, channels=4), L)
-    with pytest.raises(ModelError, match="1,028 weights in kernels, but only 4"):
-        count_macs(network(Scaled(), channels=4), L)
+    def call(self, x: Any) -> Any:
+        return self.place + x
+
+
+class Summed(keras.layers.Layer):
+    """A matrix product made by hand."""
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], 9))
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.sum(x[..., None] * self.kernel, axis=-2)
+
+
+@pytest.mark.parametrize(("layer", "macs"), [(Added, 0), (Summed, L * 4 * 9)])
+def test_layers_of_ones_own_are_counted(layer: type[keras.layers.Layer], macs: int) -> None:
+    assert count_macs(network(layer(), channels=4), L) == L * 4 + macs
+
+
+def test_what_follows_a_grouped_convolution_is_counted_too() -> None:
+    grouped = keras.layers.Conv1D(6, 5, strides=2, padding="same", groups=2)
+    after = keras.layers.Conv1D(3, 1)
+    model = network(grouped, after, channels=4)
+    assert count_macs(model, L) == L * 4 + L // 2 * (5 * 2 * 6 + 6 * 3)
+    model.trainable = False  # frozen weights cost as much
+    assert count_macs(model, L) == L * 4 + L // 2 * (5 * 2 * 6 + 6 * 3)
+
+
+@pytest.mark.parametrize(
+    ("layers", "named"),
+    [
+        ((keras.layers.Reshape((L, 2, 2, 1)), keras.layers.Conv3D(3, 2)), "Conv3D"),
+        ((keras.layers.GRU(8, return_sequences=True),), "While"),
+    ],
+    ids=["an operation", "a loop"],
+)
+@pytest.mark.parametrize("trainable", [True, False])
+def test_what_is_not_counted_is_named(layers: Any, named: str, trainable: bool) -> None:
+    model = network(*layers, channels=4)
+    model.trainable = trainable
+    with pytest.raises(ModelError, match=rf"uses {named} .* add the missing kind"):
+        count_macs(model, L)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from ecgmodel.promotion.judging import Finding
@@ -22,6 +23,10 @@ def no_worse(
     findings = []
     for name, mean in gain.groupby(part).mean().items():
         what = label.format(name)
+        if np.isnan(mean):
+            text = f"Of {what} no stretch has a figure of both sides: nothing can be proven."
+            findings.append(Finding(rule, what, False, None, -tolerance, text))
+            continue
         passed = bool(mean >= -tolerance)
         verb = "keeps" if passed else "loses"
         text = f"It {verb} {what}: {mean:+.2f} dB, {-tolerance:+.2f} dB allowed."

@@ -7,21 +7,24 @@ from ecgmodel.promotion.settings import GateSettings
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
-    """Compare multiply-accumulates per second of ECG and parameters; seconds depend on machines."""
+    """Compare multiply-accumulates per second of ECG and parameters; seconds depend on machines.
+
+    A first model may cost what it will: there is none that does the same for less.
+    """
     ours, theirs = comparison.costs
-    if ours is None:
+    if ours is None or theirs is None:
         return []
     pairs = [
         (
             "MACs per second of ECG",
             ours.macs_per_second,
-            theirs.macs_per_second if theirs else 0.0,
+            theirs.macs_per_second,
             settings.macs_budget,
         ),
         (
             "parameters",
             float(ours.parameters),
-            float(theirs.parameters) if theirs else 0.0,
+            float(theirs.parameters),
             float(settings.parameters_budget),
         ),
     ]

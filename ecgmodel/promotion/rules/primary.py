@@ -16,12 +16,15 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
     metric = METRICS[settings.primary]
     sign = 1 if metric.higher_is_better else -1
     noisy = comparison.noisy
-    gain = sign * comparison.gain(settings.primary)[noisy]
-    subjects = comparison.challenger["subject"][noisy]
-    by_subject = gain.groupby(subjects).mean()
-    mean, low, high = mean_and_interval(gain, subjects, settings)
+    gain = (sign * comparison.gain(settings.primary)[noisy]).dropna()
+    subjects = comparison.challenger.loc[gain.index, "subject"]
     other = FIRST if comparison.is_first else "the champion"
     what = f"{metric.label} against {other}"
+    if gain.empty:
+        text = f"No noisy stretch has a figure of both sides ({what}): nothing can be proven."
+        return [Finding("primary", what, False, None, 0.0, text)]
+    by_subject = gain.groupby(subjects).mean()
+    mean, low, high = mean_and_interval(gain, subjects, settings)
     if len(by_subject) < settings.min_subjects:
         worst = str(by_subject.idxmin())
         passed, limit = bool((by_subject > 0).all()), float(by_subject.min())

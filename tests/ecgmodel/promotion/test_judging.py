@@ -124,6 +124,9 @@ def test_other_stretches_cannot_be_compared() -> None:
     old = candidate("old", table().query("start > 0"))
     with pytest.raises(DatasetError, match=r"50 of 150 and 100 rows .* Evaluate both"):
         verdict(candidate("new", table()), old)
+    twice = candidate("old", pd.concat([table(), table()]))
+    with pytest.raises(DatasetError, match="0 and 150 of 150 and 300 rows are repeated"):
+        verdict(candidate("new", table()), twice)
 
 
 def test_an_unknown_rule_is_named_with_the_nearest() -> None:
@@ -147,6 +150,44 @@ def test_a_rule_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert failed(found) == ["no_ties ties"]
     assert found.reason == "It ties."
     sys.modules.pop("ecgmodel.promotion.rules.no_ties")
+
+
+def test_without_the_primary_rule_nothing_is_proven() -> None:
+    with pytest.raises(ValidationError, match="an equal model would be promoted"):
+        GateSettings(rules=("cost",))
+    with pytest.raises(ValidationError, match="Nearest: snr_improvement"):
+        GateSettings(primary="snr_improvment")
+    found = verdict(
+        candidate("new", table(gain=6.0)),
+        candidate("old", table()),
+        GateSettings(rules=("cost", "primary")),
+    )
+    assert found.reason.startswith("It is better than the champion")
+
+
+@pytest.mark.parametrize(
+    ("where", "failing"),
+    [
+        ("noise_type == 'bw'", ["by_noise noise type bw"]),
+        ("snr_db == 6", ["by_snr SNR 6 dB"]),
+        ("subject == 'db/3'", []),
+        ("noise_type != 'none'", ["primary SNR improvement against the champion"]),
+    ],
+)
+def test_figures_that_are_not_there_prove_nothing(where: str, failing: list[str]) -> None:
+    rows = table(gain=6.0)
+    rows.loc[rows.eval(where), "snr_improvement"] = float("nan")
+    found = verdict(candidate("new", rows), candidate("old", table()))
+    assert failed(found)[: len(failing)] == failing
+    assert found.promoted == (not failing)
+    assert Verdict.from_json(found.to_json()) == found
+
+
+def test_a_test_without_noise_proves_nothing() -> None:
+    clean = table().query("noise_type == 'none'")
+    found = verdict(candidate("new", clean), candidate("old", clean))
+    assert not found.promoted
+    assert "No noisy stretch" in found.reason
 
 
 def test_the_metric_may_be_one_where_less_is_better() -> None:

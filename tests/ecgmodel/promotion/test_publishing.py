@@ -41,9 +41,11 @@ def test_sentence_rules_and_cells_are_there(tmp_path: Path) -> None:
     assert picture[..., :3].std() > 0.05
 
 
-@pytest.mark.parametrize("case", ["first", "few subjects", "nobody left"])
+@pytest.mark.parametrize("case", ["first", "few subjects", "nobody left", "no figures"])
 def test_every_kind_of_verdict_can_be_shown(case: str, tmp_path: Path) -> None:
     rows = table(2 if case == "few subjects" else 10, gain=1.0)
+    if case == "no figures":
+        rows["snr_improvement"] = float("nan")
     seen = [f"db/{n}" for n in range(10)] if case == "nobody left" else []
     old = None if case == "first" else candidate("version 1", rows)
     verdict = published(candidate("version 2", rows, CHEAP, *seen), old, tmp_path)

@@ -6,8 +6,12 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -23,9 +27,31 @@ from tests.flows.small import SMALL
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def told() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The address of a webhook, and what it was told."""
+    said: list[dict[str, str]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook", said
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, told: tuple[str, list[dict[str, str]]]
+) -> Iterator[Service]:
     """A service that the tests of this file share."""
-    with running(tmp_path_factory.mktemp("service")) as service:
+    with running(tmp_path_factory.mktemp("service"), webhook=told[0]) as service:
         yield service
 
 
@@ -68,6 +94,24 @@ def test_a_new_dataset_is_trained_on_by_itself(service: Service) -> None:
     again = service.start("prepare/prepare")
     service.until(lambda: is_done(service, again), "the dataset, cached")
     assert len(service.runs("retrain")) == 1  # the same dataset is no news
+
+
+def test_a_webhook_is_told_of_failures_and_promotions(
+    service: Service, told: tuple[str, list[dict[str, str]]]
+) -> None:
+    nowhere = {"source": {"kind": "folder", "path": "/nowhere", "noise_path": "/nowhere"}}
+    failed = service.start("prepare/prepare", settings=nowhere)
+    event = {
+        **{"event": "ecg.model.promoted", "occurred": datetime.now(UTC).isoformat()},
+        **{"id": str(uuid4()), "resource": {"prefect.resource.id": "ecg.model.ecg-denoiser.7"}},
+        "payload": {"version": 7, "reason": "It is better."},
+    }
+    with service.client() as client:
+        client.request("POST", "/events", json=[event])
+    service.until(lambda: len(told[1]) >= 2, "two notifications", 90)
+    texts = {said["subject"]: said["body"] for said in told[1]}
+    assert texts["A new model is in use"] == "Version 7: It is better."
+    assert "/nowhere" in texts[f"prepare {failed.name} failed"]
 
 
 def test_worker_and_run_killed_at_once_lose_nothing(service: Service) -> None:
