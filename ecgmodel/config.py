@@ -117,6 +117,9 @@ class TrackingSettings(BaseModel):
     experiment: str = Field("ecg-denoiser", description="MLflow experiment.")
     model: str = Field("ecg-denoiser", description="Name of the registered model.")
     timeout_s: float = Field(20.0, gt=0, description="Wait for a tracking server, s.")
+    retries: int = Field(
+        0, ge=0, description="Tries after a server did not answer; waits from 5 s on, doubling."
+    )
 
 
 class Settings(BaseModel):

@@ -103,7 +103,7 @@ def measure(
     settings: Settings, store: Store, registry: Registry, version: Version, test: Stored
 ) -> Contender:
     """Return how a version does on the test, with its network and who it was trained on."""
-    network = tasks.fetch(version, registry, store)
+    network = training.patient(tasks.fetch, settings)(version, registry, store)
     step = measure_file_step(network.file("model.keras"), test, settings, version.window)
     measured = run_step(training.evaluate, step, store)
     splits = registry.splits(version)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from prefect import task
+from typing import Any
 
+from prefect import Task, task
+from prefect.tasks import exponential_backoff
+
+from ecgmodel.config import Settings
 from ecgmodel.steps import Step
 from ecgmodel.store import Store
 from tasks.caching import Ref, do, step_task
-from tasks.tracking import Finished, Tracker, reaching
+from tasks.tracking import Finished, Tracker, TrackingError, reaching
+
+FIRST_WAIT_S = 5
 
 
 @step_task("fit")
@@ -26,6 +32,19 @@ def evaluate(step: Step, store: Store) -> Ref:
 def report(step: Step, store: Store) -> Ref:
     """Write tables, figures and the report."""
     return do(step, store)
+
+
+def patient(work: Task[Any, Any], settings: Settings) -> Any:
+    """Return a task that asks a tracking server again that did not answer."""
+    return work.with_options(
+        retries=settings.tracking.retries,
+        retry_delay_seconds=exponential_backoff(FIRST_WAIT_S),
+        retry_condition_fn=_server_may_come,
+    )
+
+
+def _server_may_come(_task: Any, _run: Any, state: Any) -> bool:
+    return isinstance(state.result(raise_on_failure=False), TrackingError)
 
 
 @task(name="log")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from ecgmodel.config import Settings
 
 PASSWORD = "ECG_PASSWORD"
+RETRIES = 6  # five minutes without MLflow
 
 
 class ServiceSettings(BaseModel):
@@ -105,8 +106,9 @@ class ServedSettings(Settings):
         tree: dict[str, Any] = self.model_dump(
             mode="json", exclude_unset=True, exclude={"service", "store"}
         )
-        tree.get("tracking", {}).pop("uri", None)
-        return tree
+        tracking = {"retries": RETRIES, **tree.get("tracking", {})}
+        tracking.pop("uri", None)
+        return {**tree, "tracking": tracking}
 
 
 def is_loopback(host: str) -> bool:

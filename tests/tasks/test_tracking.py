@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +113,32 @@ def test_a_server_that_does_not_answer_costs_no_training(first: First, store: Pa
         result = train(small.small(store, how), dataset)
     assert made == ["verdict version 2"]
     assert small.loss_steps(result.tracker.client, result.run_id) == [1, 2]
+
+
+@pytest.mark.slow
+def test_a_server_that_comes_late_is_waited_for(first: First, store: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    tracking = {"uri": f"http://127.0.0.1:{port}", "timeout_s": 2, "retries": 5}
+    settings = small.small(store, {"training": {"seed": 6}}, {"tracking": tracking})
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    places = ["--backend-store-uri", f"sqlite:///{tmp_path / 'late.db'}"]
+    places += ["--artifacts-destination", str(tmp_path / "artifacts")]
+    servers: list[subprocess.Popen[bytes]] = []
+    silent = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+    def come() -> None:
+        servers.append(subprocess.Popen([*command, *places], env=silent, start_new_session=True))
+
+    late = threading.Timer(15, come)  # by then the training is over, and the first try has failed
+    late.start()
+    try:
+        result = train(settings, small.unit_folder(store, small.PUBLISH))
+        assert small.loss_steps(result.tracker.client, result.run_id) == [1, 2]
+        assert result.judged.version == 1
+    finally:
+        late.cancel()
+        for server in servers:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
