@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
+from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     DeploymentFilter,
@@ -50,8 +52,11 @@ def catch_up(client: SyncPrefectClient, now: datetime | None = None) -> list[str
     done = []
     for deployment in client.read_deployments():
         if deployment.schedules and not deployment.paused:
-            done += keep_newest(client, deployment, now)
-            done += make_up(client, deployment, now)
+            try:
+                done += keep_newest(client, deployment, now)
+                done += make_up(client, deployment, now)
+            except HTTPError as error:  # the others have their turn all the same
+                _say_once(f"{deployment.name}: what it missed is not made up for: {error}")
     for line in done:
         _log.warning(line)
     return done
@@ -76,7 +81,7 @@ def keep_newest(
 def make_up(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> list[str]:
     """Start one run if the last time that was due has none."""
     due = last_due(deployment, now - GRACE)
-    if due is None or due < (deployment.created or now):
+    if due is None:
         return []
     for run in _runs(client, deployment.id):
         is_ours = run.auto_scheduled or MAKES_UP in run.tags
@@ -93,14 +98,24 @@ def make_up(client: SyncPrefectClient, deployment: DeploymentResponse, now: date
 
 
 def last_due(deployment: DeploymentResponse, before: datetime) -> datetime | None:
-    """Return when a deployment was last due by its cron schedules, None if never."""
+    """Return when a deployment was last due by its cron schedules, None if never.
+
+    A time before a schedule was set is none that was missed.
+    """
     times = []
     for entry in deployment.schedules:
         schedule = entry.schedule
         if entry.active and isinstance(schedule, CronSchedule):
             local = before.astimezone(ZoneInfo(schedule.timezone or "UTC"))
-            times.append(croniter(schedule.cron, local).get_prev(datetime))
+            due = croniter(schedule.cron, local).get_prev(datetime)
+            times += [due] if due >= (entry.created or due) else []
     return max(times).astimezone(UTC) if times else None
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Warn of what each look would find again."""
+    _log.warning(line)
 
 
 def _runs(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flows.service.settings import ServedSettings
 
 NOT_RUNNING = 3
+PATIENCE_S = 90.0  # the supervisor stops three processes, one after another
 
 
 @click.command()
@@ -40,6 +41,8 @@ def up(detach: bool, config: Path | None, pairs: tuple[str, ...]) -> None:
 @with_settings
 def down(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Stop what `up` started; runs that are under way are started again by the next `up`."""
+    import psutil
+
     from flows.service.processes import recall, stop
     from flows.service.supervisor import SUPERVISOR
 
@@ -50,7 +53,9 @@ def down(config: Path | None, pairs: tuple[str, ...]) -> None:
     process = supervisor.process if supervisor else None
     if process:
         process.terminate()
-        process.wait(timeout=90)
+        gone, _ = psutil.wait_procs([process], timeout=PATIENCE_S)
+        if not gone:
+            process.kill()
     stop(known.values())  # what a supervisor that was killed left
     file.unlink(missing_ok=True)
     click.echo("Stopped." if known or process else "It was not running.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def deploy(settings: ServedSettings, environment: Mapping[str, str]) -> list[str
     pool = ("work-pool", "create", service.work_pool, "--type", "process", "--overwrite")
     _prefect(pool, variables)
     _prefect(("--no-prompt", "deploy", "--all", "--prefect-file", str(file)), variables)
+    _forget_schedules(declared["deployments"], variables)
     return [str(deployment["name"]) for deployment in declared["deployments"]]
 
 
@@ -67,14 +68,36 @@ def _deployment(declared: Mapping[str, Any], settings: ServedSettings) -> dict[s
         "job_variables": {"env": _visible(client_environment(service))},
     }
     made["parameters"] = {**declared["parameters"], "settings": settings.pipeline}
-    schedules = [{**s, "timezone": service.timezone} for s in declared.get("schedules", ())]
+    schedules = list(declared.get("schedules", ()))
     if name in service.schedules:
         cron = service.schedules[name]
         slug = schedules[0]["slug"] if schedules else "set"
-        timed = {"slug": slug, "timezone": service.timezone, "active": cron is not None}
-        schedules = [{**timed, "cron": cron or "0 0 1 1 *"}]
-    made["schedules"] = schedules
+        schedules = [{"slug": slug, "active": cron is not None, "cron": cron or "0 0 1 1 *"}]
+    made["schedules"] = [_timed(schedule, service.timezone) for schedule in schedules]
     return made
+
+
+def _timed(schedule: Mapping[str, Any], timezone: str) -> dict[str, Any]:
+    """Return a schedule in a zone, named by its times.
+
+    Prefect keeps when a schedule of a name was made: other times are another schedule, which has
+    missed nothing yet.
+    """
+    when = f"{schedule['cron']} {timezone}" if schedule["active"] else "off"
+    return {**schedule, "timezone": timezone, "slug": f"{schedule['slug']}: {when}"}
+
+
+def _forget_schedules(declared: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) -> None:
+    """Delete schedules that are declared no more: Prefect keeps those that it is not told of."""
+    from prefect.client.orchestration import SyncPrefectClient
+
+    kept = {str(one["name"]): {s["slug"] for s in one["schedules"]} for one in declared}
+    login = variables.get("PREFECT_API_AUTH_STRING")
+    with SyncPrefectClient(variables["PREFECT_API_URL"], auth_string=login) as client:
+        for deployment in client.read_deployments():
+            for schedule in deployment.schedules:
+                if schedule.slug not in kept.get(deployment.name, {schedule.slug}):
+                    client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
 def _visible(environment: Mapping[str, str]) -> dict[str, str]:

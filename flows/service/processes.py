@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,6 +44,21 @@ class Known:
         except psutil.Error:
             return None
 
+    def members(self) -> list[psutil.Process]:
+        """Return the living processes of the session that it leads or led, itself among them."""
+        with suppress(psutil.Error):
+            if abs(psutil.Process(self.pid).create_time() - self.created) >= 1.0:
+                return []  # the id is another process's by now, and so is the session
+        found = []
+        for process in psutil.process_iter():
+            try:
+                ours = os.getsid(process.pid) == self.pid
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return found
+
 
 def start(
     command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
@@ -65,20 +81,22 @@ def start(
 
 
 def stop(known: Iterable[Known], patience_s: float = STOP_S) -> None:
-    """End processes and all that they started: first asked to, then made to."""
+    """End processes and all that they started: first asked to, then made to.
+
+    What a process started is found also where that process itself was killed.
+    """
     family: dict[int, psutil.Process] = {}
-    for process in filter(None, (one.process for one in known)):
-        try:
-            family |= {p.pid: p for p in [*process.children(recursive=True), process]}
-            process.terminate()
-        except psutil.Error:
-            continue
+    for one in known:
+        members, leader = one.members(), one.process
+        for process in [leader] if leader else list(members):
+            with suppress(psutil.Error):
+                members += process.children(recursive=True)
+                process.terminate()
+        family |= {process.pid: process for process in members}
     _, left = psutil.wait_procs(list(family.values()), timeout=patience_s)
     for process in left:
-        try:
+        with suppress(psutil.Error):
             process.kill()
-        except psutil.Error:
-            continue
     psutil.wait_procs(left, timeout=patience_s)
 
 

@@ -11,11 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from ecgmodel.errors import EcgError
 from ecgmodel.store import write_text
-from flows.service.settings import ServiceSettings
+from flows.service.settings import ServiceSettings, is_loopback
 
 PROJECT = Path(__file__).parents[2]
+WORKER = "ecg-worker"
 # Nothing of what happens here is told to anybody.
 SILENT = {
     "DO_NOT_TRACK": "true",
@@ -53,6 +56,7 @@ def client_environment(settings: ServiceSettings) -> dict[str, str]:
         "PREFECT_API_URL": f"{settings.prefect_url}/api",
         "PREFECT_HOME": str(settings.root / "prefect"),
         "PREFECT_CLIENT_MAX_RETRIES": "8",  # about two minutes without the server
+        "PREFECT_API_REQUEST_TIMEOUT": "60",
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "ECG_MLFLOW_URI": settings.mlflow_url,
@@ -77,7 +81,7 @@ def prefect_server(settings: ServiceSettings) -> Server:
         **SILENT,
         "PREFECT_HOME": str(home),
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
-        "PREFECT_UI_API_URL": f"{settings.prefect_url}/api",
+        "PREFECT_UI_API_URL": "/api",  # under whatever name the browser found the page
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": (
             database.replace("postgresql://", "postgresql+asyncpg://", 1)
             if database
@@ -107,9 +111,14 @@ def mlflow_server(settings: ServiceSettings) -> Server:
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", settings.host),
         *("--port", str(settings.mlflow_port), "--workers", "1"),
-        *("--backend-store-uri", address, "--artifacts-destination", str(home / "artifacts")),
+        *("--artifacts-destination", str(home / "artifacts")),
     ]
-    variables = {**SILENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = {
+        **SILENT,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_BACKEND_STORE_URI": address,  # a command line would show everybody its password
+        **_welcome(settings),
+    }
     headers = {}
     if settings.password:
         password = settings.password.get_secret_value()
@@ -126,11 +135,32 @@ def mlflow_server(settings: ServiceSettings) -> Server:
     return Server("mlflow", tuple(command), variables, lambda: answers(url, headers))
 
 
+def _welcome(settings: ServiceSettings) -> dict[str, str]:
+    """Return who may talk to MLflow, which by itself turns away pages seen from elsewhere."""
+    if is_loopback(settings.host):
+        return {}
+    names = [*settings.names, "localhost", "127.0.0.1", socket.gethostname(), *_addresses(settings)]
+    hosts = [f"{name}{port}" for name in dict.fromkeys(names) for port in ("", ":*")]
+    origins = [f"{way}://{host}" for host in hosts for way in ("http", "https")]
+    return {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
+    }
+
+
+def _addresses(settings: ServiceSettings) -> list[str]:
+    """Return the addresses at which it listens."""
+    if settings.host not in ("0.0.0.0", "::"):
+        return [settings.host]
+    networks = psutil.net_if_addrs().values()
+    return [one.address for network in networks for one in network if one.family == socket.AF_INET]
+
+
 def worker(settings: ServiceSettings) -> Server:
     """Return the worker that runs what is due, each run in a process of its own."""
     command = (
         *(sys.executable, "-m", "prefect", "worker", "start", "--pool", settings.work_pool),
-        *("--type", "process", "--limit", str(settings.runs_at_once), "--name", "ecg-worker"),
+        *("--type", "process", "--limit", str(settings.runs_at_once), "--name", WORKER),
         "--install-policy=never",
     )
     variables = {**client_environment(settings), "PREFECT_WORKER_QUERY_SECONDS": "2"}

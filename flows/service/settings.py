@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -26,6 +27,9 @@ class ServiceSettings(BaseModel):
     )
     host: str = Field(
         "127.0.0.1", description="Where both servers listen; beyond loopback only with a password."
+    )
+    names: tuple[str, ...] = Field(
+        (), description="Names and addresses by which browsers elsewhere reach it, without ports."
     )
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.")
@@ -62,6 +66,25 @@ class ServiceSettings(BaseModel):
             raise ValueError("expected postgresql://user:password@host/name")
         return address
 
+    @field_validator("schedules")
+    @classmethod
+    def _are_cron(cls, schedules: Mapping[str, str | None]) -> Mapping[str, str | None]:
+        from croniter import croniter
+
+        for name, cron in schedules.items():
+            if cron is not None and not croniter.is_valid(cron):
+                raise ValueError(f"{name}: expected cron like '0 2 * * *', received {cron!r}")
+        return schedules
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, OSError, ValueError) as error:
+            raise ValueError(f"expected a zone like Europe/Berlin, received {name!r}") from error
+        return name
+
     @model_validator(mode="after")
     def _is_safe(self) -> ServiceSettings:
         if not is_loopback(self.host) and self.password is None:
@@ -92,7 +115,9 @@ class ServiceSettings(BaseModel):
 
     @property
     def _reachable(self) -> str:
-        return "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host
+        if self.host in ("0.0.0.0", "::", "localhost"):
+            return "127.0.0.1"
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 class ServedSettings(Settings):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flows.service.processes import recall
 from flows.service.servers import client_environment, mlflow_server, prefect_server
 from flows.service.settings import ServedSettings
+from flows.service.supervisor import SUPERVISOR
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -25,6 +26,7 @@ def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
     service = settings.service
     known = recall(service.root / "service.json")
     lines, all_answer = [], True
+    watches = SUPERVISOR in known and known[SUPERVISOR].process is not None
     for server, url in (
         (prefect_server(service), service.prefect_url),
         (mlflow_server(service), service.mlflow_url),
@@ -33,13 +35,15 @@ def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
         all_answer &= answers
         lines.append(f"{server.name:<12}{'answers' if answers else 'does not answer':<16}{url}")
     process = known["worker"].process if "worker" in known else None
+    without = "does not run: nothing is mended or made up for until `ecg-denoise up`"
+    lines.append(f"{SUPERVISOR:<12}{'runs' if watches else without}")
     lines.append(f"{'worker':<12}{f'runs, process {process.pid}' if process else 'does not run'}")
     if all_answer:
         lines += _deployments_and_runs(settings)
         lines.append(f"{'champion':<12}{_champion(settings)}")
     free = shutil.disk_usage(service.root if service.root.is_dir() else ".").free
     lines.append(f"{'state':<12}{service.root} ({free / 1e9:,.0f} GB free on its disk)")
-    return lines, all_answer and process is not None
+    return lines, watches and all_answer and process is not None
 
 
 def _deployments_and_runs(settings: ServedSettings) -> list[str]:

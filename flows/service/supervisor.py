@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from filelock import FileLock, Timeout
+from httpx import TransportError
 
 from flows.service.deploying import deploy
 from flows.service.processes import Known, recall, remember, start, stop
@@ -31,6 +32,7 @@ STEP_S = 0.2
 # Waits before a process that ends at once is started again, s.
 WAITS = (0.0, 1.0, 5.0, 15.0, 60.0)
 STEADY_S = 120.0
+MAKERS = {"prefect": prefect_server, "mlflow": mlflow_server, "worker": worker}
 Say = Callable[[str], None]
 _log = logging.getLogger("ecg.service")
 
@@ -52,6 +54,7 @@ class Supervisor:
         self.say = say
         self._stopping = False
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._marks: dict[str, Known] = {}
         self._starts: dict[str, list[float]] = {}
 
     def run(self) -> None:
@@ -83,7 +86,8 @@ class Supervisor:
             self._await(server)
         names = deploy(self.settings, dict(os.environ))
         self._notify()
-        self._sweep()
+        while not self._may_work() and not self._stopping:
+            time.sleep(STEP_S)
         self._launch(worker(self.service))
         self.say(f"Prefect  {self.service.prefect_url}")
         self.say(f"MLflow   {self.service.mlflow_url}")
@@ -91,13 +95,11 @@ class Supervisor:
 
     def _launch(self, server: Server) -> None:
         log = self.root / "logs" / f"{server.name}.log"
-        self._running[server.name] = start(server.command, server.environment, log, PROJECT)
+        process = start(server.command, server.environment, log, PROJECT)
+        self._running[server.name] = process
+        self._marks[server.name] = Known.of(process.pid)
         self._starts.setdefault(server.name, []).append(time.monotonic())
-        remember(
-            self.known,
-            {SUPERVISOR: Known.of(os.getpid())}
-            | {n: Known.of(p.pid) for n, p in self._running.items() if p.poll() is None},
-        )
+        remember(self.known, {SUPERVISOR: Known.of(os.getpid()), **self._marks})
 
     def _await(self, server: Server) -> None:
         end = time.monotonic() + self.service.start_timeout_s
@@ -123,23 +125,27 @@ class Supervisor:
 
     def _restart_dead(self) -> None:
         """Start again what has ended, after a wait that grows if it keeps ending."""
-        for make in (prefect_server, mlflow_server, worker):
-            server = make(self.service)
-            if self._running[server.name].poll() is None:
+        for name, make in MAKERS.items():
+            if self._running[name].poll() is None:
                 continue
             now = time.monotonic()
-            recent = [t for t in self._starts[server.name] if now - t < STEADY_S]
+            recent = [t for t in self._starts[name] if now - t < STEADY_S]
             wait = WAITS[min(len(recent), len(WAITS) - 1)]
-            if now - self._starts[server.name][-1] < wait:
+            if now - self._starts[name][-1] < wait:
                 continue
-            _log.warning("%s has ended; it is started again", server.name)
-            self._starts[server.name] = recent
-            if server.name == "worker":
-                self._sweep()
-            self._launch(server)
+            if name == "worker" and not self._may_work():
+                continue
+            _log.warning("%s has ended; it is started again", name)
+            self._starts[name] = recent
+            stop([self._marks[name]])  # what it had started may hold its port
+            self._launch(make(self.service))
 
-    def _sweep(self) -> None:
-        """Look for dead and missed runs; a server that does not answer is asked next time."""
+    def _may_work(self) -> bool:
+        """Return whether a worker may start: before a sweep it would run all that was missed."""
+        return prefect_server(self.service).answers() and self._sweep()
+
+    def _sweep(self) -> bool:
+        """Look for dead and missed runs, and return whether the server answered."""
         try:
             with _client(self.service_environment) as client:
                 from flows.service.catching_up import catch_up
@@ -147,8 +153,12 @@ class Supervisor:
 
                 sweep(client, self.service.max_attempts)
                 catch_up(client)
+        except TransportError as error:
+            _log.warning("The sweep was put off: %r", error)
+            return False
         except Exception as error:  # whatever it is, the service goes on
-            _log.warning("The sweep was put off: %s", str(error).splitlines()[:1])
+            _log.warning("The sweep ended early: %s", str(error).splitlines()[:1])
+        return True
 
     def _notify(self) -> None:
         from flows.service.notifying import notify
@@ -163,21 +173,38 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Stop the worker first, so that nothing new starts, then the servers."""
-        for name in ("worker", "mlflow", "prefect"):
-            if process := self._running.get(name):
-                if process.poll() is None:
-                    stop([Known.of(process.pid)])
-                process.wait()
+        if "worker" in self._running:
+            self._stop_worker()
+        for name in ("mlflow", "prefect"):
+            if name in self._running:
+                self._end(name)
         self.known.unlink(missing_ok=True)
         self.lock.release()
+
+    def _stop_worker(self) -> None:
+        """Stop the worker and its runs, which go on when the service does."""
+        from flows.service.sweeping import hand_over, runs_with_a_process
+
+        at_work = runs_with_a_process()
+        self._end("worker")
+        try:
+            with _client(self.service_environment) as client:
+                hand_over(client, at_work)
+        except Exception as error:  # the next sweep finds them, and counts it as an attempt
+            _log.warning("Runs were not handed over: %s", str(error).splitlines()[:1])
+
+    def _end(self, name: str) -> None:
+        stop([self._marks[name]])
+        self._running[name].wait()
 
     def _stop_soon(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
 
 def _client(environment: dict[str, str]):  # type: ignore[no-untyped-def]
-    """Return a client of the server."""
-    os.environ.update(environment)
+    """Return a client that does not wait long for a server that is away: it has more to do."""
+    brief = {"PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_API_REQUEST_TIMEOUT": "15"}
+    os.environ.update({**environment, **brief})
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.context import refresh_global_settings_context
 

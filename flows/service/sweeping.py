@@ -16,12 +16,18 @@ import psutil
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
-from prefect.states import AwaitingRetry, Crashed, Failed
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
+
+from flows.service.servers import WORKER
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -46,9 +52,7 @@ def sweep(client: SyncPrefectClient, max_attempts: int, now: datetime | None = N
     living = runs_with_a_process()
     done = []
     for run in _runs(client, (*_OPEN, StateType.CRASHED)):
-        if run.deployment_id is None or run.parent_task_run_id is not None:
-            continue  # started by hand in a terminal, or inside another run
-        if run.id in living or not _is_dead(run, now):
+        if not _is_ours(run) or run.id in living or not _is_dead(run, now):
             continue
         done.append(revive(client, run, max_attempts))
         _log.warning(done[-1])
@@ -57,10 +61,13 @@ def sweep(client: SyncPrefectClient, max_attempts: int, now: datetime | None = N
 
 def revive(client: SyncPrefectClient, run: FlowRun, max_attempts: int) -> str:
     """Close what a dead run left open, and schedule the run again, or fail it for good."""
-    for inner in _inside(client, run):
-        client.set_flow_run_state(inner.id, Crashed(message="Its process is gone."), force=True)
+    _close_inside(client, run.id)
+    if run.state_type == StateType.CANCELLING:
+        text = "Its process was gone when it was to be cancelled."
+        client.set_flow_run_state(run.id, Cancelled(message=text), force=True)
+        return f"{run.name}: cancelled"
     attempts = int(str((run.labels or {}).get(ATTEMPTS, 1)))
-    if run.state_type == StateType.CANCELLING or attempts >= max_attempts:
+    if attempts >= max_attempts:
         text = (
             f"Its process was lost {attempts} times (service.max_attempts={max_attempts}). Look "
             "into the worker's log, mend the cause, and start it again: what was done is kept."
@@ -71,6 +78,26 @@ def revive(client: SyncPrefectClient, run: FlowRun, max_attempts: int) -> str:
     text = f"Its process was lost; attempt {attempts + 1} of {max_attempts}."
     client.set_flow_run_state(run.id, AwaitingRetry(message=text), force=True)
     return f"{run.name}: started again, attempt {attempts + 1} of {max_attempts}"
+
+
+def hand_over(client: SyncPrefectClient, stopped: set[UUID]) -> list[str]:
+    """Schedule runs again that were stopped on purpose with the service: that is no attempt.
+
+    Args:
+        client: The server's.
+        stopped: Runs that had a process before; those that have ended since are left alone.
+
+    Returns:
+        What was done, a line each.
+    """
+    done = []
+    for run in _runs(client, (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)):
+        if run.id in stopped and _is_ours(run):
+            _close_inside(client, run.id)
+            text = "The service was stopped; it goes on when the service does."
+            client.set_flow_run_state(run.id, AwaitingRetry(message=text), force=True)
+            done.append(f"{run.name}: goes on with the next start")
+    return done
 
 
 def runs_with_a_process() -> set[UUID]:
@@ -86,6 +113,12 @@ def runs_with_a_process() -> set[UUID]:
     return found
 
 
+def _is_ours(run: FlowRun) -> bool:
+    """Return whether a run is a worker's of this machine, and not part of another run."""
+    by = (run.labels or {}).get("prefect.worker.name", WORKER)
+    return run.deployment_id is not None and run.parent_task_run_id is None and by == WORKER
+
+
 def _is_dead(run: FlowRun, now: datetime) -> bool:
     """Return whether a run without a process has been so for long enough to be sure."""
     if run.state is None:
@@ -99,10 +132,21 @@ def _runs(client: SyncPrefectClient, states: Iterable[StateType]) -> list[FlowRu
     return client.read_flow_runs(flow_run_filter=wanted, limit=200)
 
 
-def _inside(client: SyncPrefectClient, run: FlowRun) -> list[FlowRun]:
-    """Return the runs that a run has started within itself and that are still open."""
-    wanted = FlowRunFilter(
-        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]),
+def _close_inside(client: SyncPrefectClient, run: UUID) -> None:
+    """Close the runs and tasks that a dead run left open within itself."""
+    gone: State[None] = Crashed(message="Its process is gone.")
+    within = FlowRunFilter(
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_OPEN])),
     )
-    return client.read_flow_runs(flow_run_filter=wanted)
+    for inner in client.read_flow_runs(flow_run_filter=within):
+        _close_inside(client, inner.id)
+        client.set_flow_run_state(inner.id, gone, force=True)
+    tasks = client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
+        task_run_filter=TaskRunFilter(
+            state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[*_OPEN]))
+        ),
+    )
+    for task in tasks:
+        client.set_task_run_state(task.id, gone, force=True)

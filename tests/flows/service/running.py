@@ -14,7 +14,9 @@ from typing import Any
 import psutil
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 
 from ecgmodel.versions import ROOT
@@ -37,10 +39,12 @@ class Service:
 
     Args:
         folder: For state and settings.
+        password: Of both servers; None needs none.
         service: Settings of the service.
     """
 
-    def __init__(self, folder: Path, **service: Any) -> None:
+    def __init__(self, folder: Path, password: str | None = None, **service: Any) -> None:
+        self.password = password
         self.prefect_port, self.mlflow_port = free_ports(2)
         self.state = folder / "state"
         self.file = folder / "ecg.yaml"
@@ -61,7 +65,7 @@ class Service:
         return subprocess.run(
             [sys.executable, "-m", "flows.cli", *arguments, "--config", str(self.file)],
             cwd=ROOT,
-            env={**inherited, **(environment or {})},
+            env={**inherited, **self._login, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=300,
@@ -69,7 +73,42 @@ class Service:
 
     def client(self) -> SyncPrefectClient:
         """Return a client of its Prefect server."""
-        return SyncPrefectClient(f"http://127.0.0.1:{self.prefect_port}/api")
+        login = f"ecg:{self.password}" if self.password else None
+        url = f"http://127.0.0.1:{self.prefect_port}/api"
+        return SyncPrefectClient(url, auth_string=login)
+
+    @property
+    def _login(self) -> dict[str, str]:
+        return {"ECG_PASSWORD": self.password} if self.password else {}
+
+    def deploy(self, flow: Any, source: Path, cron: str | None = None, **parameters: Any) -> str:
+        """Deploy a flow of a file on the service's worker, and return its deployment's name."""
+        schedules = [DeploymentScheduleCreate(schedule=CronSchedule(cron=cron))] if cron else None
+        with self.client() as client:
+            client.create_deployment(
+                client.create_flow(flow),
+                flow.name,
+                schedules=schedules,
+                parameters=parameters,
+                work_pool_name="ecg",
+                path=str(ROOT),
+                entrypoint=f"{source}:{flow.name}",
+                pull_steps=[
+                    {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+                ],
+            )
+        return f"{flow.name}/{flow.name}"
+
+    def process_of(self, run: FlowRun) -> psutil.Process:
+        """Return the process that works on a run, once there is one."""
+        found: list[psutil.Process] = []
+
+        def looked() -> bool:
+            found[:] = [p for p in self.processes() if _works_on(p, str(run.id))]
+            return bool(found)
+
+        self.until(looked, "a process of the run")
+        return found[0]
 
     def pid(self, name: str) -> int:
         """Return the id of one of its processes."""
@@ -119,10 +158,17 @@ class Service:
             raise AssertionError("\n".join([str(error), *tails])) from error
 
 
+def _works_on(process: psutil.Process, run: str) -> bool:
+    try:
+        return process.environ().get("PREFECT__FLOW_RUN_ID") == run
+    except psutil.Error:
+        return False
+
+
 @contextmanager
-def running(folder: Path, **service: Any) -> Iterator[Service]:
+def running(folder: Path, password: str | None = None, **service: Any) -> Iterator[Service]:
     """Yield a service that is up, and stop it."""
-    made = Service(folder, **service)
+    made = Service(folder, password, **service)
     try:
         said = made.command("up", "--detach")
         assert said.returncode == 0, said.stdout + said.stderr

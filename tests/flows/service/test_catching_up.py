@@ -52,8 +52,8 @@ def waiting(client: SyncPrefectClient, deployment: Any) -> list[str]:
 
 
 def test_the_last_time_due_is_found_in_the_schedules_zone(deployment: Any) -> None:
-    now = datetime(2026, 3, 1, 12, 34, tzinfo=UTC)
-    assert last_due(deployment, now) == datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    now = datetime(2036, 3, 1, 12, 34, tzinfo=UTC)
+    assert last_due(deployment, now) == datetime(2036, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def test_a_time_that_nobody_planned_gets_one_run(
@@ -72,6 +72,38 @@ def test_nothing_was_missed_by_a_deployment_that_is_new(
 ) -> None:
     assert make_up(client, deployment, datetime.now(UTC)) == []
     assert catch_up(client, datetime.now(UTC)) == []
+
+
+def test_a_schedule_that_is_new_has_missed_nothing(
+    client: SyncPrefectClient, deployment: Any
+) -> None:
+    (entry,) = deployment.schedules
+    later = entry.model_copy(update={"created": datetime.now(UTC) + 24 * HOUR})
+    changed = deployment.model_copy(update={"schedules": [later]})
+    assert last_due(changed, datetime.now(UTC) + 12 * HOUR) is None
+    assert last_due(changed, datetime.now(UTC) + 48 * HOUR) is not None
+
+
+def test_one_that_cannot_be_made_up_for_does_not_keep_the_others_from_it(
+    client: SyncPrefectClient, deployment: Any
+) -> None:
+    made = client.create_deployment(
+        client.create_flow(nothing),
+        "a-before-hourly",
+        schedules=[DeploymentScheduleCreate(schedule=CronSchedule(cron="0 * * * *"))],
+        enforce_parameter_schema=True,
+        parameter_openapi_schema={
+            "type": "object",
+            "properties": {"recordings": {"type": "string"}},
+            "required": ["recordings"],
+        },
+    )
+    try:
+        lines = catch_up(client, datetime.now(UTC) + 72 * HOUR)
+    finally:
+        client.delete_deployment(made)
+    assert [line for line in lines if line.startswith(f"{deployment.name}:")]
+    assert not [line for line in lines if line.startswith("a-before-hourly:")]
 
 
 def test_of_several_missed_runs_the_newest_stays(

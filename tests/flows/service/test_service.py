@@ -17,10 +17,13 @@ import psutil
 import pytest
 import yaml
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from pydantic import ValidationError
 
-from ecgmodel.config import TrackingSettings
+from ecgmodel.config import TrackingSettings, load_as
 from ecgmodel.store import Store
-from flows.service.servers import answers
+from flows.service.deploying import deploy
+from flows.service.servers import answers, mlflow_server
+from flows.service.settings import ServedSettings, ServiceSettings
 from tasks.tracking import Registry, Tracker
 from tests.flows.service.running import Service, running
 from tests.flows.small import SMALL
@@ -76,6 +79,23 @@ def test_everything_answers_and_is_deployed(service: Service) -> None:
     again = service.command("up")
     assert again.returncode == 0
     assert "It runs already." in again.stdout
+
+
+def test_another_schedule_takes_the_place_of_the_one_before(service: Service) -> None:
+    def schedules() -> dict[str, list[tuple[str, bool]]]:
+        with service.client() as client:
+            found = client.read_deployments()
+        return {d.name: [(s.schedule.cron, s.active) for s in d.schedules] for d in found}
+
+    before = schedules()
+    changed = "service.schedules={prepare: '1 1 * * *', train: null, retrain-on-drift: '2 2 1 * *'}"
+    deploy(load_as(ServedSettings, service.file, (changed,)), os.environ)
+    now = schedules()
+    assert now["prepare"] == [("1 1 * * *", True)]
+    assert [active for _, active in now["train"]] == [False]
+    assert now["retrain-on-drift"] == [("2 2 1 * *", True)]
+    deploy(load_as(ServedSettings, service.file, ()), os.environ)
+    assert schedules() == before
 
 
 def test_a_new_dataset_is_trained_on_by_itself(service: Service) -> None:
@@ -154,6 +174,32 @@ def test_down_leaves_no_process(service: Service) -> None:
     assert said.stdout.count("does not answer") == 2
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"schedules": {"train": "often"}}, "train: expected cron like '0 2 [*] [*] [*]'"),
+        ({"timezone": "Mars/North"}, "expected a zone like Europe/Berlin, received 'Mars/North'"),
+    ],
+)
+def test_times_that_do_not_exist_are_refused_at_the_door(
+    setting: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ServiceSettings.model_validate(setting)
+
+
+def test_pages_seen_from_elsewhere_may_talk_to_mlflow(tmp_path: Path) -> None:
+    beyond = ServiceSettings.model_validate(
+        {"host": "0.0.0.0", "password": "twelve characters", "names": ["ecg.example.org"]}
+    )
+    variables = mlflow_server(beyond.model_copy(update={"state": tmp_path})).environment
+    assert "ecg.example.org:*" in variables["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    origins = variables["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
+    assert "https://ecg.example.org" in origins
+    assert "*" not in origins
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS" not in mlflow_server(ServiceSettings()).environment
+
+
 @pytest.mark.parametrize("which", ["prefect_port", "mlflow_port"])
 def test_a_port_that_is_taken_is_named_with_its_setting(which: str, tmp_path: Path) -> None:
     service = Service(tmp_path)
@@ -191,4 +237,6 @@ def test_a_schedule_of_an_unknown_deployment_is_refused(tmp_path: Path) -> None:
     assert [s["cron"] for s in made["prepare"]] == ["0 1 * * *"]
     assert [s["active"] for s in made["train"]] == [False]
     assert [s["cron"] for s in made["denoise"]] == ["5 * * * *"]
+    assert [s["slug"] for s in made["prepare"]] == ["nightly: 0 1 * * * UTC"]
+    assert [s["slug"] for s in made["train"]] == ["weekly: off"]
     assert json.dumps(made)

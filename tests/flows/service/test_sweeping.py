@@ -12,9 +12,9 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Completed, Crashed, Pending, Running
+from prefect.states import Cancelling, Completed, Crashed, Pending, Running
 
-from flows.service.sweeping import ATTEMPTS, sweep
+from flows.service.sweeping import ATTEMPTS, hand_over, sweep
 
 LATER = timedelta(minutes=5)
 
@@ -79,8 +79,44 @@ def test_what_it_had_started_inside_itself_is_closed(
         _task(), flow_run_id=run.id, dynamic_key="0", state=Running(), name="inner"
     )
     inner = client.create_flow_run(nothing, state=Running(), parent_task_run_id=task.id)
+    deep = client.create_task_run(
+        _task(), flow_run_id=inner.id, dynamic_key="0", state=Running(), name="deep"
+    )
     sweep(client, 3, datetime.now(UTC) + LATER)
     assert state(client, inner) == "Crashed"
+    for one in (task, deep):
+        assert client.read_task_run(one.id).state_name == "Crashed"
+
+
+def test_a_run_that_was_to_be_cancelled_is_not_started_again(
+    client: SyncPrefectClient, run: FlowRun
+) -> None:
+    client.set_flow_run_state(run.id, Cancelling(), force=True)
+    (line,) = about(sweep(client, 3, datetime.now(UTC) + LATER), run)
+    assert line.endswith("cancelled")
+    assert state(client, run) == "Cancelled"
+
+
+def test_runs_of_another_machines_worker_are_not_its_business(
+    client: SyncPrefectClient, run: FlowRun
+) -> None:
+    client.update_flow_run_labels(run.id, {"prefect.worker.name": "elsewhere"})
+    assert about(sweep(client, 3, datetime.now(UTC) + LATER), run) == []
+    assert hand_over(client, {run.id}) == []
+    assert state(client, run) == "Running"
+
+
+def test_what_a_stop_interrupts_is_scheduled_again_and_that_is_no_attempt(
+    client: SyncPrefectClient, run: FlowRun
+) -> None:
+    assert hand_over(client, set()) == []
+    (line,) = hand_over(client, {run.id})
+    assert line.startswith(f"{run.name}:")
+    after = client.read_flow_run(run.id)
+    assert after.state_name == "AwaitingRetry"
+    assert ATTEMPTS not in after.labels
+    client.set_flow_run_state(run.id, Completed(), force=True)
+    assert hand_over(client, {run.id}) == []
 
 
 def _task():  # type: ignore[no-untyped-def]
