@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ecgmodel.store import MANIFEST, Store, Unit, file_sha256
+from tests.processes import PROCESSES
 
 UNIT = Unit("mix", "mitdb/100", {"copies": 2}, {"record": "abc"}, {"modules": "1"})
 
@@ -108,14 +108,13 @@ def test_a_resumable_unit_keeps_its_work_when_it_fails(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_do_the_same_work_twice(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_slow_make, args=(tmp_path,)) for _ in range(3)]
+    processes = [PROCESSES.Process(target=_slow_make, args=(tmp_path,)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     assert times(tmp_path / "log") == 1
-    assert all(process.exitcode == 0 for process in processes)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
 
 
 def _slow_make(root: Path) -> None:
