@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,10 +37,20 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
-    """Return the settings of a command."""
-    from ecgmodel.config import load_settings
+    """Return the settings of a command; those of a service make it speak with that service.
 
-    return load_settings(config, pairs)
+    Call it before anything imports Prefect or MLflow, which read their addresses once.
+    """
+    from ecgmodel.config import Settings, load_as
+    from flows.service.servers import client_environment
+    from flows.service.settings import ServedSettings
+
+    served = load_as(ServedSettings, config, pairs)
+    if "service" not in served.model_fields_set:
+        return Settings.model_validate(served.model_dump(exclude={"service"}, exclude_unset=True))
+    for name, value in client_environment(served.service).items():
+        os.environ.setdefault(name, value)
+    return Settings.model_validate(served.pipeline)
 
 
 @contextmanager

@@ -114,6 +114,8 @@ def test_a_new_dataset_is_trained_on_by_itself(service: Service) -> None:
     again = service.start("prepare/prepare")
     service.until(lambda: is_done(service, again), "the dataset, cached")
     assert len(service.runs("retrain")) == 1  # the same dataset is no news
+    past = service.command("history")  # the service's own file says where its models are
+    assert f"version 1    {'in use' if version.verdict.startswith('p') else '':<7}" in past.stdout
 
 
 def test_a_webhook_is_told_of_failures_and_promotions(
