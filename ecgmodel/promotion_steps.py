@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgmodel.config import Settings
 from ecgmodel.quiet import import_keras
-from ecgmodel.steps import Step
+from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit
 from ecgmodel.training_steps import STRETCHES
 from ecgmodel.versions import code_version, library_versions
@@ -76,7 +76,9 @@ def verdict_step(
                 "ecgmodel.cost",
                 *(f"ecgmodel.promotion.rules.{name}" for name in settings.gate.rules),
             ),
-            "libraries": library_versions("numpy", "pandas", "matplotlib"),
+            "template": file_version("ecgmodel/promotion/verdict.html"),
+            "page": file_version("ecgmodel/evaluation/page.html"),
+            "libraries": library_versions("numpy", "pandas", "matplotlib", "jinja2"),
         },
     )
     return Step(unit, partial(_judge, challenger, champion, floor, settings, tuple(notes)))
@@ -90,13 +92,13 @@ def _judge(
     notes: Sequence[str],
     into: Path,
 ) -> dict[str, Any]:
-    from ecgmodel.promotion.judging import Candidate, compare_sides, judge
+    from ecgmodel.promotion.judging import FIRST, Candidate, compare_sides, judge
     from ecgmodel.promotion.publishing import publish_verdict
 
     import_keras()
     new = _candidate(challenger, settings)
     old = _candidate(champion, settings) if champion else None
-    none = Candidate("no filter", _table(floor), None, frozenset())
+    none = Candidate(FIRST, _table(floor), None, frozenset())
     verdict = judge(new, old, none, settings.gate, notes)
     publish_verdict(verdict, compare_sides(new, old, none)[0], settings.gate, into)
     return {"promoted": verdict.promoted, "reason": verdict.reason}

@@ -138,6 +138,7 @@ def report_step(
         {
             "modules": code_version("ecgmodel.evaluation.publishing"),
             "template": file_version("ecgmodel/evaluation/report.html"),
+            "page": file_version("ecgmodel/evaluation/page.html"),
             "libraries": library_versions("matplotlib", "pandas", "jinja2"),
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,6 +200,30 @@ def data_uri(figure: Figure, kind: str = "svg", dpi: int = DPI) -> str:
     return f"data:{media};base64,{base64.b64encode(encode(figure, kind, dpi)).decode()}"
 
 
+def variants(draw: Callable[..., Figure]) -> dict[str, str]:
+    """Return a figure in two widths and two themes, as a page's `picture` takes it.
+
+    Args:
+        draw: Takes `theme` and `width`.
+    """
+    return {
+        f"{size}_{tone}": data_uri(draw(theme=theme, width=width))
+        for size, width in (("wide", WIDE), ("narrow", NARROW))
+        for tone, theme in (("light", LIGHT), ("dark", DARK))
+    }
+
+
+def style_axes(axes: Axes, theme: Theme) -> None:
+    """Give axes a theme's colours, a grid and no frame."""
+    axes.set_facecolor(theme.background)
+    axes.grid(color=theme.grid, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=theme.muted, labelcolor=theme.ink, length=0)
+    axes.xaxis.label.set_color(theme.ink)
+    axes.yaxis.label.set_color(theme.ink)
+    axes.spines[:].set_visible(False)
+
+
 def encode(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
     """Return a figure as the bytes of a file of the kind "png", "svg" or "pdf"."""
     buffer = io.BytesIO()
@@ -221,13 +245,7 @@ def _panels(count: int, width: float, height: float, theme: Theme) -> tuple[Figu
         )
         panels = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
     for axes in panels:
-        axes.set_facecolor(theme.background)
-        axes.grid(color=theme.grid, linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.tick_params(colors=theme.muted, labelcolor=theme.ink, length=0)
-        axes.xaxis.label.set_color(theme.ink)
-        axes.yaxis.label.set_color(theme.ink)
-        axes.spines[:].set_visible(False)
+        style_axes(axes, theme)
     return figure, panels
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation import baselines, figures, traces
 from ecgmodel.evaluation.examples import Example
-from ecgmodel.evaluation.figures import DARK, LIGHT, NARROW, NOISE_LABELS, WIDE
+from ecgmodel.evaluation.figures import DARK, LIGHT, NARROW, NOISE_LABELS
 from ecgmodel.evaluation.metrics import METRICS, WINDOW
 from ecgmodel.evaluation.summary import (
     CELLS,
@@ -122,14 +122,7 @@ def render(context: ReportContext) -> str:
         )
     methods = [context.model, *rivals, *(name for name in known if name == NO_NOISE)]
     summary = summarise(context.table, CELLS, context.draws, context.seed)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return template(Path(__file__).with_name(TEMPLATE)).render(
         c=context,
         minus=MINUS,
         dash=DASH,
@@ -155,6 +148,17 @@ def render(context: ReportContext) -> str:
         stretch_s=_stretch_seconds(context.examples),
         stretches=int((context.table["method"] == context.model).sum()),
     )
+
+
+def template(path: Path) -> Template:
+    """Return a page's template, which may import `page.html`: a style and a macro for pictures."""
+    return Environment(
+        loader=FileSystemLoader([path.parent, Path(__file__).parent]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(path.name)
 
 
 def label(method: str) -> str:
@@ -311,15 +315,7 @@ def _pictures(context: ReportContext, summary: pd.DataFrame) -> dict[str, dict[s
     }
     if context.history.get("loss"):
         made["loss"] = lambda **look: figures.loss_curves(context.history, **look)
-    return {name: _variants(draw) for name, draw in made.items()}
-
-
-def _variants(draw: Callable[..., Figure]) -> dict[str, str]:
-    return {
-        f"{size}_{tone}": figures.data_uri(draw(theme=theme, width=width))
-        for size, width in (("wide", WIDE), ("narrow", NARROW))
-        for tone, theme in (("light", LIGHT), ("dark", DARK))
-    }
+    return {name: figures.variants(draw) for name, draw in made.items()}
 
 
 def _example(example: Example) -> dict[str, Any]:
@@ -343,7 +339,7 @@ def _example(example: Example) -> dict[str, Any]:
         "noise": NOISE_LABELS.get(example.noise_type, example.noise_type),
         "snr": number(example.snr_db, 0),
         "gain": number(example.snr_improvement, 1, signed=True),
-        "section": _variants(section),
+        "section": figures.variants(section),
         "whole": whole,
     }
 

@@ -12,6 +12,7 @@ import pandas as pd
 from ecgmodel import registry
 from ecgmodel.cost import Cost
 from ecgmodel.errors import DatasetError
+from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.evaluation.summary import subject_interval
 from ecgmodel.promotion.settings import PRIMARY, RULES, GateSettings
 
@@ -65,6 +66,21 @@ class Comparison:
     def noisy(self) -> pd.Series[bool]:
         """Which stretches have noise added."""
         return self.challenger["noise_type"] != "none"
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better the challenger is in the primary metric; more is better.
+
+    Attributes:
+        by_subject: The mean of each test subject, the least first.
+        mean: Over all stretches.
+        interval: 95 % interval of the mean; None with fewer subjects than `gate.min_subjects`.
+    """
+
+    by_subject: pd.Series[float]
+    mean: float
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -188,13 +204,23 @@ def compare_sides(
     return Comparison(new, old, costs, is_first=champion is None), left_out
 
 
-def mean_and_interval(
-    gain: pd.Series[float], subjects: pd.Series[str], settings: GateSettings
-) -> tuple[float, float, float]:
-    """Return the mean of a paired gain and its 95 % interval by bootstrap over subjects."""
-    values = gain.to_numpy(dtype=np.float64)[:, None]
-    low, high = subject_interval(values, subjects.to_numpy(), settings.draws, settings.seed)
-    return float(np.nanmean(values)), float(low[0]), float(high[0])
+def primary_gain(comparison: Comparison, settings: GateSettings) -> Gain | None:
+    """Return the gain in the primary metric on noisy stretches; None where no side has a figure.
+
+    The interval is that of the mean over stretches, by bootstrap over subjects.
+    """
+    sign = 1 if METRICS[settings.primary].higher_is_better else -1
+    gain = (sign * comparison.gain(settings.primary)[comparison.noisy]).dropna()
+    if gain.empty:
+        return None
+    subjects = comparison.challenger.loc[gain.index, "subject"]
+    by_subject = gain.groupby(subjects).mean().sort_values()
+    mean, interval = float(gain.mean()), None
+    if len(by_subject) >= settings.min_subjects:
+        values = gain.to_numpy(dtype=np.float64)[:, None]
+        low, high = subject_interval(values, subjects.to_numpy(), settings.draws, settings.seed)
+        interval = (float(low[0]), float(high[0]))
+    return Gain(by_subject, mean, interval)
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:

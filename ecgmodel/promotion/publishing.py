@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from ecgmodel.evaluation.metrics import METRICS
+from ecgmodel.evaluation.figures import NOISE_LABELS, save, variants
+from ecgmodel.evaluation.report import MINUS, template
 from ecgmodel.evaluation.summary import NOISE_ORDER
-from ecgmodel.promotion.judging import Comparison, Verdict, mean_and_interval
+from ecgmodel.promotion.figures import gain_figure
+from ecgmodel.promotion.judging import FIRST, Comparison, Gain, Verdict, primary_gain
 from ecgmodel.promotion.settings import GateSettings
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 VERDICT, MARKDOWN, FIGURE, PAGE = "verdict.json", "verdict.md", "verdict.png", "verdict.html"
-_BETTER, _WORSE, _INK = "#2a7f62", "#b3443c", "#33383d"
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { padding: .25rem .75rem; border-bottom: 1px solid #8884; text-align: left; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; background: white; border-radius: 6px; }
-div { overflow-x: auto; }
-"""
 
 
 def publish_verdict(
@@ -46,8 +31,11 @@ def publish_verdict(
     (into / VERDICT).write_text(verdict.to_json())
     cells = by_cell(comparison)
     (into / MARKDOWN).write_text(as_markdown(verdict, cells))
-    draw(verdict, comparison, settings, into / FIGURE)
-    (into / PAGE).write_text(as_page(verdict, cells, (into / FIGURE).read_bytes()))
+    gain = primary_gain(comparison, settings)
+    title = f"{verdict.challenger} against {_other(verdict)}: {_word(verdict)}"
+    save(gain_figure(gain, cells, settings, title), into / FIGURE)
+    page = as_page(verdict, cells, gain, settings)
+    (into / PAGE).write_text(page, encoding="utf-8")
 
 
 def by_cell(comparison: Comparison) -> pd.DataFrame:
@@ -71,92 +59,44 @@ def by_cell(comparison: Comparison) -> pd.DataFrame:
 
 def as_markdown(verdict: Verdict, cells: pd.DataFrame) -> str:
     """Return a verdict in Markdown: the sentence, the rules, the cells."""
-    title = "promoted" if verdict.promoted else "not promoted"
-    other = verdict.champion or "no filter"
-    lines = [f"# {verdict.challenger}: {title}", "", verdict.reason, ""]
+    lines = [f"# {verdict.challenger}: {_word(verdict)}", "", verdict.reason, ""]
     lines += [f"- {note}" for note in _notes(verdict)]
     lines += ["", "| rule | what | value | limit | |", "| --- | --- | ---: | ---: | --- |"]
     lines += [f"| {' | '.join(row)} |" for row in _rows(verdict)]
-    lines += ["", f"Mean SNR improvement, dB, of {verdict.challenger} and of {other}:", ""]
+    sides = f"{verdict.challenger} and of {_other(verdict)}"
+    lines += ["", f"Mean SNR improvement, dB, of {sides}:", ""]
     lines += ["| noise | SNR, dB | challenger | before | difference |"]
     lines += ["| --- | ---: | ---: | ---: | ---: |"]
     lines += [f"| {' | '.join(row)} |" for row in _cell_rows(cells)]
     return "\n".join(lines) + "\n"
 
 
-def as_page(verdict: Verdict, cells: pd.DataFrame, figure: bytes) -> str:
-    """Return the same as a page that needs nothing else."""
-    title = f"{verdict.challenger}: {'promoted' if verdict.promoted else 'not promoted'}"
-    picture = base64.b64encode(figure).decode()
-    notes = "".join(f"<li>{escape(note)}</li>" for note in _notes(verdict))
-    rules = _table(("rule", "what", "value", "limit", ""), _rows(verdict))
-    table = _table(("noise", "SNR, dB", "challenger", "before", "difference"), _cell_rows(cells))
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-        f"<h1>{escape(title)}</h1><p>{escape(verdict.reason)}</p><ul>{notes}</ul>"
-        f'<img alt="Gain by subject and by noise" src="data:image/png;base64,{picture}">'
-        f"<h2>Rules</h2>{rules}<h2>Mean SNR improvement, dB</h2>{table}</html>\n"
+def as_page(
+    verdict: Verdict, cells: pd.DataFrame, gain: Gain | None, settings: GateSettings
+) -> str:
+    """Return the same with the figure, as a page that needs nothing else.
+
+    Args:
+        verdict: What the gate said.
+        cells: From `by_cell`.
+        gain: In the primary metric; None where there is none.
+        settings: The gate's.
+    """
+    return template(Path(__file__).with_name(PAGE)).render(
+        v=verdict,
+        title=f"{verdict.challenger}: {_word(verdict)}",
+        other=_other(verdict),
+        notes=_notes(verdict),
+        has_interval=gain is None or gain.interval is not None,
+        min_subjects=settings.min_subjects,
+        pictures=variants(lambda **look: gain_figure(gain, cells, settings, **look)),
+        rules=_grouped(_rows(verdict)),
+        cells=_grouped(_cell_rows(cells)),
     )
 
 
-def draw(verdict: Verdict, comparison: Comparison, settings: GateSettings, path: Path) -> None:
-    """Draw the gain by subject with its interval, and by noise type and SNR."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4.2), dpi=110, layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
-    other = verdict.champion or "no filter"
-    figure.suptitle(f"{verdict.challenger} against {other}: {_word(verdict)}", color=_INK)
-    cells = by_cell(comparison)
-    if comparison.noisy.any():
-        _draw_subjects(left, comparison, settings)
-    if len(cells):
-        _draw_cells(right, cells)
-    figure.savefig(path, metadata={"Software": None})
-
-
-def _draw_subjects(axes: Axes, comparison: Comparison, settings: GateSettings) -> None:
-    metric = METRICS[settings.primary]
-    sign = 1 if metric.higher_is_better else -1
-    gain = (sign * comparison.gain(settings.primary)[comparison.noisy]).dropna()
-    if gain.empty:
-        return
-    subjects = comparison.challenger.loc[gain.index, "subject"]
-    means = gain.groupby(subjects).mean().sort_values()
-    mean, low, high = mean_and_interval(gain, subjects, settings)
-    colours = [_BETTER if value > 0 else _WORSE for value in means]
-    axes.barh(list(map(str, means.index)), means, color=colours, height=0.7)
-    if np.isfinite([low, high]).all():
-        axes.axvspan(low, high, color=_INK, alpha=0.12, lw=0, label="95 % interval of the mean")
-    axes.axvline(mean, color=_INK, lw=1.5, label=f"mean {mean:+.2f} {metric.unit}")
-    axes.axvline(0, color=_INK, lw=0.8)
-    axes.set_xlabel(f"gain in {metric.label}, {metric.unit} (right is better)")
-    axes.set_title("by test subject", fontsize=10, pad=22)
-    # Above the bars, where none can lie under it.
-    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _draw_cells(axes: Axes, cells: pd.DataFrame) -> None:
-    gain = cells.assign(gain=cells["challenger"] - cells["champion"])
-    types = list(dict.fromkeys(gain["noise_type"]))
-    levels = sorted(gain["snr_db"].unique())
-    grid = gain.pivot(index="noise_type", columns="snr_db", values="gain").loc[types, levels]
-    most = float(np.nanmax(np.abs(grid.to_numpy(dtype=np.float64)), initial=0.5))
-    image = axes.imshow(grid, cmap="BrBG", vmin=-most, vmax=most, aspect="auto")
-    axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
-    axes.set_yticks(range(len(types)), types)
-    values = grid.to_numpy(dtype=np.float64)
-    for row, column in np.ndindex(values.shape):
-        value = values[row, column]
-        shade = "white" if abs(value) > 0.7 * most else _INK
-        text = "" if np.isnan(value) else f"{value:+.1f}"
-        axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=9)
-    axes.set_xlabel("SNR of the stretch, dB")
-    axes.set_title("gain in SNR improvement, dB, by noise and SNR", fontsize=10)
-    axes.figure.colorbar(image, ax=axes, shrink=0.9)
+def _other(verdict: Verdict) -> str:
+    return verdict.champion or FIRST
 
 
 def _word(verdict: Verdict) -> str:
@@ -181,7 +121,7 @@ def _rows(verdict: Verdict) -> list[tuple[str, ...]]:
 def _cell_rows(cells: pd.DataFrame) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for noise, snr_db, ours, theirs in cells.to_numpy(dtype=object).tolist():
-        figures = (f"{ours:.1f}", f"{theirs:.1f}", f"{ours - theirs:+.1f}")
+        figures = (f"{ours:.2f}", f"{theirs:.2f}", f"{ours - theirs:+.2f}")
         rows.append((str(noise), f"{snr_db:g}", *figures))
     return rows
 
@@ -189,13 +129,16 @@ def _cell_rows(cells: pd.DataFrame) -> list[tuple[str, ...]]:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:+.2f}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    # A gain just short of the smallest that counts would look as if it had reached it.
+    return f"{value:+.3g}" if 0 < abs(value) < 0.1 else f"{value:+.2f}"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join(
-        "<tr>" + "".join(f'<td class="n">{escape(str(cell))}</td>' for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f"<div><table><tr>{head}</tr>{body}</table></div>"
+def _grouped(rows: Sequence[tuple[str, ...]]) -> dict[str, list[list[str]]]:
+    """Return rows by their first text, the rest with a true minus sign before numbers."""
+    groups: dict[str, list[list[str]]] = {}
+    for first, *texts in rows:
+        cells = [f"{MINUS}{text[1:]}" if text.startswith("-") else text for text in texts]
+        groups.setdefault(NOISE_LABELS.get(first, first), []).append(cells)
+    return groups

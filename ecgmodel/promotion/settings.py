@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecgmodel import registry
 from ecgmodel.errors import SettingsError, unknown_name
@@ -24,6 +24,12 @@ class GateSettings(BaseModel):
     )
     primary: str = Field(
         "snr_improvement", description="Metric in which the challenger must be better."
+    )
+    smallest_gain: float = Field(
+        0.05,
+        ge=0,
+        description="Least mean gain in the primary metric that counts, in its unit (dB by "
+        "default), over the champion or, for a first model, over no filter; 0 turns it off.",
     )
     test_set: Path | None = Field(
         None, description="Folder of the dataset whose test judges; null takes the champion's."
@@ -76,3 +82,18 @@ class GateSettings(BaseModel):
         if name not in METRICS:
             raise unknown_name("metric", name, METRICS)
         return name
+
+    @model_validator(mode="after")
+    def _gain_in_the_metrics_unit(self) -> GateSettings:
+        if "primary" not in self.model_fields_set or "smallest_gain" in self.model_fields_set:
+            return self
+        from ecgmodel.evaluation.metrics import METRICS  # only now: scipy comes with it
+
+        unit = METRICS[self.primary].unit
+        if unit != "dB":
+            raise SettingsError(
+                f"Expected gate.smallest_gain beside gate.primary={self.primary}, in "
+                f"{unit or 'its own unit'}: the default, {self.smallest_gain}, is in dB. Received: "
+                "nothing (0 turns it off)"
+            )
+        return self

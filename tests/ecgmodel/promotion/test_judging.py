@@ -41,7 +41,26 @@ def test_a_better_model_is_promoted() -> None:
 def test_an_equal_model_is_not_promoted() -> None:
     found = verdict(candidate("new", table()), candidate("old", table()))
     assert not found.promoted
-    assert failed(found) == ["primary SNR improvement against the champion"]
+    assert failed(found) == [
+        "primary SNR improvement against the champion",
+        "primary mean gain in SNR improvement",
+    ]
+
+
+@pytest.mark.parametrize("subjects", [5, 10])
+def test_a_gain_of_every_subject_that_is_too_small_to_count_is_not_enough(subjects: int) -> None:
+    old = candidate("old", table(subjects))
+    twin = candidate("new", table(subjects, gain=5.0 + 1e-9))
+    found = verdict(twin, old)
+    assert not found.promoted
+    assert failed(found) == ["primary mean gain in SNR improvement"]
+    assert found.reason == (
+        "It gains too little: +1e-09 dB in mean SNR improvement over the champion; +0.05 dB is "
+        "the least that counts."
+    )
+    assert verdict(twin, old, GateSettings(smallest_gain=0)).promoted
+    for gain, promoted in ((5.049, False), (5.051, True)):
+        assert verdict(candidate("new", table(subjects, gain)), old).promoted == promoted
 
 
 def test_a_gain_that_could_be_chance_is_not_enough() -> None:
@@ -118,6 +137,9 @@ def test_a_first_model_must_be_better_than_no_filter() -> None:
     assert first.champion == ""
     assert "first model" in first.reason
     assert not verdict(candidate("new", table(gain=-3.0)), None).promoted
+    nothing = verdict(candidate("new", table(gain=0.02).assign(snr_improvement=0.02)), None)
+    assert not nothing.promoted
+    assert "+0.02 dB in mean SNR improvement over no filter" in nothing.reason
 
 
 def test_other_stretches_cannot_be_compared() -> None:
@@ -191,8 +213,22 @@ def test_a_test_without_noise_proves_nothing() -> None:
 
 
 def test_the_metric_may_be_one_where_less_is_better() -> None:
-    gate = GateSettings(primary="rmse", rules=("primary",))
+    gate = GateSettings(primary="rmse", smallest_gain=0.005, rules=("primary",))
     better = table().assign(rmse=lambda t: t["rmse"] * 0.9)
     assert verdict(candidate("new", better), candidate("old", table()), gate).promoted
     worse = replace(candidate("new", table()), table=pd.DataFrame(table()).assign(rmse=0.2))
     assert not verdict(worse, candidate("old", table()), gate).promoted
+    slightly = candidate("new", table().assign(rmse=lambda t: t["rmse"] * 0.96))
+    found = verdict(slightly, candidate("old", table()), gate)
+    assert not found.promoted
+    assert "+0.004 mV in mean RMSE" in found.reason
+
+
+def test_the_smallest_gain_is_said_in_the_unit_of_the_metric() -> None:
+    with pytest.raises(
+        ValidationError, match=r"gate.smallest_gain beside gate.primary=rmse, in mV"
+    ):
+        GateSettings(primary="rmse")
+    assert GateSettings(primary="snr_out").smallest_gain == 0.05
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        GateSettings(smallest_gain=-0.1)

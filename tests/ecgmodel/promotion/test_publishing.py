@@ -8,8 +8,9 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from ecgmodel.promotion.judging import Candidate, Verdict, compare_sides, judge
-from ecgmodel.promotion.publishing import publish_verdict
+from ecgmodel.promotion.figures import gain_figure
+from ecgmodel.promotion.judging import Candidate, Verdict, compare_sides, judge, primary_gain
+from ecgmodel.promotion.publishing import by_cell, publish_verdict
 from ecgmodel.promotion.settings import GateSettings
 from tests.ecgmodel.promotion.made import CHEAP, candidate, no_filter, table
 
@@ -32,10 +33,12 @@ def test_sentence_rules_and_cells_are_there(tmp_path: Path) -> None:
     assert verdict.reason in text
     assert "Left out for both, since one of them was trained on them: db/1." in text
     assert len(re.findall(r"\| passed \|", text)) == len(verdict.findings)
-    assert re.search(r"\| bw \| 6 \| \d\.\d \| \d\.\d \| \+0\.9 \|", text)
+    assert re.search(r"\| bw \| 6 \| \d\.\d\d \| \d\.\d\d \| \+0\.94 \|", text)
     page = (tmp_path / "verdict.html").read_text()
     assert "&lt;the&gt; champion" in page
     assert not re.search(r"(src|href)=.?https?:", page)
+    assert page.count("prefers-color-scheme: dark)") == 3  # the style, and two widths of the figure
+    assert len(re.findall(r'<td class="text">passed</td>', page)) == len(verdict.findings)
     picture = matplotlib.image.imread(tmp_path / "verdict.png")
     assert picture.shape[1] > 1000
     assert picture[..., :3].std() > 0.05
@@ -51,3 +54,33 @@ def test_every_kind_of_verdict_can_be_shown(case: str, tmp_path: Path) -> None:
     verdict = published(candidate("version 2", rows, CHEAP, *seen), old, tmp_path)
     assert verdict.promoted == (case == "first")
     assert verdict.reason in (tmp_path / "verdict.md").read_text()
+
+
+@pytest.mark.parametrize(("subjects", "has_interval"), [(7, False), (8, True)])
+def test_an_interval_is_shown_only_where_the_gate_used_one(
+    subjects: int, has_interval: bool, tmp_path: Path
+) -> None:
+    new = candidate("version 2", table(subjects, gain=6.0))
+    old = candidate("version 1", table(subjects))
+    comparison, _ = compare_sides(new, old, no_filter(new.table))
+    gain = primary_gain(comparison, GATE)
+    assert gain is not None
+    axes = gain_figure(gain, by_cell(comparison), GATE).axes[0]
+    labels = axes.get_legend_handles_labels()[1]
+    assert ("95 % interval of the mean" in labels) == has_interval
+    points = axes.collections[-1].get_offsets()
+    assert len(points) == subjects
+    verdict = published(new, old, tmp_path)
+    assert ("95 % interval" in verdict.reason) == has_interval
+    page = (tmp_path / "verdict.html").read_text()
+    assert ("There is no interval: it takes 8 test subjects or more." in page) != has_interval
+
+
+def test_a_gain_just_short_of_the_smallest_does_not_look_as_if_it_reached_it(
+    tmp_path: Path,
+) -> None:
+    new = candidate("version 2", table(gain=5.0496))
+    verdict = published(new, candidate("version 1", table()), tmp_path)
+    assert not verdict.promoted
+    row = "| primary | mean gain in SNR improvement | +0.0496 | +0.05 | FAILED |"
+    assert row in (tmp_path / "verdict.md").read_text()

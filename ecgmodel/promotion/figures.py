@@ -1,0 +1,132 @@
+"""The figure of a verdict: the gain by test subject, and by noise type and SNR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import colors
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from ecgmodel.evaluation.figures import LIGHT, NARROW, NOISE_LABELS, WIDE, Theme, style_axes
+from ecgmodel.evaluation.metrics import METRICS
+from ecgmodel.promotion.judging import Gain
+from ecgmodel.promotion.settings import GateSettings
+
+NAMED_SUBJECTS = 30
+"""With more subjects their names would lie over one another."""
+EQUAL_CONTRAST = 0.179
+"""Relative luminance on which black and white are read equally well."""
+
+
+def gain_figure(
+    gain: Gain | None,
+    cells: pd.DataFrame,
+    settings: GateSettings,
+    title: str = "",
+    theme: Theme = LIGHT,
+    width: float = WIDE,
+) -> Figure:
+    """Draw a point a subject, the mean, its interval if the gate used one; beside it the cells.
+
+    Args:
+        gain: In the primary metric; None where there is none.
+        cells: From `by_cell`.
+        settings: The gate's.
+        title: Above all of it.
+        theme: Colours.
+        width: Of the figure, inches; narrow ones have the two parts one below the other.
+    """
+    narrow = width <= NARROW
+    subjects = 0 if gain is None else len(gain.by_subject)
+    rows = subjects if subjects <= NAMED_SUBJECTS else NAMED_SUBJECTS // 2
+    heights = (1.6 + 0.2 * rows, 1.2 + 0.4 * cells["noise_type"].nunique())
+    height = sum(heights) if narrow else max(3.0, *heights)
+    layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
+    figure = Figure((width, height + 0.6), facecolor=theme.background, layout=layout)
+    grid = {"height_ratios": heights} if narrow else {"width_ratios": (1, 1.1)}
+    left, right = figure.subplots(*((2, 1) if narrow else (1, 2)), **grid)
+    for axes in (left, right):
+        style_axes(axes, theme)
+    if title:
+        figure.suptitle(title, color=theme.ink, x=0.01, ha="left", weight="bold", fontsize=11)
+    _draw_subjects(left, gain, settings, theme)
+    _draw_cells(right, cells, theme, short=narrow)
+    if gain is not None:
+        place = "outside lower left"  # above, it would lie on the title
+        columns = 1 if narrow else 3
+        figure.legend(loc=place, ncols=columns, fontsize=9, frameon=False, labelcolor=theme.ink)
+    return figure
+
+
+def _draw_subjects(axes: Axes, gain: Gain | None, settings: GateSettings, theme: Theme) -> None:
+    metric = METRICS[settings.primary]
+    unit = f", {metric.unit}" if metric.unit else ""
+    _title(axes, f"Gain in {metric.label} by subject{unit}", theme)
+    if gain is None:
+        _nothing(axes, theme)
+        return
+    means, places = gain.by_subject, np.arange(len(gain.by_subject))
+    shades = [theme.model if value > 0 else theme.others[0] for value in means]
+    axes.axvline(0, color=theme.muted, linewidth=1)
+    if gain.interval:
+        axes.axvspan(
+            *gain.interval, color=theme.model, alpha=0.18, lw=0, label="95 % interval of the mean"
+        )
+    label = f"mean {gain.mean:+.2f} {metric.unit}".strip()
+    axes.axvline(gain.mean, color=theme.model, linewidth=1.8, label=label)
+    if settings.smallest_gain:
+        least = f"least that counts, {settings.smallest_gain:+g} {metric.unit}".strip()
+        axes.axvline(settings.smallest_gain, color=theme.ink, linewidth=1, ls=":", label=least)
+    axes.hlines(places, 0, means, color=shades, linewidth=1.2, alpha=0.5)
+    axes.scatter(means, places, color=shades, s=28, zorder=3)
+    axes.set(ylim=(-0.7, len(means) - 0.3), xlabel="right is better")
+    named = len(means) <= NAMED_SUBJECTS
+    axes.set_yticks(places if named else [], map(str, means.index) if named else [])
+    axes.margins(x=0.08)
+
+
+def _draw_cells(axes: Axes, cells: pd.DataFrame, theme: Theme, short: bool) -> None:
+    _title(axes, "Gain in SNR improvement by noise and SNR, dB", theme)
+    if cells.empty:
+        _nothing(axes, theme)
+        return
+    gain = cells.assign(gain=cells["challenger"] - cells["champion"])
+    types = list(dict.fromkeys(gain["noise_type"]))
+    levels = sorted(gain["snr_db"].unique())
+    grid = gain.pivot(index="noise_type", columns="snr_db", values="gain").loc[types, levels]
+    values = grid.to_numpy(dtype=np.float64)
+    most = float(np.nanmax(np.abs(values), initial=0.5))
+    scale = colors.LinearSegmentedColormap.from_list(
+        "gain", [theme.others[0], theme.background, theme.model]
+    )
+    axes.grid(visible=False)
+    axes.imshow(grid, cmap=scale, vmin=-most, vmax=most, aspect="auto")
+    names = types if short else [NOISE_LABELS.get(name, name) for name in types]
+    axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
+    axes.set_yticks(range(len(types)), names)
+    axes.set_xlabel("SNR of the stretch, dB")
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        text = "" if np.isnan(value) else f"{value:+.2f}"
+        shade = _readable(tuple(scale(float(value / most + 1) / 2)))
+        axes.text(column, row, text, ha="center", va="center", color=shade, fontsize=9)
+
+
+def _readable(background: Sequence[float]) -> str:
+    """Return black or white, whichever has more contrast on a colour (WCAG 2, gamma 2.2)."""
+    linear = np.asarray(background[:3]) ** 2.2
+    return "#000000" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > EQUAL_CONTRAST else "#ffffff"
+
+
+def _title(axes: Axes, text: str, theme: Theme) -> None:
+    axes.set_title(text, loc="left", color=theme.ink, fontsize=10)
+
+
+def _nothing(axes: Axes, theme: Theme) -> None:
+    text = "no stretch has\na figure of both sides"
+    axes.text(0.5, 0.5, text, color=theme.muted, ha="center", va="center", transform=axes.transAxes)
+    axes.set(xticks=[], yticks=[])
