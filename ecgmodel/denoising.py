@@ -21,7 +21,7 @@ from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import to_standard_rate
 from ecgmodel.signals.statistics import describe
-from ecgmodel.signals.writing import join_segments, to_original_rate, write_cleaned
+from ecgmodel.signals.writing import to_original_rate, write_cleaned
 from ecgmodel.sources.base import RecordSource
 from ecgmodel.sources.folder import FolderSource
 from ecgmodel.store import digest, file_sha256
@@ -102,7 +102,6 @@ def denoise_record(
         path = Path(folder) / str(copied["header"])
         try:
             annotations = _annotations(path, copied["files"])
-            join_segments(path)
             facts = _clean(path, record.name, model, how, into)
         except EcgError:
             raise

@@ -36,6 +36,10 @@ class PassingSourceError(SourceError, ConnectionError):
     """A source failed for a reason that may pass (timeout, 5xx, cut-off body): worth a retry."""
 
 
+class DiskFullError(EcgError, OSError):
+    """A disk has no space left: nobody's bad record, and no use to try again before there is."""
+
+
 class SplitError(EcgError, ValueError):
     """Subjects cannot be divided into training, validation and test as asked."""
 

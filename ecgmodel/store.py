@@ -21,9 +21,11 @@ from typing import Any
 
 from filelock import FileLock
 
+from ecgmodel.disk import disk
 from ecgmodel.leases import hold
 
 MANIFEST = "manifest.json"
+_HALF = ".half"
 
 
 def digest(value: Any) -> str:
@@ -165,9 +167,13 @@ class Store:
             build: Writes the unit's files into the folder it is given, and returns facts for the
                 manifest (JSON-able) or None.
             resume: Give `build` what an interrupted earlier call left, instead of an empty folder.
+
+        Raises:
+            DiskFullError: There is no space left for it.
         """
-        hold(self.root)
-        with self.lock(unit.folder):
+        with disk(self.root):
+            hold(self.root)
+        with disk(self.root / unit.folder), self.lock(unit.folder):
             if stored := self.get(unit):
                 return stored
             final = self.root / unit.folder
@@ -176,6 +182,8 @@ class Store:
             if not resume:
                 shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True, exist_ok=True)
+            for half in partial.rglob(f"*{_HALF}"):  # a kill came between writing and renaming
+                half.unlink()
             try:
                 info = build(partial) or {}
                 _write_manifest(partial, unit, info)
@@ -221,12 +229,16 @@ def is_intact(stored: Stored) -> bool:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file beside its place and rename it, so that nobody ever sees half of it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{_HALF}")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:

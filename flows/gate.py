@@ -44,6 +44,7 @@ def judge(settings: Settings, store: Store, registry: Registry, challenger: Vers
     """Judge a version against the champion on the same frozen test, and promote it if it won."""
     champion, notes = find_champion(registry)
     if champion and champion.number == challenger.number:
+        finish(store, registry, champion)
         text = f"version {challenger.number} is the champion already"
         return Judged(challenger.number, champion.number, None, None, text)
     test, more = choose_test(settings, registry, challenger, champion)
@@ -126,16 +127,32 @@ def conclude(
         reason = f"It won, but was taken back before ({taken_back}): promote it by hand."
     with registry.tracker.reached("The verdict"):
         registry.log_verdict(challenger, report, promoted, reason)
+    show(report)
     now = champion.number if champion else None
     if promoted:
         now = tasks.promote(challenger, registry, "gate", reason).version
-    show(report)
-    if not is_temporary():
-        facts = {"version": challenger.number, "champion": now, "reason": reason}
-        name = MODEL_PROMOTED if promoted else MODEL_REFUSED
-        emit_once(name, f"ecg.model.{registry.name}.{challenger.number}", facts, store)
+    announce(store, registry, challenger, now, promoted, reason)
     text = f"version {challenger.number} {'promoted' if promoted else 'not promoted'}: {reason}"
     return Judged(challenger.number, now, verdict, report.path, text)
+
+
+def announce(
+    store: Store, registry: Registry, version: Version, now: int | None, promoted: bool, reason: str
+) -> None:
+    """Tell the server what became of a version, once."""
+    if not is_temporary():
+        facts = {"version": version.number, "champion": now, "reason": reason}
+        name = MODEL_PROMOTED if promoted else MODEL_REFUSED
+        emit_once(name, f"ecg.model.{registry.name}.{version.number}", facts, store)
+
+
+def finish(store: Store, registry: Registry, champion: Version) -> None:
+    """Finish a promotion that a kill interrupted: what its history says comes true, and is told."""
+    history = registry.history()
+    if history and (last := history[-1]).version == champion.number:
+        tasks.promote(champion, registry, last.how, last.reason)
+        if last.how == "gate":
+            announce(store, registry, champion, champion.number, True, last.reason)
 
 
 def show(report: Stored) -> None:

@@ -14,7 +14,7 @@ from prefect.context import TaskRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
-from ecgmodel.errors import EcgError, PassingSourceError
+from ecgmodel.errors import DiskFullError, EcgError, PassingSourceError
 from ecgmodel.progress import bar
 from ecgmodel.steps import Step
 from ecgmodel.store import Store, Stored, digest
@@ -158,5 +158,6 @@ def _look_up(steps: Sequence[Step], store: Store) -> list[Stored | None]:
 
 def _raise_what_is_not_the_units_fault(failed: Sequence[Failure]) -> None:
     for failure in failed:
-        if not isinstance(failure.error, EcgError) or isinstance(failure.error, PassingSourceError):
-            raise failure.error
+        error = failure.error
+        if not isinstance(error, EcgError) or isinstance(error, PassingSourceError | DiskFullError):
+            raise error

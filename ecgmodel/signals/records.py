@@ -45,7 +45,8 @@ def read_recording(
 ) -> Recording:
     """Read a WFDB record in millivolts.
 
-    Leads in other units than volts (pressure, respiration) are left out. A baseline further
+    The segments of a record that joins others are read as one. Leads in other units than volts
+    (pressure, respiration) are left out. A baseline further
     from a lead's median than the converter's zero is taken for a slip, and the converter's zero
     takes its place; one that is never reached gives way to the median.
 
@@ -62,9 +63,13 @@ def read_recording(
         RecordError: Header and data disagree, or no lead is an ECG in known units.
     """
     header = read_header(path, name)
-    gains = _header_gains(path)
     first, last = _range(header, name, start_s, seconds)
-    digital = _read_digital(path, name, header, first, last)
+    record = _read_digital(path, name, header, first, last)
+    digital = _with_gaps(record)
+    if isinstance(header, wfdb.MultiRecord):
+        path = path.with_name(header.seg_name[0])
+        header = _joined_header(path, name, record)
+    gains = _header_gains(path)
     physical, leads, rails, remarks = [], [], [], []
     for index, lead in enumerate(_unique(header.sig_name, header.n_sig)):
         unit = (header.units[index] or "mV").strip()
@@ -88,7 +93,50 @@ def read_recording(
     return Recording(name, signal, float(header.fs), tuple(leads), tuple(rails), tuple(remarks))
 
 
-def read_header(path: Path, name: str) -> wfdb.Record:
+def read_joined(path: Path, first: int = 0, last: int | None = None) -> wfdb.Record:
+    """Return a record in converter steps, the segments of one that joins others as one.
+
+    Args:
+        path: The record's path without suffix.
+        first: The first sample.
+        last: The one after the last; None for the end.
+    """
+    return wfdb.rdrecord(str(path), sampfrom=first, sampto=last, physical=False)
+
+
+def _check_segments(path: Path, name: str) -> None:
+    """Raise an error where segments count differently: wfdb would take the first one's steps.
+
+    Raises:
+        RecordError: They do.
+    """
+    header = wfdb.rdheader(str(path), rd_segments=True)
+    if header.layout != "fixed":
+        return  # wfdb compares them by the leads' names
+    for field in ("units", "adc_gain", "baseline"):
+        found = [getattr(segment, field) for segment in header.segments]
+        if any(other != found[0] for other in found):
+            raise RecordError(
+                f"{name}: {field} differs between the segments {header.seg_name}: {found}. Make "
+                "records of their own of them."
+            )
+
+
+def _joined_header(first: Path, name: str, record: wfdb.Record) -> wfdb.Record:
+    """Return what is known of the leads of a record of segments.
+
+    Args:
+        first: Its first segment; where the leads come and go, that only describes them.
+        name: What to call the record in errors.
+        record: The joined record.
+    """
+    header = read_header(first, name)
+    for field in ("fs", "n_sig", "sig_name", "units", "adc_gain", "baseline"):
+        setattr(header, field, getattr(record, field))
+    return header
+
+
+def read_header(path: Path, name: str) -> wfdb.Record | wfdb.MultiRecord:
     """Return a record's header.
 
     Raises:
@@ -128,13 +176,14 @@ def _range(
 
 def _read_digital(
     path: Path, name: str, header: wfdb.Record, first: int, last: int | None
-) -> np.ndarray:
-    """Return converter steps `(samples, leads)`, float64, NaN where a sample is marked missing."""
+) -> wfdb.Record:
+    """Return a record in converter steps, with samples that agree with its header."""
     try:
-        record = wfdb.rdrecord(str(path), sampfrom=first, sampto=last, physical=False)
-        if not isinstance(record, wfdb.Record):
-            record = record.multi_to_single(physical=False)
-        missing = np.isnan(record.dac())
+        if isinstance(header, wfdb.MultiRecord):
+            _check_segments(path, name)
+        record = read_joined(path, first, last)
+    except RecordError:
+        raise
     except FileNotFoundError as error:
         raise MissingFileError(f"{name}: a signal file is missing ({error}).") from error
     except Exception as error:  # wfdb raises whatever its parsing runs into
@@ -144,8 +193,13 @@ def _read_digital(
     if record.d_signal is None or len(record.d_signal) == 0:
         raise RecordError(f"{name} holds no samples. Leave the record out.")
     _check_sums(name, header, record)
-    digital = record.d_signal.astype(np.float64)
-    digital[missing] = np.nan
+    return record
+
+
+def _with_gaps(record: wfdb.Record) -> np.ndarray:
+    """Return converter steps `(samples, leads)`, float64, NaN where a sample is marked missing."""
+    digital: np.ndarray = record.d_signal.astype(np.float64)
+    digital[np.isnan(record.dac())] = np.nan
     return digital
 
 

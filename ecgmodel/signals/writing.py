@@ -65,9 +65,9 @@ def write_cleaned(source: Path, cleaned: np.ndarray, comment: str, into: Path) -
         RecordError: The samples or leads are not as many as the source's, or its header cannot
             be written again.
     """
-    from ecgmodel.signals.records import MILLIVOLTS  # wfdb takes a second to import
+    from ecgmodel.signals.records import MILLIVOLTS, read_joined  # wfdb takes a second to import
 
-    record = _read(source)
+    record = read_joined(source)
     scales = [MILLIVOLTS.get((unit or "mV").strip().lower()) for unit in record.units]
     ecg = [index for index, scale in enumerate(scales) if scale]
     if cleaned.shape != (len(record.d_signal), len(ecg)):
@@ -79,24 +79,6 @@ def write_cleaned(source: Path, cleaned: np.ndarray, comment: str, into: Path) -
     for column, index in enumerate(ecg):
         leads[index] = _cleaned(cleaned[:, column], scales[index] or 1.0)
     _write(source.name, record, leads, [*_comments(record), comment], into)
-
-
-def join_segments(source: Path) -> None:
-    """Write a record that joins others as a simple one, in its place; others are left alone.
-
-    Args:
-        source: The record's path without suffix.
-
-    Raises:
-        RecordError: Its segments do not fit together.
-    """
-    import wfdb
-
-    if not isinstance(wfdb.rdheader(str(source)), wfdb.MultiRecord):
-        return
-    record = _read(source)
-    leads = [_kept(record, index) for index in range(record.n_sig)]
-    _write(source.name, record, leads, _comments(record), source.parent)
 
 
 def _write(name: str, record: Any, leads: list[_Lead], comments: list[str], into: Path) -> None:
@@ -126,14 +108,6 @@ def _write(name: str, record: Any, leads: list[_Lead], comments: list[str], into
 
 def _comments(record: Any) -> list[str]:
     return [comment for comment in record.comments or () if comment.strip()]
-
-
-def _read(source: Path) -> Any:
-    """Return the source's record in converter steps, its segments joined."""
-    import wfdb
-
-    record = wfdb.rdrecord(str(source), physical=False)
-    return record if isinstance(record, wfdb.Record) else record.multi_to_single(physical=False)
 
 
 def _kept(record: Any, index: int) -> _Lead:

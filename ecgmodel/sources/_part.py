@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ecgmodel.disk import disk
 from ecgmodel.errors import PassingSourceError, SourceError
 from ecgmodel.store import write_text
 
@@ -201,16 +200,3 @@ class Part:
             return note if usable and (note.need is None or have <= note.need) else None
         except (OSError, ValueError, TypeError):
             return None
-
-
-@contextmanager
-def disk(path: Path) -> Iterator[None]:
-    """Say plainly that the disk is full, where that is what an OSError means."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise OSError(
-            error.errno, "The disk is full. Free some space and run again; cannot write", str(path)
-        ) from error

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ecgmodel.disk import disk
 from ecgmodel.errors import SettingsError, unknown_name
-from ecgmodel.sources._part import disk
 from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
 
 if TYPE_CHECKING:

@@ -103,11 +103,12 @@ def _start_detached(settings: ServedSettings, config: Path | None, pairs: tuple[
 
     log = settings.service.root / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     arguments = ["--config", str(config.absolute())] if config else []
     for pair in (*pairs, f"service.state={settings.service.root}"):
         arguments += ["--set", pair]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.cli", "up", *arguments],
             stdin=subprocess.DEVNULL,

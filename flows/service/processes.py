@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ import psutil
 from ecgmodel.store import write_text
 
 STOP_S = 20.0
+LOG_BYTES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,16 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def turn(log: Path, limit: int = LOG_BYTES) -> None:
+    """Copy a log that has grown long to `NAME.log.1`, in place of the one before, and empty it.
+
+    It stays the same file, which processes that write to its end keep open.
+    """
+    if log.stat().st_size > limit:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def stop(known: Iterable[Known], patience_s: float = STOP_S) -> None:

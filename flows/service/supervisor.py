@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from httpx import TransportError
 
 from flows.service.deploying import deploy
-from flows.service.processes import Known, recall, remember, start, stop
+from flows.service.processes import Known, recall, remember, start, stop, turn
 from flows.service.servers import (
     PROJECT,
     Server,
@@ -121,6 +121,7 @@ class Supervisor:
             self._restart_dead()
             if time.monotonic() - last > self.service.sweep_s:
                 self._sweep()
+                self._turn_logs()
                 last = time.monotonic()
 
     def _restart_dead(self) -> None:
@@ -159,6 +160,13 @@ class Supervisor:
         except Exception as error:  # whatever it is, the service goes on
             _log.warning("The sweep ended early: %s", str(error).splitlines()[:1])
         return True
+
+    def _turn_logs(self) -> None:
+        for log in (self.root / "logs").glob("*.log"):
+            try:
+                turn(log)
+            except OSError as error:  # e.g. a full disk
+                _log.warning("%s was not turned: %s", log, error)
 
     def _notify(self) -> None:
         from flows.service.notifying import notify

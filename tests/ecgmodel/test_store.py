@@ -87,7 +87,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         (into / "half").write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="disk is full"):
         Store(tmp_path).make(UNIT, fails)
     assert list((tmp_path / "mix").iterdir()) == []
 
@@ -105,6 +105,14 @@ def test_a_resumable_unit_keeps_its_work_when_it_fails(tmp_path: Path) -> None:
         store.make(UNIT, half, resume=True)
     assert store.get(UNIT) is None
     assert store.make(UNIT, rest, resume=True).info == {"found": "half"}
+
+
+def test_a_file_that_a_kill_left_half_written_is_no_part_of_a_unit(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    partial = tmp_path / f"{UNIT.folder}.partial"
+    partial.mkdir(parents=True)
+    (partial / f"{MANIFEST}.1-1.half").write_text('{"stage"')
+    assert set(store.make(UNIT, build, resume=True).files) == {"a.txt", "sub/b.bin"}
 
 
 def test_two_processes_do_not_do_the_same_work_twice(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ecgmodel.config import Settings, TrackingSettings
 from ecgmodel.store import Store, Stored, read_stored
 from flows.pipeline import pipeline
 from flows.train import Training, train
-from tasks.tracking import Tracker
+from tasks.tracking import Registry, Tracker
 from tests.flows import small
 
 LONGER: dict[str, Any] = {"training": {"epochs": 12, "batch_size": 16, "patience": None}}
@@ -43,7 +43,7 @@ def only(store: Path, stage: str) -> Stored:
     return read_stored(folder)
 
 
-def assert_same(store: Path, expected: Path) -> None:
+def assert_same(store: Path, expected: Path, tracking: TrackingSettings | None = None) -> None:
     """Dataset, weights, history, and what is logged, are those of a run that was not killed."""
     assert only(store, "dataset").digest == only(expected, "dataset").digest
     model, other = only(store, "train"), only(expected, "train")
@@ -51,7 +51,7 @@ def assert_same(store: Path, expected: Path) -> None:
     assert history(model) == history(other)
     weights, others = (load_network(m.file("model.keras")).get_weights() for m in (model, other))
     assert all(np.array_equal(a, b) for a, b in zip(weights, others, strict=True))
-    tracker = Tracker(TrackingSettings(), Store(store))
+    tracker = Tracker(tracking or TrackingSettings(), Store(store))
     (run,) = tracker.client.search_runs([tracker.experiment])
     assert run.info.status == "FINISHED"
     epochs = [row["epoch"] for row in history(model)["rows"]]
@@ -115,6 +115,23 @@ def test_a_run_killed_while_it_logs_its_model_logs_a_whole_one(
     (whole,) = whole_models(result.tracker, result.run_id)
     model = mlflow.pyfunc.load_model(f"models:/{whole}")
     assert np.asarray(model.predict(np.zeros((1, 512, 1), np.float32))).shape == (1, 512, 1)
+
+
+def test_a_promotion_that_was_killed_before_its_alias_is_finished(
+    first: tuple[Settings, Training], store: Path
+) -> None:
+    settings = small.small(store)
+    registry = Registry(Tracker(settings.tracking, Store(store)))
+    registry.promote(registry.version(1), "gate", "for this test")
+    registry.tracker.client.delete_registered_model_alias(registry.name, "champion")
+    registry.tracker.client.set_registered_model_alias(registry.name, "challenger", "1")
+    result = train(settings, small.unit_folder(store, small.PUBLISH))
+    assert result.judged.champion == 1
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.number == 1
+    assert registry.challenger() is None
+    assert [change.version for change in registry.history()] == [1]
 
 
 def names_a_model_that_is_not_there(store: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prefect import flow
 
-from ecgmodel.errors import EcgError, RecordError
+from ecgmodel.errors import DiskFullError, EcgError, RecordError
 from ecgmodel.steps import Step
 from ecgmodel.store import Store, Stored, Unit
 from tasks.caching import Failure, run_steps
@@ -55,8 +55,15 @@ def test_a_bad_record_is_tried_once_and_reported(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_stays_broken_is_an_error_of_its_own(tmp_path: Path) -> None:
-    work = Failing(OSError(28, "No space left on device"), 9)
-    with pytest.raises(OSError, match="No space left") as caught:
+    work = Failing(OSError(5, "Input/output error"), 9)
+    with pytest.raises(OSError, match="Input/output") as caught:
         run(work, Store(tmp_path))
     assert not isinstance(caught.value, EcgError)
     assert work.tried == 3
+
+
+def test_a_full_disk_is_nobodys_bad_record_and_not_asked_again(tmp_path: Path) -> None:
+    work = Failing(OSError(28, "No space left on device"), 9)
+    with pytest.raises(DiskFullError, match="ecg-denoise gc"):
+        run(work, Store(tmp_path))
+    assert work.tried == 1

@@ -104,3 +104,42 @@ def test_the_quirks_of_the_real_databases(physionet: Path) -> None:
     assert np.abs(np.median(excerpt.signal, axis=0)).max() < 1
     with pytest.raises(RecordError, match="nstdb/bw, lead noise1"):
         read_recording(physionet / "nstdb/1.0.0/bw", "nstdb/bw")
+
+
+def segments(folder: Path, **second: float) -> np.ndarray:
+    """Write record "both" of segments "a" and "b", and return its signal, mV."""
+    parts = [ecg(10, 250, seed=seed) for seed in (1, 2)]
+    write_record(folder, "a", parts[0], 250)
+    write_record(folder, "b", parts[1], 250, **second)
+    (folder / "both.hea").write_text("both/2 1 250 5000\na 2500\nb 2500\n")
+    return np.concatenate(parts)
+
+
+def test_a_record_of_segments_is_read_as_one(tmp_path: Path) -> None:
+    expected = segments(tmp_path)
+    recording = read_recording(tmp_path / "both", "own/both")
+    assert recording.leads == ("ECG1",)
+    assert np.abs(recording.signal[:, 0] - expected).max() <= 0.0026  # half a step
+    alone = read_recording(tmp_path / "a", "own/a")
+    assert recording.rails == alone.rails
+    part = read_recording(tmp_path / "both", "own/both", start_s=8, seconds=4)
+    assert np.array_equal(part.signal, recording.signal[2000:3000])
+
+
+def test_leads_that_come_and_go_between_segments_are_gaps(tmp_path: Path) -> None:
+    first = np.stack([ecg(10, 250, seed=1), ecg(10, 250, seed=2)], axis=1)
+    write_record(tmp_path, "a", first, 250, leads=("I", "II"))
+    write_record(tmp_path, "b", first[:, 1], 250, leads=("II",))
+    lines = ("layout 2 250 0", "~ 0 200/mV 16 0 0 0 0 I", "~ 0 200/mV 16 0 0 0 0 II")
+    (tmp_path / "layout.hea").write_text("\n".join(lines) + "\n")
+    (tmp_path / "both.hea").write_text("both/3 2 250 5000\nlayout 0\na 2500\nb 2500\n")
+    recording = read_recording(tmp_path / "both", "own/both")
+    assert recording.leads == ("I", "II")
+    assert np.isnan(recording.signal).sum(axis=0).tolist() == [2500, 0]
+    assert np.abs(recording.signal[2500:, 1] - first[:, 1]).max() <= 0.0026
+
+
+def test_segments_that_count_differently_are_refused(tmp_path: Path) -> None:
+    segments(tmp_path, gain=400.0)
+    with pytest.raises(RecordError, match="adc_gain differs between the segments"):
+        read_recording(tmp_path / "both", "own/both")

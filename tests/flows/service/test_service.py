@@ -7,16 +7,20 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import psutil
 import pytest
 import yaml
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import FlowRun
 from pydantic import ValidationError
 
 from ecgmodel.config import TrackingSettings, load_as
@@ -27,6 +31,7 @@ from flows.service.settings import ServedSettings, ServiceSettings
 from tasks.tracking import Registry, Tracker
 from tests.flows.service.running import Service, running
 from tests.flows.small import SMALL
+from tests.wfdb_files import ecg, write_record
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,21 @@ def is_done(service: Service, run: object) -> bool:
     return bool(state and state.is_completed())
 
 
+def artifacts(service: Service, run: FlowRun) -> dict[str, str]:
+    """Return what a run's page shows, by key."""
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    with service.client() as client:
+        found = client.read_artifacts(artifact_filter=wanted)
+    return {str(artifact.key): str(artifact.data) for artifact in found}
+
+
+def events(service: Service, name: str) -> list[dict[str, Any]]:
+    """Return the events of a name."""
+    with service.client() as client:
+        asked = {"filter": {"event": {"name": [name]}}}
+        return list(client.request("POST", "/events/filter", json=asked).json()["events"])
+
+
 def test_everything_answers_and_is_deployed(service: Service) -> None:
     said = service.command("status")
     assert said.returncode == 0, said.stdout + said.stderr
@@ -104,12 +124,10 @@ def test_a_new_dataset_is_trained_on_by_itself(service: Service) -> None:
     service.until(lambda: service.runs("retrain"), "the retraining", 60)
     (retrained,) = service.runs("retrain")
     service.until(lambda: is_done(service, retrained), "the end of the retraining")
-    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[retrained.id]))
-    with service.client() as client:
-        found = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=wanted)}
-    assert "by a new dataset: simulated" in found["trigger"]
+    trigger = artifacts(service, retrained)["trigger"]
+    assert "by a new dataset: simulated" in trigger
     (version,) = registry(service).versions()
-    assert version.tags["ecg.dataset"] in found["trigger"]
+    assert version.tags["ecg.dataset"] in trigger
     assert version.verdict.startswith(("promoted", "refused"))
     again = service.start("prepare/prepare")
     service.until(lambda: is_done(service, again), "the dataset, cached")
@@ -152,6 +170,42 @@ def test_worker_and_run_killed_at_once_lose_nothing(service: Service) -> None:
     client = registry(service).tracker.client
     steps = [m.step for m in client.get_metric_history(versions[0].run_id, "loss")]
     assert steps == list(range(1, 41))
+
+
+def test_recordings_that_drift_retrain_by_themselves(service: Service, tmp_path: Path) -> None:
+    version, *_ = registry(service).versions()
+    registry(service).promote(version, "hand", "for this test")
+    rng = np.random.default_rng(0)
+    for number in range(12):  # large, noisy, and of another rate than those of the training
+        signal = ecg(20, 250, rate=60 + 3 * number, seed=number)
+        noisy = 3 * signal + 0.3 * rng.standard_normal(len(signal))
+        write_record(tmp_path / "in", f"p{number}", noisy, 250)
+    few = {**SMALL, "drift": {"min_recordings": 3, "alpha": 0.05}}  # three recordings train
+    before = {run.id for run in service.runs("retrain")}
+    places = {"recordings": str(tmp_path / "in"), "out": str(tmp_path / "out")}
+    cleaned = service.start("denoise/denoise", settings=few, **places)
+    service.until(lambda: is_done(service, cleaned), "the cleaned recordings")
+    assert len(list((tmp_path / "out").glob("*.hea"))) == 12
+    assert artifacts(service, cleaned)["drift"].startswith("# Drift: drift")
+
+    def started() -> list[FlowRun]:
+        return [run for run in service.runs("retrain") if run.id not in before]
+
+    service.until(started, "the retraining", 60)
+    (retrained,) = started()
+    service.until(lambda: is_done(service, retrained), "the end of the retraining")
+    said = artifacts(service, retrained)["trigger"]
+    assert "by drift: Drift between 12 incoming and 3 training recordings" in said
+    (event,) = events(service, "ecg.drift.detected")
+    assert event["id"] in said
+    assert event["resource"]["prefect.resource.id"] == f"ecg.drift.{version.number}"
+    assert retrained.created is not None
+    waited = retrained.created - datetime.fromisoformat(event["occurred"])
+    assert waited < timedelta(seconds=30)
+    again = service.start("denoise/denoise", settings=few, **places)
+    service.until(lambda: is_done(service, again), "the same recordings again")
+    time.sleep(10)  # time for a second one
+    assert len(started()) == 1  # drift is told once a version
 
 
 def test_a_supervisor_that_was_killed_leaves_nothing_that_up_cannot_mend(
