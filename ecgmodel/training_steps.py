@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ecgmodel import registry
 from ecgmodel.architectures import architecture
@@ -14,7 +14,11 @@ from ecgmodel.progress import bar
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit, file_sha256
+from ecgmodel.training.settings import TrainingSettings
 from ecgmodel.versions import code_version, git_commit, library_versions
+
+if TYPE_CHECKING:
+    from ecgmodel.training.batches import Batches
 
 MODEL = "model"
 STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
@@ -58,9 +62,11 @@ def fit_step(
         {
             "modules": code_version(
                 "ecgmodel.training.fit",
+                "ecgmodel.training.fresh",
                 "ecgmodel.training.seeding",
                 "ecgmodel.architectures",
                 f"ecgmodel.networks.{name}",
+                f"ecgmodel.losses.{settings.training.loss}",
             ),
             "libraries": library_versions("keras", "tensorflow", "numpy"),
         },
@@ -194,9 +200,7 @@ def _fit(
     how, name = settings.training, settings.network.architecture
     options = network_options(settings)
     check_window(name, options, int(dataset.info["lengths"]["train"]))
-    batches = ShardBatches(
-        split_shards(dataset, "train"), how.batch_size, how.seed, how.shuffle_rows
-    )
+    batches = _training_batches(dataset, how)
     validation = ShardBatches(split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0)
 
     def build() -> Any:
@@ -222,6 +226,19 @@ def _fit(
         "best_loss": history.best_loss,
         "stopped_early": history.stopped_early,
     }
+
+
+def _training_batches(dataset: Stored, how: TrainingSettings) -> Batches:
+    """Return a dataset's training windows: as they lie in the shards, or mixed anew."""
+    from ecgmodel.training.batches import ShardBatches
+    from ecgmodel.training.fresh import FreshBatches, read_hearts, read_noise
+
+    shards = split_shards(dataset, "train")
+    if how.fresh is None:
+        return ShardBatches(shards, how.batch_size, how.seed, how.shuffle_rows)
+    noise = read_noise(dataset.file("noise.parquet"))
+    window = int(dataset.info["lengths"]["train"])
+    return FreshBatches(read_hearts(shards), noise, window, how.fresh, how.batch_size, how.seed)
 
 
 def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> None:

@@ -67,3 +67,51 @@ class Restore(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what makes this layer again."""
         return {**super().get_config(), "offset": self.offset}
+
+
+@keras.saving.register_keras_serializable(package="ecgmodel")
+class Scale(keras.layers.Layer):
+    """Multiplies by one learned number a channel, `start` at first.
+
+    Args:
+        start: The first value.
+        **kwargs: For `keras.layers.Layer`.
+    """
+
+    def __init__(self, start: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, shape: Any) -> None:
+        """Make the numbers."""
+        initial = keras.initializers.Constant(self.start)
+        self.scale = self.add_weight(shape=(shape[-1],), initializer=initial, name="scale")
+
+    def call(self, x: Any) -> Any:
+        """Return the scaled channels."""
+        return ops.multiply(x, self.scale)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Return the same shape."""
+        return shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes this layer again."""
+        return {**super().get_config(), "start": self.start}
+
+
+@keras.saving.register_keras_serializable(package="ecgmodel")
+class LearnedPositions(keras.layers.Layer):
+    """Adds learned numbers that differ from position to position, zero at first."""
+
+    def build(self, shape: Any) -> None:
+        """Make the numbers, one a position and channel."""
+        self.table = self.add_weight(shape=tuple(shape[1:]), initializer="zeros", name="table")
+
+    def call(self, x: Any) -> Any:
+        """Return the sum."""
+        return ops.add(x, self.table)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Return the same shape."""
+        return shape

@@ -37,6 +37,30 @@ class Batches(Protocol):
         """Yield the batches `(noisy, clean)` of an epoch, each `(windows, samples, 1)` in mV."""
 
 
+class ArrayBatches:
+    """Windows that lie in memory, in their order.
+
+    Args:
+        noisy: `(n, samples)` float32, mV.
+        clean: Of the same shape.
+        batch_size: Windows a batch; the last one may hold fewer.
+    """
+
+    def __init__(self, noisy: Floats, clean: Floats, batch_size: int) -> None:
+        self.samples = noisy.shape[1]
+        self._noisy, self._clean, self._size = noisy[..., None], clean[..., None], batch_size
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self._noisy) // self._size)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Yield the batches of any epoch: all are the same."""
+        for start in range(0, len(self._noisy), self._size):
+            rows = slice(start, start + self._size)
+            yield self._noisy[rows], self._clean[rows]
+
+
 class _Group(NamedTuple):
     """A row group: the unit of reading."""
 

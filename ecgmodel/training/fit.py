@@ -18,6 +18,7 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
+from ecgmodel import registry
 from ecgmodel.errors import ModelError
 from ecgmodel.progress import bar
 from ecgmodel.training import checkpoint
@@ -146,10 +147,15 @@ def peek(work: Path) -> dict[str, Any]:
 def _begin(
     model: keras.Model, batches: Batches, validation: Batches, settings: TrainingSettings
 ) -> _Run:
-    optimizer = AveragingAdam(settings.learning_rate, settings.averaging)
-    model.compile(optimizer, settings.loss, jit_compile=_jit())
+    optimizer = AveragingAdam(
+        settings.learning_rate, settings.averaging, global_clipnorm=settings.clip_norm
+    )
+    loss = registry.load("losses", settings.loss, "loss").Loss()
+    model.compile(optimizer, loss, jit_compile=_jit())
     optimizer.build(model.trainable_variables)
-    identity = settings.model_dump(mode="json", exclude={"epochs"}) | {
+    # A cosine knows its end; what falls on a plateau can go on for longer.
+    free = {"epochs"} if settings.schedule == "plateau" else None
+    identity = settings.model_dump(mode="json", exclude=free) | {
         "batches": [len(batches), len(validation)],
         "samples": batches.samples,
     }
@@ -165,7 +171,8 @@ def _jit() -> bool | str:
 def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) -> Row:
     epoch = run.epoch + 1
     model, schedule = run.model, run.schedule
-    model.optimizer.learning_rate = schedule.learning_rate
+    rate = schedule.rate(epoch, run.settings)
+    model.optimizer.learning_rate = rate
     fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[shown])
     with averaged(model):
         val_loss = model.evaluate(feed(validation, epoch), verbose=0)
@@ -173,10 +180,11 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) ->
             "epoch": epoch,
             "loss": float(fitted.history["loss"][-1]),
             "val_loss": float(val_loss),
-            "learning_rate": schedule.learning_rate,
+            "learning_rate": rate,
         }
         _check_finite(row)
-        if schedule.update(epoch, row["val_loss"], run.settings):
+        is_best = schedule.update(epoch, row["val_loss"], run.settings)
+        if is_best or run.settings.keep == "last":
             run.best = [keras.ops.convert_to_numpy(w).copy() for w in model.weights]
     run.rows.append(row)
     shown.show(row)
@@ -249,9 +257,10 @@ def _finish(run: _Run, work: Path) -> History:
     run.model.save_weights(work / WEIGHTS)
     schedule = run.schedule
     stopped = run.epoch < run.settings.epochs
-    history = History(
-        run.rows, schedule.best_epoch, schedule.best, stopped, run.model.count_params()
-    )
+    best_epoch, best_loss = schedule.best_epoch, schedule.best
+    if run.settings.keep == "last":
+        best_epoch, best_loss = run.epoch, run.rows[-1]["val_loss"]
+    history = History(run.rows, best_epoch, best_loss, stopped, run.model.count_params())
     (work / HISTORY).write_text(json.dumps(asdict(history), indent=1) + "\n")
     return history
 

@@ -41,12 +41,29 @@ class Schedule:
         else:
             self.waited += 1
             self.waited_here += 1
+        if settings.schedule == "plateau" and settings.plateau_patience:
+            self._lower_on_plateau(settings)
+        return is_best
+
+    def rate(self, epoch: int, settings: TrainingSettings) -> float:
+        """Return the learning rate of an epoch, counted from 1."""
+        rate = self.learning_rate
+        if settings.schedule == "cosine":
+            done = (epoch - 1) / settings.epochs
+            low = min(settings.min_learning_rate, rate)
+            rate = low + (rate - low) * (1 + math.cos(math.pi * done)) / 2
+        return rate * min(1.0, epoch / (settings.warmup_epochs + 1))
+
+    def is_over(self, settings: TrainingSettings) -> bool:
+        """Return whether training has waited long enough for a gain."""
+        return (
+            settings.schedule == "plateau"
+            and settings.patience is not None
+            and self.waited >= settings.patience
+        )
+
+    def _lower_on_plateau(self, settings: TrainingSettings) -> None:
         if settings.plateau_patience and self.waited_here >= settings.plateau_patience:
             lower = max(self.learning_rate * settings.plateau_factor, settings.min_learning_rate)
             self.learning_rate = min(self.learning_rate, lower)
             self.waited_here = 0
-        return is_best
-
-    def is_over(self, settings: TrainingSettings) -> bool:
-        """Return whether training has waited long enough for a gain."""
-        return settings.patience is not None and self.waited >= settings.patience

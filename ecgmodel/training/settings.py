@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ecgmodel import registry
+from ecgmodel.training.fresh_settings import FreshSettings
 
 
 class TrainingSettings(BaseModel):
@@ -17,8 +20,8 @@ class TrainingSettings(BaseModel):
     # nine tenths of the speed (conv_autoencoder, two cores). On a GPU, larger ones pay.
     batch_size: int = Field(default=32, ge=1, description="Windows a step.")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's first step size.")
-    loss: Literal["mse", "mae", "huber", "log_cosh"] = Field(
-        default="mse", description="What is made small, on signals in mV."
+    loss: str = Field(
+        default="mse", description="A file of ecgmodel/losses: what is made small, in mV."
     )
     patience: int | None = Field(
         default=8,
@@ -30,6 +33,22 @@ class TrainingSettings(BaseModel):
         ge=0,
         lt=1,
         description="Smallest gain that counts, as a share of the best loss.",
+    )
+    schedule: Literal["plateau", "cosine"] = Field(
+        default="plateau",
+        description="How the learning rate falls: where the loss no longer does, or along a cosine "
+        "over all epochs, which also ends the training.",
+    )
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="Which epoch's weights: that of the lowest validation loss, or the last one, "
+        "where who validates has come to train as well.",
+    )
+    warmup_epochs: int = Field(
+        default=0, ge=0, description="Epochs over which the learning rate rises to its first value."
+    )
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="Longest gradient, over all weights; null: any."
     )
     plateau_patience: int | None = Field(
         default=3,
@@ -52,4 +71,14 @@ class TrainingSettings(BaseModel):
     shuffle_rows: int = Field(
         default=8192, ge=1, description="Windows that are mixed at a time; they are held in memory."
     )
+    fresh: FreshSettings | None = Field(
+        default=None,
+        description="Mix windows anew in every epoch, varied; null trains on the shards as they "
+        "are.",
+    )
     seed: int = Field(default=0, ge=0, description="First weights, dropout and the windows' order.")
+
+    @field_validator("loss")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return registry.check("losses", name, "loss")

@@ -23,7 +23,9 @@ from tests.ecgmodel.dataset.made import mixed
 settings = load_settings(pairs=[
     "mix.noise_types=[bw,powerline,walking]", "network.architecture=dilated", "mix.window=1023",
     "source.kind=physionet", "source.clean=[stdb]", "evaluation.baselines=[median]",
-    "gate.rules=[primary,by_noise,by_snr,no_noise,cost,worst_record]"])
+    "gate.rules=[primary,by_noise,by_snr,no_noise,cost,worst_record]",
+    "training.loss=slope"])
+assert settings.training.loss == "slope"
 assert noise_records(settings.mix.noise_types) == ("bw", "walk")
 assert baselines.label("median") == "running medians, low-pass 35 Hz"
 assert baselines.load("median")(np.zeros((2, 5000))).shape == (2, 5000)
@@ -42,7 +44,7 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
     for folder in ("ecgmodel", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     blocks = BLOCK.findall(PAGE)
-    assert len(blocks) == 10
+    assert len(blocks) == 12
     for name, text in blocks:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,9 +52,10 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)}
     tests = [name for name, _ in blocks if name.startswith("tests/")]
     offered = "tests/ecgmodel/test_architectures.py::test_every_architecture_offers_what_is_asked"
-    assert len(tests) == 4
+    losses = "tests/ecgmodel/losses/test_losses.py"
+    assert len(tests) == 5
     for command in (
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, f"{offered}_of_one"],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, f"{offered}_of_one", losses],
         ["-c", USE],
     ):
         done = subprocess.run(

@@ -64,6 +64,30 @@ def test_the_default_network_costs_what_its_layers_say() -> None:
     assert cost.macs_per_second == pytest.approx(macs * 360 / (L / 2))
 
 
+def test_fcn_dae_costs_what_its_layers_say() -> None:
+    """A convolution works on its outputs, a transposed one on its inputs; all are 16 wide."""
+    encoder = [(128, 1, 40), (64, 40, 20), (32, 20, 20), (16, 20, 20), (8, 20, 40), (8, 40, 1)]
+    decoder = [(8, 1, 1), (8, 1, 40), (16, 40, 20), (32, 20, 20), (64, 20, 20), (128, 20, 40)]
+    macs = sum(16 * length * a * b for length, a, b in [*encoder, *decoder, (256, 40, 1)])
+    assert count_macs(build_network("fcn_dae"), 256) == macs == 3_942_528
+
+
+def test_deepfilter_costs_what_its_branches_say() -> None:
+    """Of 300 samples, which three interleaved parts divide without a rest."""
+    plain = sum(2 * (3 + 5 + 9 + 15) * a * b for a, b in [(1, 8), (60, 4), (30, 2)])
+    dilated = sum(2 * (5 + 9 + 15) * a * b for a, b in [(64, 10), (32, 5), (16, 2)])
+    macs = 300 * (plain + dilated + 9 * 12)
+    assert count_macs(build_network("deepfilter"), 300) == macs == 20_422_800
+
+
+def test_tcdae_costs_what_its_products_say() -> None:
+    n = L // 8
+    gated = 2 * 13 * (4 * n * 1 * 16 + 2 * n * 16 * 32 + n * 32 * 64)
+    block = 4 * n * 64 * 512 + 2 * n * n * 512 + 2 * n * 64 * 64
+    decoder = 13 * (n * 64 * 64 + n * 64 * 32 + 2 * n * 32 * 16 + 4 * n * 16 * 1)
+    assert count_macs(build_network("tcdae"), L) == gated + 6 * block + decoder
+
+
 class Added(keras.layers.Layer):
     """Adds a weight for each place: no product."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ecgmodel.training.schedule import Schedule
 from ecgmodel.training.settings import TrainingSettings
 
@@ -50,3 +52,21 @@ def test_a_tiny_gain_is_kept_as_the_best_but_does_not_end_the_waiting() -> None:
     assert best == [True] * 4
     assert schedule.best_epoch == 4
     assert schedule.is_over(TrainingSettings(patience=3))
+
+
+def test_a_cosine_falls_over_all_epochs_and_is_not_ended_early() -> None:
+    settings = TrainingSettings(
+        schedule="cosine", epochs=4, learning_rate=1.0, min_learning_rate=0.0, patience=1
+    )
+    schedule = Schedule(settings.learning_rate)
+    for epoch in range(1, 5):
+        schedule.update(epoch, 1.0, settings)
+    rates = [schedule.rate(epoch, settings) for epoch in range(1, 5)]
+    assert rates == pytest.approx([1.0, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5])
+    assert not schedule.is_over(settings)
+
+
+def test_warm_up_rises_to_the_first_rate() -> None:
+    settings = TrainingSettings(learning_rate=0.9, warmup_epochs=2)
+    rates = [Schedule(0.9).rate(epoch, settings) for epoch in (1, 2, 3, 4)]
+    assert rates == pytest.approx([0.3, 0.6, 0.9, 0.9])

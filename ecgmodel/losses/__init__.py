@@ -1,0 +1,1 @@
+"""Losses, one a file; a new file is a new loss."""

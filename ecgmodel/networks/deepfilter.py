@@ -1,0 +1,77 @@
+"""DeepFilter's multibranch LANLD: linear and non-linear filters side by side, half of them dilated.
+
+Romero F.P., Piñol D.C., Vázquez-Seisdedos C.R. (2021), DeepFilter: an ECG baseline wander removal
+filter using deep learning techniques, Biomed. Signal Process. Control 70:102992; widths, dropout
+and rounding as in the code of fperdigon/DeepFilter. It takes mV and gives mV. As published it
+trains with `training.loss=ssd_mad`, batches of 128 and Adam at 1e-3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+if TYPE_CHECKING:
+    import keras
+
+WIDTHS, DILATED_WIDTHS = (3, 5, 9, 15), (5, 9, 15)
+DILATION = 3
+LAST_WIDTH = 9
+
+
+class Settings(BaseModel):
+    """The size of the network; the defaults are the paper's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    filters: tuple[PositiveInt, ...] = Field(
+        default=(64, 32, 16),
+        min_length=1,
+        description="Channels of each pair of blocks, a plain and a dilated one. A block's "
+        "branches share them; what does not divide is left out, as in the published code.",
+    )
+    dropout: float = Field(default=0.4, ge=0, lt=1, description="Share dropped after each block.")
+
+
+def stride(settings: Settings) -> int:
+    """Return what a window's length must be divisible by: nothing is pooled, so any will do."""
+    return 1
+
+
+def build(settings: Settings) -> keras.Model:
+    """Return the network: noisy `(windows, samples, 1)` in mV to clean ones of the same shape.
+
+    Each block is followed by dropout and batch normalisation; a linear convolution gives the
+    signal.
+    """
+    from keras import Input, Model, layers
+
+    noisy = x = Input((None, 1), name="noisy")
+    for number, filters in enumerate(settings.filters, start=1):
+        for widths, dilation, kind in ((WIDTHS, 1, "plain"), (DILATED_WIDTHS, DILATION, "dilated")):
+            name = f"{kind}_{number}"
+            x = _block(x, max(1, filters // (2 * len(widths))), widths, dilation, name)
+            x = layers.Dropout(settings.dropout, name=f"{name}_drop")(x)
+            x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    clean = layers.Conv1D(1, LAST_WIDTH, padding="same", name="clean")(x)
+    return Model(noisy, clean, name="deepfilter")
+
+
+def _block(x: Any, filters: int, widths: tuple[int, ...], dilation: int, name: str) -> Any:
+    """Return the channels of a linear and a ReLU branch of each width, `filters` from each."""
+    from keras import layers
+
+    branches = [
+        layers.Conv1D(
+            filters,
+            width,
+            dilation_rate=dilation,
+            padding="same",
+            activation=activation,
+            name=f"{name}_{activation}_{width}",
+        )(x)
+        for activation in ("linear", "relu")
+        for width in widths
+    ]
+    return layers.Concatenate(name=name)(branches)

@@ -1,0 +1,122 @@
+"""This project's network: a residual U-Net on a strided stem that says what the noise is.
+
+The first convolution takes every `stem`-th position, so all that is costly works on few positions.
+The window's mean and deviation are taken out first; the network gives the noise in those units, and
+what is left of the window is the signal. The differences of the samples are a second input: they
+show what is sharp whatever the wander. Residual blocks are scaled by a small learned number at
+their start (SkipInit: De and Smith 2020, https://arxiv.org/abs/2002.10444), so nothing has to be
+normalised over a batch and a window is cleaned the same in any company; squeeze-and-excitation (Hu
+et al. 2018, https://arxiv.org/abs/1709.01507) lets the whole window weigh the channels; attention
+over the lowest level joins what is far apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Settings(BaseModel):
+    """The size of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stem: int = Field(4, ge=1, description="Samples a position of the first level.")
+    stem_width: int = Field(15, ge=1, description="Samples that the first convolution sees.")
+    channels: tuple[PositiveInt, ...] = Field(
+        (48, 80, 112, 144),
+        min_length=1,
+        description="Channels of each level; each halves the rate.",
+    )
+    blocks: int = Field(2, ge=1, description="Residual blocks a level, on the way down and up.")
+    width: int = Field(5, ge=1, description="LearnedPositions that a block's convolutions see.")
+    heads: int = Field(4, ge=0, description="Heads of the attention at the lowest level; 0: none.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of channels dropped in each block.")
+    position: int = Field(
+        0,
+        ge=0,
+        description="Window length for which each position has learned channels of its own, for "
+        "windows that are aligned on something; 0: any length, none.",
+    )
+    keep_offset: bool = Field(False, description="Put each window's mean back.")
+
+
+def stride(settings: Settings) -> int:
+    """Return what a window's length must be divisible by."""
+    return int(settings.stem * 2 ** (len(settings.channels) - 1))
+
+
+def build(settings: Settings) -> keras.Model:
+    """Return the network: noisy `(windows, samples, 1)` in mV to clean ones of the same shape."""
+    from keras import Input, Model, layers, ops
+
+    from ecgmodel.networks._layers import LearnedPositions, Restore, Standardise
+
+    noisy = Input((settings.position or None, 1), name="noisy")
+    z, deviation, mean = Standardise(name="standardise")(noisy)
+    steps = ops.subtract(z, ops.pad(z[:, :-1], ((0, 0), (1, 0), (0, 0))))
+    x = layers.Concatenate(name="seen")([z, ops.multiply(steps, 3.0)])
+    x = layers.Conv1D(
+        settings.channels[0], settings.stem_width, settings.stem, padding="same", name="stem"
+    )(x)
+    if settings.position:
+        x = LearnedPositions(name="positions")(x)
+    skips = []
+    for level, channels in enumerate(settings.channels):
+        if level:
+            x = layers.Conv1D(channels, 4, 2, padding="same", name=f"down_{level}")(x)
+        x = _blocks(x, settings, f"encode_{level}")
+        skips.append(x)
+    x = _attend(x, settings)
+    for level in reversed(range(len(settings.channels) - 1)):
+        x = layers.UpSampling1D(2, name=f"up_{level}")(x)
+        x = layers.Concatenate(name=f"join_{level}")([x, skips[level]])
+        x = layers.Conv1D(settings.channels[level], 3, padding="same", name=f"merge_{level}")(x)
+        x = _blocks(x, settings, f"decode_{level}")
+    x = layers.Conv1D(settings.stem * 8, 3, padding="same", name="spread")(x)
+    x = layers.Reshape((-1, 8), name="samples")(x)
+    x = layers.Concatenate(name="beside")([x, z])
+    x = layers.Conv1D(16, 9, padding="same", activation="gelu", name="refine")(x)
+    noise = layers.Conv1D(1, 9, padding="same", kernel_initializer="zeros", name="noise")(x)
+    rest = layers.Subtract(name="rest")([z, noise])
+    clean = Restore(settings.keep_offset, name="clean")(rest, deviation, mean)
+    return Model(noisy, clean, name="strided_unet")
+
+
+def _blocks(x: Any, settings: Settings, name: str) -> Any:
+    from keras import layers
+
+    from ecgmodel.networks._layers import Scale
+
+    for number in range(settings.blocks):
+        own = f"{name}_{number}"
+        channels = x.shape[-1]
+        y = layers.Activation("gelu", name=f"{own}_bend_1")(x)
+        y = layers.Conv1D(channels, settings.width, padding="same", name=f"{own}_1")(y)
+        y = layers.Activation("gelu", name=f"{own}_bend_2")(y)
+        if settings.dropout:
+            y = layers.SpatialDropout1D(settings.dropout, name=f"{own}_drop")(y)
+        y = layers.Conv1D(channels, settings.width, padding="same", name=f"{own}_2")(y)
+        weight = layers.GlobalAveragePooling1D(keepdims=True, name=f"{own}_squeeze")(y)
+        weight = layers.Dense(max(8, channels // 4), activation="gelu", name=f"{own}_few")(weight)
+        weight = layers.Dense(channels, activation="sigmoid", name=f"{own}_excite")(weight)
+        y = Scale(name=f"{own}_scale")(layers.Multiply(name=f"{own}_weigh")([y, weight]))
+        x = layers.Add(name=f"{own}_add")([x, y])
+    return x
+
+
+def _attend(x: Any, settings: Settings) -> Any:
+    from keras import layers
+
+    from ecgmodel.networks._layers import Scale
+
+    if not settings.heads:
+        return x
+    normal = layers.LayerNormalization(name="attend_normal")(x)
+    size = max(8, x.shape[-1] // settings.heads)
+    seen = layers.MultiHeadAttention(settings.heads, size, name="attend")(normal, normal)
+    return layers.Add(name="attend_add")([x, Scale(name="attend_scale")(seen)])

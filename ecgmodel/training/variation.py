@@ -1,0 +1,43 @@
+"""What varies training windows: slow waves, and signals read between their samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE: dict[str, Any] = {"ge": 0, "le": 1}
+
+
+def waves(
+    count: int, samples: int, cycles: tuple[float, float], rng: np.random.Generator
+) -> NDArray[Any]:
+    """Return sums of three waves with a deviation near one, `(count, samples)`.
+
+    Args:
+        count: Rows.
+        samples: Samples a row.
+        cycles: Least and most periods a row; drawn evenly on a logarithmic scale.
+        rng: What to draw from.
+    """
+    shape = (count, 3, 1)
+    phase = rng.uniform(0, 2 * np.pi, shape)
+    pace = np.exp(rng.uniform(np.log(cycles[0]), np.log(cycles[1]), shape))
+    size = rng.normal(0, np.sqrt(2 / 3), shape)
+    at = np.arange(samples) / samples
+    return np.asarray((size * np.cos(2 * np.pi * pace * at + phase)).sum(axis=1))
+
+
+def at_positions(rows: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any]:
+    """Return rows read at other positions, by straight lines between samples.
+
+    Args:
+        rows: `(n, samples)`.
+        positions: In samples, `(n, m)`; those outside a row are moved to its ends.
+    """
+    positions = np.clip(positions, 0, rows.shape[1] - 1)
+    left = np.minimum(positions.astype(np.int64), rows.shape[1] - 2)
+    part = (positions - left).astype(rows.dtype)
+    row = np.arange(len(rows))[:, None]
+    return np.asarray(rows[row, left] * (1 - part) + rows[row, left + 1] * part)

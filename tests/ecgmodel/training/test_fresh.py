@@ -1,0 +1,156 @@
+"""Windows mixed on the fly: exact SNRs, new every time, from the training part alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgmodel.dataset.shards import ShardWriter
+from ecgmodel.errors import DatasetError
+from ecgmodel.training import disturbances
+from ecgmodel.training.fresh import FreshBatches, Run, read_hearts, scaled
+from ecgmodel.training.fresh_settings import FreshSettings
+
+PLAIN = {
+    **{"unmixed": 0, "polarity": 0, "amplitude": 0, "rate": 0, "leads": 0, "envelope": 0},
+    **{"noise_rate": 0, "second": 0, "wander": 0, "hum": 0, "pops": 0},
+}
+
+
+def heart(samples: int = 5000, leads: int = 2, group: str = "db/1") -> Run:
+    rng = np.random.default_rng(samples)
+    return Run(rng.normal(0, 0.5, (leads, samples)).astype(np.float32), group)
+
+
+def noise(kind: str, samples: int = 6000) -> Run:
+    rng = np.random.default_rng(len(kind))
+    return Run(rng.normal(2, 1, (1, samples)).astype(np.float32), kind)
+
+
+NOISE = [noise("bw"), noise("ma"), noise("em")]
+
+
+def batches(seed: int = 0, hearts: list[Run] | None = None, **settings: object) -> FreshBatches:
+    chosen = FreshSettings.model_validate({"windows": 100, **settings})
+    return FreshBatches(hearts or [heart(), heart(4000)], NOISE, 1024, chosen, 32, seed)
+
+
+def drawn(source: FreshBatches, epoch: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    noisy, clean = zip(*source.epoch(epoch), strict=True)
+    return np.concatenate(noisy)[..., 0], np.concatenate(clean)[..., 0]
+
+
+def test_an_epoch_has_its_windows_in_batches() -> None:
+    source = batches()
+    assert [len(noisy) for noisy, _ in source.epoch(1)] == [32, 32, 32, 4]
+    assert len(source) == 4
+    noisy, clean = drawn(source)
+    assert noisy.shape == clean.shape == (100, 1024)
+    assert noisy.dtype == clean.dtype == np.float32
+    assert np.isfinite(noisy).all()
+
+
+def test_the_snr_is_exact_and_the_noise_has_no_offset() -> None:
+    noisy, clean = drawn(batches(snr_db=(5.0, 5.0), **PLAIN))
+    added = (noisy - clean).astype(np.float64)
+    snr = 10 * np.log10(clean.var(axis=1, dtype=np.float64) / added.var(axis=1))
+    assert snr == pytest.approx(np.full(100, 5.0), abs=0.01)
+    assert np.abs(added.mean(axis=1)).max() < 1e-3
+
+
+def test_without_variation_the_clean_windows_are_those_of_the_recording() -> None:
+    one = Run(np.linspace(-4, 4, 3000, dtype=np.float32)[None], "db/1")
+    _, clean = drawn(batches(hearts=[one], **PLAIN))
+    steps = np.diff(clean.astype(np.float64), axis=1)
+    assert steps == pytest.approx(np.full_like(steps, 8 / 2999), abs=2e-6)
+
+
+def test_a_share_of_the_windows_stays_without_noise() -> None:
+    noisy, clean = drawn(batches(windows=400, **(PLAIN | {"unmixed": 0.25})))
+    assert 0.15 < (noisy == clean).all(axis=1).mean() < 0.35
+
+
+def test_every_epoch_is_new_and_follows_from_the_seed() -> None:
+    first = drawn(batches())
+    assert np.array_equal(first[0], drawn(batches())[0])
+    assert not np.array_equal(first[0], drawn(batches(), epoch=2)[0])
+    assert not np.array_equal(first[0], drawn(batches(seed=1))[0])
+
+
+@pytest.mark.parametrize("name", ["polarity", "amplitude", "rate", "leads", "envelope"])
+def test_each_variation_changes_the_hearts_alone(name: str) -> None:
+    varied = batches(**(PLAIN | {name: 0.5}))
+    assert not np.array_equal(drawn(batches(**PLAIN))[1], drawn(varied)[1])
+
+
+def test_leads_are_turned_within_one_recording() -> None:
+    both = np.stack([np.full(3000, 3.0), np.full(3000, 4.0)]).astype(np.float32)
+    _, clean = drawn(batches(hearts=[Run(both, "db/1")], **(PLAIN | {"leads": 1.0})))
+    assert np.abs(clean).max() <= 5 + 1e-4  # the length of (3, 4)
+    assert np.ptp(clean[:, 0]) > 3
+
+
+def test_records_are_balanced() -> None:
+    long = Run(np.full((1, 90_000), 1.0, np.float32), "db/long")
+    short = Run(np.full((1, 2000), 5.0, np.float32), "db/short")
+    _, even = drawn(batches(hearts=[long, short], windows=400, balance=0, **PLAIN))
+    assert 0.4 < (even[:, 0] > 4).mean() < 0.6
+    _, fair = drawn(batches(hearts=[long, short], windows=400, balance=1, **PLAIN))
+    assert (fair[:, 0] > 4).mean() < 0.05
+
+
+def test_recordings_that_are_too_short_are_refused() -> None:
+    with pytest.raises(DatasetError, match="No stretch is longer than a window of 1024"):
+        batches(hearts=[heart(1000)])
+
+
+@pytest.mark.parametrize("draw", [disturbances.wander, disturbances.hum, disturbances.pops])
+def test_disturbances_are_finite_and_seldom_flat(draw) -> None:
+    rows = draw(50, 1024, np.random.default_rng(0))
+    assert rows.shape == (50, 1024)
+    assert np.isfinite(rows).all()
+    assert (np.ptp(rows, axis=1) > 0).mean() > 0.7
+    assert draw(0, 1024, np.random.default_rng(0)).shape == (0, 1024)
+
+
+def test_hum_lies_at_the_power_lines_frequency() -> None:
+    rows = disturbances.hum(20, 3600, np.random.default_rng(0))
+    spectrum = np.abs(np.fft.rfft(rows, axis=1))
+    peak = np.fft.rfftfreq(3600, 1 / 360)[spectrum.argmax(axis=1)]
+    assert (np.minimum(np.abs(peak - 50), np.abs(peak - 60)) < 2).all()
+
+
+def test_noise_without_power_stays_zero() -> None:
+    rows = scaled(np.stack([np.zeros(8), np.arange(8.0)]), np.ones(2), np.zeros(2))
+    assert not rows[0].any()
+    assert rows[1].var() == pytest.approx(1.0, rel=1e-5)
+
+
+def test_windows_that_follow_each_other_are_joined_again(tmp_path: Path) -> None:
+    path = tmp_path / "db-1.parquet"
+    signal = {"II": np.arange(50.0), "V1": -np.arange(50.0)}
+    kept = {"II": (0, 10, 30), "V1": (0, 10, 40)}
+    with ShardWriter(path, 10, {}) as shard:
+        for lead, starts in kept.items():
+            for copy in (0, 1):
+                rows = np.stack([signal[lead][s : s + 10] for s in starts]).astype(np.float32)
+                shard.write(rows + copy, rows, _columns(lead, starts, copy))
+    runs = read_hearts([path])
+    assert [run.signal.shape for run in runs] == [(2, 20), (1, 10), (1, 10)]
+    assert runs[0].signal[0].tolist() == list(range(20))
+    assert runs[0].signal[1].tolist() == [-n for n in range(20)]
+    assert {run.group for run in runs} == {"db/1"}
+
+
+def _columns(lead: str, starts: tuple[int, ...], copy: int) -> dict[str, list[object]]:
+    count = len(starts)
+    same = {"record": "db/1", "subject": "db/1", "lead": lead, "copy": copy, "noise_type": "bw"}
+    return {
+        **{name: [value] * count for name, value in same.items()},
+        "start": list(starts),
+        **{n: [[] for _ in starts] for n in ("noise_record", "noise_lead", "noise_start")},
+        **{n: [0.0] * count for n in ("target_snr_db", "achieved_snr_db")},
+        "split": ["train"] * count,
+    }
