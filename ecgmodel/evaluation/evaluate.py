@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def evaluate_method(
     parts = []
     for shard in shards:
         for batch in read_batches(shard):
-            denoised = _checked(clean_many(batch.noisy), batch, method)
+            answer = clean_many(batch.noisy)
+            denoised = checked_answer(answer, batch.noisy, method, partial(_place, batch))
             metrics = measure(batch.clean, batch.noisy, denoised, window, batch.fs)
             rows = batch.rows.rename(columns={"target_snr_db": "snr_db"})
             rows.insert(0, "method", method)
@@ -174,20 +176,38 @@ def _check_snr(batch: Batch, shard: Path) -> None:
         )
 
 
-def _checked(denoised: Array, batch: Batch, method: str) -> Array:
-    """Return the method's answer if its shape is right and its values are finite."""
+def checked_answer(
+    denoised: Array, given: Array, method: str, place: Callable[[int], str]
+) -> Array:
+    """Return a method's answer if its shape is right and its values are finite.
+
+    Args:
+        denoised: What the method returned.
+        given: What it was given, `(n, samples)`.
+        method: Its name.
+        place: Says of a row where it comes from.
+
+    Raises:
+        ModelError: The shape is another one, or a value is NaN or infinite.
+    """
     denoised = np.asarray(denoised)
-    if denoised.shape != batch.noisy.shape:
+    if denoised.shape != given.shape:
         raise ModelError(
-            f"Method {method!r} must return the shape that it is given, {batch.noisy.shape}. "
+            f"Method {method!r} must return the shape that it is given, {given.shape}. "
             f"Received: shape={denoised.shape}"
         )
     bad = ~np.isfinite(denoised).all(axis=1)
     if bad.any():
-        at = batch.rows.iloc[int(np.flatnonzero(bad)[0])]
         raise ModelError(
-            f"Method {method!r} returned NaN or infinite values for {at['record']}, lead "
-            f"{at['lead']}, sample {at['start']}, noise {at['noise_type']} at "
-            f"{at['target_snr_db']:g} dB. Its input was finite."
+            f"Method {method!r} returned NaN or infinite values for "
+            f"{place(int(np.flatnonzero(bad)[0]))}. Its input was finite."
         )
     return denoised
+
+
+def _place(batch: Batch, row: int) -> str:
+    at = batch.rows.iloc[row]
+    return (
+        f"{at['record']}, lead {at['lead']}, sample {at['start']}, noise "
+        f"{at['noise_type']} at {at['target_snr_db']:g} dB"
+    )

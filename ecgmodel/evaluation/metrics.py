@@ -120,6 +120,27 @@ def prd(clean: Array, other: Array) -> Array:
     return np.asarray(100 * np.sqrt(np.mean((other - clean) ** 2, axis=-1) / power))
 
 
+def squared_error(clean: Array, other: Array) -> Array:
+    """Return the sum of squared distances (SSD) `sum((p - y)^2)` along the last axis, mV^2."""
+    return np.asarray(np.sum((other - clean) ** 2, axis=-1))
+
+
+def prd_output(clean: Array, other: Array, center: float) -> Array:
+    """Return DeepFilter's PRD along the last axis, %: the error over the *output's* energy.
+
+    `100 sqrt(sum((p - y)^2) / sum((p - c)^2))`, as the code of Romero et al. (2021) computes what
+    it calls PRD. It rewards large outputs and is no textbook PRD. NaN where the output is `c`.
+
+    Args:
+        clean: y, mV.
+        other: p, mV, of the same shape.
+        center: c, the mean of all clean samples of the test set, mV.
+    """
+    energy = np.sum((other - center) ** 2, axis=-1)
+    ratio = squared_error(clean, other) / np.where(energy > 0, energy, np.nan)
+    return np.asarray(100 * np.sqrt(ratio))
+
+
 def cosine_similarity(clean: Array, other: Array) -> Array:
     """Return `y.p / (|y| |p|)` along the last axis, NaN where either is zero."""
     norms = np.sqrt(np.sum(clean**2, axis=-1) * np.sum(other**2, axis=-1))
@@ -144,13 +165,24 @@ def split_error(clean: Array, other: Array, fs: float = FS) -> tuple[Array, Arra
         fs: Sampling rate, Hz.
     """
     error = other - clean
-    sections = dsp.butter(4, DRIFT_HZ, fs=fs, output="sos")
-    padding = min(error.shape[-1] - 1, round(4 * fs))
-    drift = dsp.sosfiltfilt(sections, error, axis=-1, padtype="even", padlen=padding)
+    drift = drift_of(error, fs)
     return (
         np.sqrt(np.mean(drift**2, axis=-1)),
         np.sqrt(np.mean((error - drift) ** 2, axis=-1)),
     )
+
+
+def drift_of(error: Array, fs: float = FS) -> Array:
+    """Return what of an error lies below 0.5 Hz, as `split_error` divides it, mV.
+
+    Args:
+        error: `(..., samples)`, mV.
+        fs: Sampling rate, Hz.
+    """
+    sections = dsp.butter(4, DRIFT_HZ, fs=fs, output="sos")
+    padding = min(error.shape[-1] - 1, round(4 * fs))
+    drift: Array = dsp.sosfiltfilt(sections, error, axis=-1, padtype="even", padlen=padding)
+    return drift
 
 
 def per_window(

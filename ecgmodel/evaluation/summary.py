@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError
-from ecgmodel.evaluation.metrics import METRICS
+from ecgmodel.evaluation.metrics import METRICS, Metric
 from ecgmodel.randomness import generator
 
 CELLS = ("noise_type", "snr_db")
@@ -19,13 +19,17 @@ MIN_SUBJECTS = 3
 NOISE_ORDER = ("bw", "ma", "em", "mixed")
 NO_NOISE = "none"
 SUMMARY_COLUMNS = (
-    *("method", "metric", "mean", "median", "low", "high"),
+    *("method", "metric", "mean", "std", "median", "low", "high"),
     *("subjects", "stretches", "worst_record", "worst_mean"),
 )
 
 
 def summarise(
-    table: pd.DataFrame, by: Sequence[str] = CELLS, draws: int = DRAWS, seed: int = 0
+    table: pd.DataFrame,
+    by: Sequence[str] = CELLS,
+    draws: int = DRAWS,
+    seed: int = 0,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> pd.DataFrame:
     """Summarise the table of stretches by method and by the columns named.
 
@@ -39,9 +43,10 @@ def summarise(
         by: Columns that define the cells; `()` summarises each method as a whole.
         draws: Bootstrap draws.
         seed: Of the draws.
+        metrics: The columns to summarise, and what they mean.
 
     Returns:
-        One row a method, cell and metric: `method`, the columns of `by`, `metric`, `mean`,
+        One row a method, cell and metric: `method`, the columns of `by`, `metric`, `mean`, `std`,
         `median`, `low`, `high` (NaN without an interval), `subjects`, `stretches` (those that
         define the metric), `worst_record` and `worst_mean` (the record with the worst mean).
         Methods stay in the table's order, cells are sorted, "none" comes last.
@@ -49,13 +54,13 @@ def summarise(
     Raises:
         DatasetError: The table has no rows, or lacks a column.
     """
-    metrics = [name for name in METRICS if name in table]
-    _check(table, ("method", "record", "subject", *by), metrics)
+    known = {name: metric for name, metric in metrics.items() if name in table}
+    _check(table, ("method", "record", "subject", *by), list(known))
     rows: list[dict[str, Any]] = []
     for keys, group in table.groupby(["method", *by], sort=False, dropna=False):
         cell = dict(zip(("method", *by), keys, strict=True))
-        rows += [{**cell, **row} for row in _summarise_group(group, metrics, draws, seed)]
-    return _sorted(pd.DataFrame(rows), list(table["method"].unique()), by)
+        rows += [{**cell, **row} for row in _summarise_group(group, known, draws, seed)]
+    return _sorted(pd.DataFrame(rows), list(table["method"].unique()), by, list(metrics))
 
 
 def compare(
@@ -237,24 +242,24 @@ def _check(table: pd.DataFrame, columns: Sequence[str], metrics: Sequence[str]) 
 
 
 def _summarise_group(
-    group: pd.DataFrame, metrics: Sequence[str], draws: int, seed: int
+    group: pd.DataFrame, metrics: Mapping[str, Metric], draws: int, seed: int
 ) -> list[dict[str, Any]]:
     values = group[list(metrics)].to_numpy(dtype=np.float64)
     subjects = group["subject"].to_numpy()
     low, high = subject_interval(values, subjects, draws, seed)
     records = group.groupby("record")[list(metrics)].mean()
     rows = []
-    for i, metric in enumerate(metrics):
+    for i, (metric, meaning) in enumerate(metrics.items()):
         known = ~np.isnan(values[:, i])
         by_record = records[metric].dropna()
         worst: Any = None
         if known.any():
-            better = METRICS[metric].higher_is_better
-            worst = by_record.idxmin() if better else by_record.idxmax()
+            worst = by_record.idxmin() if meaning.higher_is_better else by_record.idxmax()
         rows.append(
             {
                 "metric": metric,
                 "mean": values[known, i].mean() if known.any() else np.nan,
+                "std": values[known, i].std() if known.any() else np.nan,
                 "median": np.median(values[known, i]) if known.any() else np.nan,
                 "low": low[i],
                 "high": high[i],
@@ -267,13 +272,15 @@ def _summarise_group(
     return rows
 
 
-def _sorted(summary: pd.DataFrame, methods: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+def _sorted(
+    summary: pd.DataFrame, methods: Sequence[str], by: Sequence[str], metrics: Sequence[str]
+) -> pd.DataFrame:
     """Sort by method (in the given order), cell and metric; "none" comes last."""
     noises = [*NOISE_ORDER, *sorted(set(summary.get("noise_type", ())) - {*NOISE_ORDER, NO_NOISE})]
     orders: dict[str, Sequence[str]] = {
         "method": list(methods),
         "noise_type": [*noises, NO_NOISE],
-        "metric": list(METRICS),
+        "metric": metrics,
     }
 
     def position(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -17,6 +17,8 @@ def test_hand_computed_values():
     assert metrics.prd(CLEAN, OUTPUT) == pytest.approx(100 * np.sqrt(1.75 / 4))
     assert metrics.cosine_similarity(CLEAN, OUTPUT) == pytest.approx(4.5 / np.sqrt(4 * 6.75))
     assert metrics.largest_error(CLEAN, OUTPUT) == 1.0
+    assert metrics.squared_error(CLEAN, OUTPUT) == pytest.approx(1.75)
+    assert metrics.prd_output(CLEAN, OUTPUT, 0.5) == pytest.approx(100 * np.sqrt(1.75 / 5.25))
 
 
 def test_an_offset_of_the_error_counts_and_one_of_the_signal_does_not():
@@ -31,6 +33,7 @@ def test_nothing_is_infinite_where_a_denominator_is_zero():
     assert np.isnan(metrics.snr(flat, OUTPUT))
     assert np.isnan(metrics.prd(flat, OUTPUT))
     assert np.isnan(metrics.cosine_similarity(zero, OUTPUT))
+    assert np.isnan(metrics.prd_output(CLEAN, flat, 0.3))
 
 
 def test_windows_cover_the_stretch_and_keep_their_order():

@@ -1,0 +1,80 @@
+"""Benchmark protocols, one a file; a new file is a new one. `Protocol` says what it offers."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecgmodel import registry
+from ecgmodel.benchmarks._work import Recordings, Work
+from ecgmodel.errors import unknown_name
+from ecgmodel.steps import Step
+from ecgmodel.store import Stored
+
+PACKAGE = "benchmarks"
+
+
+class Protocol(typing.Protocol):
+    """What a file of `ecgmodel/benchmarks` offers.
+
+    Attributes:
+        TITLE: What it is, a line.
+        NOTES: What has to be known to read its numbers, a sentence or more each.
+        RECORDINGS: By database the records that it needs whole, `()` for all of them.
+        QUICK: The few that a minute-long version takes.
+    """
+
+    TITLE: str
+    NOTES: Sequence[str]
+    RECORDINGS: Recordings
+    QUICK: Recordings
+
+    def prepare(self, work: Work, recordings: Recordings) -> Stored:
+        """Make the test, from downloads on."""
+
+    def trained_models(self) -> Mapping[str, Any]:
+        """Return the committed networks by name, as `method_steps` takes them."""
+
+    def fit_steps(self, prepared: Stored) -> list[Step]:
+        """Return the steps that train them again."""
+
+    def fitted_models(self, fitted: Sequence[Stored]) -> Mapping[str, Any]:
+        """Return what `fit_steps` made, as `method_steps` takes it."""
+
+    def keep(self, fitted: Sequence[Stored]) -> None:
+        """Put what `fit_steps` made in the place of the committed networks."""
+
+    def method_steps(self, prepared: Stored, models: Mapping[str, Any]) -> list[Step]:
+        """Return the steps that measure the methods, one a method."""
+
+    def page_step(self, measured: Sequence[Stored]) -> Step:
+        """Return the step that writes `benchmark.html`, `benchmark.md` and tables."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all protocols as people write them ("qt-bw"), without importing any."""
+    return tuple(name.replace("_", "-") for name in registry.names(PACKAGE))
+
+
+def check(name: str) -> str:
+    """Return a protocol's name if there is one of that name.
+
+    Raises:
+        UnknownNameError: There is none; the message gives the nearest.
+    """
+    if name not in names():
+        raise unknown_name("benchmark", name, names())
+    return name
+
+
+def load(name: str) -> Protocol:
+    """Import and return a protocol.
+
+    Args:
+        name: A name from `names()`.
+
+    Raises:
+        UnknownNameError: There is none of that name; the message gives the nearest.
+    """
+    return typing.cast(Protocol, registry.load(PACKAGE, check(name).replace("-", "_"), "benchmark"))

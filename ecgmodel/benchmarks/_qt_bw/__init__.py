@@ -1,0 +1,1 @@
+"""The parts of the protocol `qt-bw`: its windows, its noise, its filters and what was published."""
