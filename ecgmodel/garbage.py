@@ -38,8 +38,9 @@ def find_leftovers(
 ) -> list[Leftover]:
     """Return what no kept dataset, model or run needs.
 
-    Kept are: the trainings that are named, the newest datasets of each name, all that these were
-    made of, and what was measured on them alone. Unfinished work is kept while it is young.
+    Kept are: the trainings that are named, the newest datasets of each name, the newest page of
+    each benchmark, all that these were made of, and what was measured on them alone. Unfinished
+    work is kept while it is young.
 
     Args:
         store: The store.
@@ -49,7 +50,7 @@ def find_leftovers(
         days: Age below which unfinished work may still go on.
     """
     units = list(_units(store))
-    roots = _newest(units, datasets)
+    roots = _newest(units, "dataset", datasets) + _newest(units, "benchmark", 1)
     named = tuple(key[:16] for key in trainings if key)
     roots += [u for u in units if u.path.parent.name == "train" and u.key.startswith(named or "-")]
     kept = _with_derived(_closure(roots, units), units)
@@ -87,25 +88,25 @@ def _units(store: Store) -> Iterator[Stored]:
             continue  # not a unit, or a damaged one, which the next run makes again
 
 
-def _newest(units: Iterable[Stored], count: int) -> list[Stored]:
-    """Return the newest datasets of each name."""
+def _newest(units: Iterable[Stored], stage: str, count: int) -> list[Stored]:
+    """Return the newest units of each name that a stage has."""
     by_name: dict[str, list[Stored]] = {}
     for unit in units:
-        if unit.path.parent.name == "dataset":
+        if unit.path.parent.name == stage:
             by_name.setdefault(unit.name, []).append(unit)
-    return [unit for datasets in by_name.values() for unit in sorted(datasets, key=_age)[:count]]
+    return [unit for same in by_name.values() for unit in sorted(same, key=_age)[:count]]
 
 
 def _closure(roots: Iterable[Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
     """Return the roots and all that they were made of, by folder."""
-    by_ref = {unit.ref: unit for unit in units}
+    made_by = {name: unit for unit in units for name in _names(unit)}
     kept: dict[Path, Stored] = {}
     waiting = list(roots)
     while waiting:
         unit = waiting.pop()
         if unit.path not in kept:
             kept[unit.path] = unit
-            waiting += [by_ref[ref] for ref in unit.inputs.values() if ref in by_ref]
+            waiting += [made_by[name] for name in unit.inputs.values() if name in made_by]
     return kept
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecgmodel import benchmarks
 from ecgmodel.config import Settings
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, file_version
@@ -31,6 +32,7 @@ class Contender:
         measured: How it does on the test.
         window: Samples that it sees at once.
         seen: Subjects that trained or validated it.
+        protocols: By benchmark protocol, how it does there, for rules that need it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Contender:
     measured: Stored
     window: int
     seen: frozenset[str]
+    protocols: Mapping[str, Stored] = field(default_factory=dict)
 
 
 def verdict_step(
@@ -60,6 +63,7 @@ def verdict_step(
     inputs = {"floor": floor.ref}
     for role, side in sides.items():
         inputs |= {f"{role} network": side.network.ref, f"{role} measured": side.measured.ref}
+        inputs |= {f"{role} by {name}": s.ref for name, s in sorted(side.protocols.items())}
     unit = Unit(
         "verdict",
         " against ".join(side.name for side in sides.values()),
@@ -111,7 +115,11 @@ def _candidate(side: Contender, settings: Settings) -> Candidate:
 
     network = load_network(side.network.file("model.keras"))
     cost = network_cost(network, side.window, settings.evaluation.overlap)
-    return Candidate(side.name, _table(side.measured), cost, side.seen)
+    protocols = {}
+    for name, rows in side.protocols.items():
+        protocol: Any = benchmarks.load(name)
+        protocols[name] = protocol.read_rows([rows])
+    return Candidate(side.name, _table(side.measured), cost, side.seen, protocols)
 
 
 def _table(measured: Stored) -> pd.DataFrame:

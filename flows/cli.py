@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from flows.benchmark_command import benchmark
 from flows.command_parts import orchestrated, read_settings, show, with_settings
 from flows.denoise_command import denoise
 from flows.housekeeping_commands import HOUSEKEEPING_COMMANDS
@@ -156,7 +157,7 @@ def show_settings(config: Path | None, pairs: tuple[str, ...]) -> None:
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip())
 
 
-for command in (denoise, *REGISTRY_COMMANDS, *SERVICE_COMMANDS, *HOUSEKEEPING_COMMANDS):
+for command in (denoise, benchmark, *REGISTRY_COMMANDS, *SERVICE_COMMANDS, *HOUSEKEEPING_COMMANDS):
     cli.add_command(command)
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
+from ecgmodel import benchmarks
 from ecgmodel.config import Settings
 from ecgmodel.promotion.judging import Verdict
 from ecgmodel.promotion_steps import Contender, verdict_step
 from ecgmodel.store import Store, Stored, read_stored
-from ecgmodel.training_steps import baseline_step, measure_file_step
+from ecgmodel.training_steps import MODEL, baseline_step, measure_file_step
+from flows.protocol_tests import protocol_tests
 from flows.temporary_server import is_temporary
 from tasks import promotion as tasks
 from tasks import training
+from tasks.benchmarks import measure as measure_by_protocol
 from tasks.caching import run_step
 from tasks.events import MODEL_PROMOTED, MODEL_REFUSED, emit_once
 from tasks.tracking import TAKEN_BACK, Registry, Version
@@ -48,13 +53,14 @@ def judge(settings: Settings, store: Store, registry: Registry, challenger: Vers
         text = f"version {challenger.number} is the champion already"
         return Judged(challenger.number, champion.number, None, None, text)
     test, more = choose_test(settings, registry, challenger, champion)
+    protocols, unmeasured = protocol_tests(settings, store)
     contenders = [
-        measure(settings, store, registry, version, test)
+        measure(settings, store, registry, version, test, protocols)
         for version in (challenger, champion)
         if version
     ]
     floor = run_step(training.evaluate, baseline_step("none", test, settings), store)
-    notes = (*notes, *more)
+    notes = (*notes, *more, *unmeasured)
     step = verdict_step(contenders[0], contenders[1] if champion else None, floor, settings, notes)
     report = run_step(tasks.judge, step, store)
     verdict = Verdict.from_json(report.file("verdict.json").read_text())
@@ -101,15 +107,36 @@ def choose_test(
 
 
 def measure(
-    settings: Settings, store: Store, registry: Registry, version: Version, test: Stored
+    settings: Settings,
+    store: Store,
+    registry: Registry,
+    version: Version,
+    test: Stored,
+    protocols: Mapping[str, Stored],
 ) -> Contender:
-    """Return how a version does on the test, with its network and who it was trained on."""
+    """Return how a version does on the test, with its network and who it was trained on.
+
+    Args:
+        settings: All settings.
+        store: The store.
+        registry: Where the version is.
+        version: Which.
+        test: The dataset whose test split judges.
+        protocols: By benchmark protocol that a rule needs, its test.
+    """
     network = training.patient(tasks.fetch, settings)(version, registry, store)
     step = measure_file_step(network.file("model.keras"), test, settings, version.window)
     measured = run_step(training.evaluate, step, store)
     splits = registry.splits(version)
     seen = frozenset(subject for subject, split in splits.items() if split != "test")
-    return Contender(f"version {version.number}", network, measured, version.window, seen)
+    model, overlap = network.file("model.keras"), settings.evaluation.overlap
+    results = {}
+    for protocol, prepared in protocols.items():
+        module: Any = benchmarks.load(protocol)
+        step = module.network_step(MODEL, model, version.window, prepared, overlap)
+        results[protocol] = run_step(measure_by_protocol, step, store)
+    name = f"version {version.number}"
+    return Contender(name, network, measured, version.window, seen, results)
 
 
 def conclude(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -29,12 +29,14 @@ class Candidate:
         table: One row a stretch, as `evaluate_method` returns it.
         cost: What applying it costs; None for what is no network.
         seen: Subjects that trained or validated it.
+        protocols: By benchmark protocol, its rows, for rules that need them.
     """
 
     name: str
     table: pd.DataFrame
     cost: Cost | None
     seen: frozenset[str]
+    protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,15 @@ class Comparison:
         champion: The champion's rows; of no filter for a first model.
         costs: Of challenger and champion; None where there is no champion.
         is_first: Whether there is no champion.
+        protocols: By benchmark protocol, the rows of challenger and champion (None where there is
+            no champion), without subjects that either was trained on.
     """
 
     challenger: pd.DataFrame
     champion: pd.DataFrame
     costs: tuple[Cost | None, Cost | None]
     is_first: bool
+    protocols: Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]] = field(default_factory=dict)
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -165,9 +170,13 @@ def judge(
     """
     comparison, left_out = compare_sides(challenger, champion, floor)
     findings: list[Finding] = []
+    unjudged: list[str] = []
     if comparison.subjects:
         for name in settings.rules:
-            findings += registry.load(RULES, name, "rule").judge(comparison, settings)
+            if missing := [p for p in needed_protocols(name) if p not in comparison.protocols]:
+                unjudged.append(_unjudged(name, missing))
+            else:
+                findings += registry.load(RULES, name, "rule").judge(comparison, settings)
     failed = [finding for finding in findings if not finding.passed]
     return Verdict(
         promoted=bool(findings) and not failed,
@@ -177,8 +186,18 @@ def judge(
         subjects=comparison.subjects,
         left_out=left_out,
         findings=tuple(findings),
-        notes=tuple(notes),
+        notes=(*notes, *unjudged),
     )
+
+
+def needed_protocols(*rules: str) -> tuple[str, ...]:
+    """Return the benchmark protocols that rules need the results of, each once.
+
+    Args:
+        *rules: Names of rules; one says what it needs as `NEEDS`.
+    """
+    needs = [getattr(registry.load(RULES, name, "rule"), "NEEDS", ()) for name in rules]
+    return tuple(dict.fromkeys(protocol for names in needs for protocol in names))
 
 
 def compare_sides(
@@ -201,7 +220,8 @@ def compare_sides(
     left_out = tuple(sorted(set(ours["subject"]) & seen))
     costs = (challenger.cost, champion.cost if champion else None)
     new, old = (table[unseen].reset_index(drop=True) for table in (ours, theirs))
-    return Comparison(new, old, costs, is_first=champion is None), left_out
+    protocols = _protocols(challenger, champion)
+    return Comparison(new, old, costs, champion is None, protocols), left_out
 
 
 def primary_gain(comparison: Comparison, settings: GateSettings) -> Gain | None:
@@ -221,6 +241,28 @@ def primary_gain(comparison: Comparison, settings: GateSettings) -> Gain | None:
         low, high = subject_interval(values, subjects.to_numpy(), settings.draws, settings.seed)
         interval = (float(low[0]), float(high[0]))
     return Gain(by_subject, mean, interval)
+
+
+def _protocols(
+    challenger: Candidate, champion: Candidate | None
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame | None]]:
+    """Return the rows of protocols that both sides have, of subjects that neither has seen."""
+    seen = challenger.seen | (champion.seen if champion else frozenset())
+    found: dict[str, tuple[pd.DataFrame, pd.DataFrame | None]] = {}
+    for name, rows in challenger.protocols.items():
+        ours = rows[~rows["subject"].isin(seen)]
+        theirs = champion.protocols.get(name) if champion else None
+        if len(ours) and (champion is None or theirs is not None):
+            kept = None if theirs is None else theirs[~theirs["subject"].isin(seen)]
+            found[name] = (ours, kept)
+    return found
+
+
+def _unjudged(rule: str, protocols: Sequence[str]) -> str:
+    return (
+        f"Rule {rule} was not judged: it needs results of {', '.join(protocols)} on people who "
+        "trained neither side."
+    )
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Everything that speaks with MLflow: runs of trainings, and the registry of models."""
 
+from tasks.tracking.benchmarks import log_page
 from tasks.tracking.live import LiveLog
 from tasks.tracking.registry import TAKEN_BACK, Change, How, Registry, RegistryError, Version
 from tasks.tracking.runs import Finished, Tracker, flatten, training_name
@@ -17,6 +18,7 @@ __all__ = [
     "TrackingError",
     "Version",
     "flatten",
+    "log_page",
     "reaching",
     "training_name",
     "warm_up",

@@ -12,7 +12,7 @@ import pytest
 
 from ecgmodel.errors import StoreInUseError
 from ecgmodel.garbage import find_leftovers, remove
-from ecgmodel.store import Store, Stored, Unit, is_intact, read_stored
+from ecgmodel.store import Store, Stored, Unit, file_sha256, is_intact, read_stored
 
 MB = 1_000_000
 
@@ -132,3 +132,22 @@ def test_nothing_is_deleted_under_a_process_that_works(store: Store) -> None:
         worker.kill()
         worker.wait()
     assert remove(store, leftovers) > MB
+
+
+def test_the_newest_page_of_a_benchmark_is_kept_with_the_network_that_was_trained_for_it(
+    store: Store,
+) -> None:
+    test = make(store, "qt_bw_windows", "all", make(store, "download", "d"))
+    network = make(store, "qt_bw_train", "net", test)
+    model = {"model": file_sha256(network.file("data")), "windows": test.ref}
+    measured = store.make(
+        Unit("qt_bw_evaluate", "net", {}, model), lambda folder: _write(folder, "rows", 10)
+    )
+    old = make(store, "benchmark", "qt-bw", test)
+    os.utime(old.path / "manifest.json", (0, 0))
+    store.make(
+        Unit("benchmark", "qt-bw", {"again": 1}, {"of net": measured.ref}),
+        lambda folder: _write(folder, "page", 10),
+    )
+    left = names(store, [key(store, "old"), key(store, "new")])
+    assert left == ["benchmark/qt-bw"]

@@ -1,0 +1,121 @@
+"""All methods by one protocol: prepare its test -> (train) -> measure -> show -> log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+
+from ecgmodel import benchmarks
+from ecgmodel.benchmarks._work import Recordings
+from ecgmodel.config import Settings
+from ecgmodel.errors import SettingsError
+from ecgmodel.steps import Step, open_source
+from ecgmodel.store import Store, Stored
+from flows.prepare import fetch, list_records
+from flows.train import this_flow_run
+from tasks import benchmarks as tasks
+from tasks import records
+from tasks.caching import RUNNER, run_step, run_steps
+from tasks.tracking import Tracker
+from tasks.training import patient
+
+STAGES: dict[str, Any] = {
+    "resample": records.resample,
+    "mix": records.mix,
+    "prepare": tasks.prepare,
+    "measure": tasks.measure,
+}
+
+
+@dataclass(frozen=True)
+class Benchmarked:
+    """What a benchmark gives.
+
+    Attributes:
+        page: `benchmark.html`, `benchmark.md`, tables.
+        run_id: The MLflow run.
+        tracker: Where that run is.
+    """
+
+    page: Stored
+    run_id: str
+    tracker: Tracker
+
+
+@flow(name="benchmark", task_runner=RUNNER)
+def benchmark(
+    settings: Settings,
+    protocol: str,
+    quick: bool = False,
+    retrain: bool = False,
+    keep: bool = False,
+) -> Benchmarked:
+    """Measure all methods by a protocol, doing only what was not done before.
+
+    Args:
+        settings: All settings; recordings come from `source.base_url`.
+        protocol: Its name, e.g. "qt-bw".
+        quick: Take few records: a minute's check, whose numbers are not the benchmark's.
+        retrain: Train the project's networks again instead of taking the committed ones.
+        keep: Put what was trained in their place.
+    """
+    if quick and retrain:
+        raise SettingsError("The quick version has nobody to train on: leave out one of the two.")
+    module = benchmarks.load(protocol)
+    store = Store(settings.store)
+    work = FlowWork(settings, store)
+    prepared = module.prepare(work, module.QUICK if quick else module.RECORDINGS)
+    models = module.trained_models()
+    if retrain:
+        steps = module.fit_steps(prepared)
+        if not steps:
+            raise SettingsError(f"{protocol} trains nothing of its own: leave out --retrain.")
+        # One after another: each takes all processors.
+        fitted = [run_step(tasks.train, step, store) for step in steps]
+        models = module.fitted_models(fitted)
+        if keep:
+            module.keep(fitted)
+    measured = work.do("measure", module.method_steps(prepared, models))
+    page = run_step(tasks.show, module.page_step(measured), store)
+    create_markdown_artifact(page.file("benchmark.md").read_text(), key="benchmark")
+    tracker = Tracker(settings.tracking, store)
+    run_id = patient(tasks.log, settings)(page, tracker, this_flow_run())
+    create_link_artifact(tracker.run_link(run_id), link_text="MLflow run", key="mlflow-run")
+    return Benchmarked(page, run_id, tracker)
+
+
+class FlowWork:
+    """Does a protocol's steps as tasks of the flow that it is made in.
+
+    Args:
+        settings: All settings; recordings are PhysioNet's, whole.
+        store: Where results go.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        source = {"kind": "physionet", "whole_files": True}
+        own = settings.source.model_copy(update=source)
+        self.settings, self.store = settings.model_copy(update={"source": own}), store
+
+    def download(self, recordings: Recordings) -> dict[str, list[Stored]]:
+        """Return whole records, by database."""
+        return {name: self._database(name, tuple(names)) for name, names in recordings.items()}
+
+    def do(self, stage: str, steps: Sequence[Step]) -> list[Stored]:
+        """Return the outputs of independent steps, in order."""
+        done, failed = run_steps(STAGES[stage], steps, self.store, stage if len(steps) > 1 else "")
+        for failure in failed:
+            raise failure.error
+        return done
+
+    def _database(self, name: str, records: tuple[str, ...]) -> list[Stored]:
+        source = open_source(self.settings, name, self.store)
+        listed = [(source, r) for r in list_records(source, name, records, self.settings)]
+        done, failed = fetch(listed, self.settings, self.store, f"download {name}", is_noise=True)
+        for failure in failed:
+            raise failure.error
+        return done

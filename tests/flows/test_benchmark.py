@@ -1,0 +1,125 @@
+"""A benchmark from published files to a page: cached, with committed networks or trained anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgmodel.benchmarks import qt_bw
+from ecgmodel.benchmarks._trained import trained
+from ecgmodel.config import Settings
+from ecgmodel.errors import SettingsError, UnknownNameError
+from flows.benchmark import benchmark
+from tests.ecgmodel.benchmarks.made import made_noise, write_marked
+from tests.flows import small
+from tests.tiny_wfdb import publish
+from tests.wfdb_files import ecg, write_record
+
+RECIPE = """
+network: {architecture: conv_autoencoder, options: {filters: [4, 4]}}
+training: {epochs: 2, batch_size: 32}
+beats: {windows: 64}
+"""
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Databases as PhysioNet lays them out: made records that test, validate and train."""
+    root = tmp_path_factory.mktemp("mirror")
+    for seed, name in enumerate((*qt_bw.QUICK["qtdb"], "sel100", "sel114")):
+        write_marked(root / "qtdb" / "1.0.0", name, ecg(8, 250.0, seed=seed))
+    write_record(root / "nstdb" / "1.0.0", "bw", made_noise(), 360.0, gain=2000.0)
+    for database in ("qtdb", "nstdb"):
+        publish(root / database / "1.0.0")
+    return root
+
+
+@pytest.fixture
+def settings(mirror: Path, tmp_path: Path) -> Settings:
+    return Settings.model_validate(
+        {"store": tmp_path / "store", "source": {"base_url": str(mirror)}}
+    )
+
+
+@pytest.fixture
+def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one small network in the place of the committed ones."""
+    root = tmp_path / "trained"
+    (root / "qt-bw" / "tiny").mkdir(parents=True)
+    (root / "qt-bw" / "tiny" / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setattr(qt_bw, "trained", lambda protocol: trained(protocol, root))
+    return root
+
+
+def test_it_trains_measures_shows_logs_and_keeps_and_then_only_looks_up(
+    prefect_server: None, settings: Settings, recipes: Path
+) -> None:
+    with small.counted() as made:
+        done = benchmark(settings, "qt-bw", retrain=True)
+    trainings = small.units("qt_bw_train", "tiny version 1", "tiny version 2")
+    methods = small.units("qt_bw_evaluate", "tiny", *qt_bw.FILTERS)
+    assert trainings | methods | {"benchmark qt-bw"} <= set(made)
+    page = done.page.file("benchmark.html").read_text()
+    assert "MECG-E (magnitude + phase)" in page
+    assert "tiny" in page
+    run = done.tracker.client.get_run(done.run_id)
+    assert run.data.metrics["tiny/ssd"] == done.page.info["means"]["tiny/ssd"]
+    logged = {item.path for item in done.tracker.client.list_artifacts(done.run_id)}
+    assert {"benchmark.html", "all.csv", "published.csv"} <= logged
+    with small.counted() as made:
+        again = benchmark(settings, "qt-bw", retrain=True)
+    assert made == []
+    assert (again.run_id, again.page) == (done.run_id, done.page)
+    benchmark(settings, "qt-bw", retrain=True, keep=True)
+    (one,) = trained("qt-bw", recipes)
+    assert one.has("version-1.keras", "version-2.keras")
+    with small.counted() as made:
+        kept = benchmark(settings, "qt-bw")
+    assert set(made) == {"qt_bw_evaluate tiny", "benchmark qt-bw"}  # the file is another
+    assert kept.page.info["means"] == done.page.info["means"]  # its weights are the same
+
+
+@pytest.mark.slow
+def test_a_training_of_the_protocol_hears_the_training_half_of_its_channel_alone(
+    prefect_server: None, settings: Settings, recipes: Path
+) -> None:
+    """Noise elsewhere may be anything: the weights stay the same."""
+    first = benchmark(settings, "qt-bw", retrain=True)
+    root = Path(settings.source.base_url)
+    noise = made_noise()
+    noise[325_000:] = 2 * np.random.default_rng(1).standard_normal(noise[325_000:].shape)
+    other = settings.store.parent / "mirror"
+    small.copy_store(root, other)
+    write_record(other / "nstdb" / "1.0.0", "bw", noise, 360.0, gain=2000.0)
+    publish(other / "nstdb" / "1.0.0")
+    source = settings.source.model_copy(update={"base_url": str(other)})
+    changed = settings.model_copy(update={"source": source, "store": other / "store"})
+    second = benchmark(changed, "qt-bw", retrain=True)
+    histories = [_histories(s.store) for s in (settings, changed)]
+    assert histories[0] == histories[1]
+    assert first.page.info["means"] != second.page.info["means"]
+
+
+def _histories(store: Path) -> list[object]:
+    files = sorted((store / "qt_bw_train").glob("*/history.json"))
+    return sorted(json.dumps(json.loads(file.read_text())["rows"]) for file in files)
+
+
+def test_a_quick_version_takes_its_few_records(
+    prefect_server: None, settings: Settings, recipes: Path
+) -> None:
+    with small.counted() as made:
+        benchmark(settings, "qt-bw", quick=True)
+    assert {m for m in made if m.startswith("download qtdb")} == small.units(
+        "download", *(f"qtdb/{name}" for name in qt_bw.QUICK["qtdb"])
+    )
+    with pytest.raises(SettingsError, match="nobody to train on"):
+        benchmark(settings, "qt-bw", quick=True, retrain=True)
+
+
+def test_an_unknown_protocol_gets_the_nearest_name(settings: Settings) -> None:
+    with pytest.raises(UnknownNameError, match="qt-bw"):
+        benchmark.fn(settings, "qt-bv")

@@ -1,0 +1,64 @@
+"""Protocols that rules need: made once from published recordings, or noted as missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prefect import flow
+
+from ecgmodel.benchmarks import qrs_stress
+from ecgmodel.config import Settings
+from ecgmodel.errors import UnknownNameError
+from ecgmodel.store import Store, Stored
+from flows.protocol_tests import protocol_tests
+from tests.ecgmodel.benchmarks.made_stress import write_person
+from tests.flows import small
+from tests.mirror_server import MirrorServer
+from tests.tiny_wfdb import publish
+
+GATE = {"gate": {"rules": ["primary", "qrs_stress"]}}
+LEVELS = (24, 18, 12, 6, 0, -6)
+
+
+@flow(name="protocols for a test")
+def asked(settings: Settings) -> tuple[dict[str, Stored], tuple[str, ...]]:
+    return protocol_tests(settings, Store(settings.store))
+
+
+def test_who_asks_for_no_such_rule_fetches_nothing(prefect_server: None, tmp_path: Path) -> None:
+    with MirrorServer(tmp_path) as server:
+        settings = small.small(tmp_path / "store", small.from_mirror(server.url))
+        assert asked(settings) == ({}, ())
+        assert not server.requests
+
+
+def test_simulated_recordings_are_no_test_and_the_verdict_says_so(
+    prefect_server: None, tmp_path: Path
+) -> None:
+    found, notes = asked(small.small(tmp_path / "store", GATE))
+    assert found == {}
+    assert notes == (
+        "Not measured by qrs-stress: recordings not available from source.kind=simulated.",
+    )
+
+
+def test_published_recordings_are_fetched_once(prefect_server: None, tmp_path: Path) -> None:
+    folder = tmp_path / "mirror/nstdb/1.0.0"
+    for person in ("118", "119"):
+        write_person(folder, person, 5.5, LEVELS)
+    publish(folder)
+    with MirrorServer(tmp_path / "mirror") as server:
+        settings = small.small(tmp_path / "store", small.from_mirror(server.url), GATE)
+        found, notes = asked(settings)
+        assert notes == ()
+        test = qrs_stress.load(found["qrs-stress"])
+        assert set(test.leads) == set(qrs_stress.RECORDINGS["nstdb"])
+        assert set(test.clean) == {"118", "119"}
+        with small.counted() as made:
+            again, _ = asked(settings)
+        assert made == []
+        assert again["qrs-stress"].ref == found["qrs-stress"].ref
+        (folder / "RECORDS").write_text("118e24\n")
+        with pytest.raises(UnknownNameError, match="118e18"):
+            asked(settings)
