@@ -54,7 +54,7 @@ def build(settings: Settings) -> keras.Model:
     """Return the network: noisy `(windows, samples, 1)` in mV to clean ones of the same shape."""
     from keras import Input, Model, layers, ops
 
-    from ecgmodel.networks._layers import LearnedPositions, Restore, Standardise
+    from ecgmodel.networks._layers import LearnedPositions, Restore, Standardise, gelu
 
     noisy = Input((settings.position or None, 1), name="noisy")
     z, deviation, mean = Standardise(name="standardise")(noisy)
@@ -80,7 +80,7 @@ def build(settings: Settings) -> keras.Model:
     x = layers.Conv1D(settings.stem * 8, 3, padding="same", name="spread")(x)
     x = layers.Reshape((-1, 8), name="samples")(x)
     x = layers.Concatenate(name="beside")([x, z])
-    x = layers.Conv1D(16, 9, padding="same", activation="gelu", name="refine")(x)
+    x = layers.Conv1D(16, 9, padding="same", activation=gelu, name="refine")(x)
     noise = layers.Conv1D(1, 9, padding="same", kernel_initializer="zeros", name="noise")(x)
     rest = layers.Subtract(name="rest")([z, noise])
     clean = Restore(settings.keep_offset, name="clean")(rest, deviation, mean)
@@ -90,19 +90,19 @@ def build(settings: Settings) -> keras.Model:
 def _blocks(x: Any, settings: Settings, name: str) -> Any:
     from keras import layers
 
-    from ecgmodel.networks._layers import Scale
+    from ecgmodel.networks._layers import Scale, gelu
 
     for number in range(settings.blocks):
         own = f"{name}_{number}"
         channels = x.shape[-1]
-        y = layers.Activation("gelu", name=f"{own}_bend_1")(x)
+        y = layers.Activation(gelu, name=f"{own}_bend_1")(x)
         y = layers.Conv1D(channels, settings.width, padding="same", name=f"{own}_1")(y)
-        y = layers.Activation("gelu", name=f"{own}_bend_2")(y)
+        y = layers.Activation(gelu, name=f"{own}_bend_2")(y)
         if settings.dropout:
             y = layers.SpatialDropout1D(settings.dropout, name=f"{own}_drop")(y)
         y = layers.Conv1D(channels, settings.width, padding="same", name=f"{own}_2")(y)
         weight = layers.GlobalAveragePooling1D(keepdims=True, name=f"{own}_squeeze")(y)
-        weight = layers.Dense(max(8, channels // 4), activation="gelu", name=f"{own}_few")(weight)
+        weight = layers.Dense(max(8, channels // 4), activation=gelu, name=f"{own}_few")(weight)
         weight = layers.Dense(channels, activation="sigmoid", name=f"{own}_excite")(weight)
         y = Scale(name=f"{own}_scale")(layers.Multiply(name=f"{own}_weigh")([y, weight]))
         x = layers.Add(name=f"{own}_add")([x, y])

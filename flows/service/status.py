@@ -72,10 +72,24 @@ def _deployments(client: SyncPrefectClient) -> list[str]:
 
 
 def _last_runs(client: SyncPrefectClient) -> list[str]:
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterParentTaskRunId,
+        FlowRunFilterState,
+    )
+    from prefect.client.schemas.filters import FlowRunFilterStateType as Kind
+    from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
 
-    runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=50)
-    started = [run for run in runs if run.start_time and run.parent_task_run_id is None][:LAST]
+    # A run that is scheduled sorts by when it is due: a hundred of them hide all that ran.
+    begun = FlowRunFilter(
+        state=FlowRunFilterState(type=Kind(not_any_=[StateType.SCHEDULED])),
+        parent_task_run_id=FlowRunFilterParentTaskRunId(is_null_=True),
+    )
+    runs = client.read_flow_runs(
+        flow_run_filter=begun, sort=FlowRunSort.START_TIME_DESC, limit=2 * LAST
+    )
+    started = [run for run in runs if run.start_time][:LAST]
     lines = ["", f"{'last runs':<22}{'state':<12}started"]
     lines += [
         f"{run.name[:20]:<22}{run.state_name or '':<12}{_moment(run.start_time)}" for run in started

@@ -36,7 +36,14 @@ def test_the_python_block_cleans_a_recording(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/extending.md", "docs/design.md", "docs/operations.md"]
+    "page",
+    [
+        "README.md",
+        "docs/benchmarks.md",
+        "docs/design.md",
+        "docs/extending.md",
+        "docs/operations.md",
+    ],
 )
 def test_every_file_that_a_page_names_is_there(page: str) -> None:
     text = (ROOT / page).read_text()
@@ -48,6 +55,7 @@ def test_every_file_that_a_page_names_is_there(page: str) -> None:
         "walking",
         "stdb",
         "dilated",
+        "slope",
         "median",
         "worst_record",
     }  # of docs/extending.md

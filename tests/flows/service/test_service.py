@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -132,6 +133,8 @@ def test_a_new_dataset_is_trained_on_by_itself(service: Service) -> None:
     again = service.start("prepare/prepare")
     service.until(lambda: is_done(service, again), "the dataset, cached")
     assert len(service.runs("retrain")) == 1  # the same dataset is no news
+    shown = service.command("status").stdout  # beside all that is scheduled for weeks
+    assert re.search(rf"^{retrained.name[:20]} +Completed", shown, re.MULTILINE)
     past = service.command("history")  # the service's own file says where its models are
     assert f"version 1    {'in use' if version.verdict.startswith('p') else '':<7}" in past.stdout
 
