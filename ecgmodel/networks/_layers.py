@@ -13,13 +13,15 @@ FLAT_MV = 1e-3
 SQRT_HALF = 0.7071067811865476
 
 
-@keras.saving.register_keras_serializable(package="ecgmodel")
 def gelu(x: Any) -> Any:
     """Return x times the normal distribution's share below x, from `erf`, which ONNX has.
 
     Keras's own becomes an operation under TensorFlow (Erfc) that cannot leave it.
     """
     return ops.multiply(ops.multiply(0.5, x), ops.add(1.0, ops.erf(ops.multiply(x, SQRT_HALF))))
+
+
+keras.saving.register_keras_serializable(package="ecgmodel")(gelu)
 
 
 @keras.saving.register_keras_serializable(package="ecgmodel")
