@@ -66,14 +66,14 @@ def benchmark(
     if quick and retrain:
         raise SettingsError("The quick version has nobody to train on: leave out one of the two.")
     module = benchmarks.load(protocol)
+    if retrain and not isinstance(module, benchmarks.Trains):
+        raise SettingsError(f"{protocol} trains nothing of its own: leave out --retrain.")
     store = Store(settings.store)
     work = FlowWork(settings, store)
     prepared = module.prepare(work, module.QUICK if quick else module.RECORDINGS)
     models = module.trained_models()
-    if retrain:
+    if retrain and isinstance(module, benchmarks.Trains):
         steps = module.fit_steps(prepared)
-        if not steps:
-            raise SettingsError(f"{protocol} trains nothing of its own: leave out --retrain.")
         # One after another: each takes all processors.
         fitted = [run_step(tasks.train, step, store) for step in steps]
         models = module.fitted_models(fitted)

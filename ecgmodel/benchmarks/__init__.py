@@ -36,6 +36,17 @@ class Protocol(typing.Protocol):
     def trained_models(self) -> Mapping[str, Any]:
         """Return the committed networks by name, as `method_steps` takes them."""
 
+    def method_steps(self, prepared: Stored, models: Mapping[str, Any]) -> list[Step]:
+        """Return the steps that measure the methods, one a method."""
+
+    def page_step(self, measured: Sequence[Stored]) -> Step:
+        """Return the step that writes `benchmark.html`, `benchmark.md` and tables."""
+
+
+@typing.runtime_checkable
+class Trains(typing.Protocol):
+    """What a protocol offers too that trains networks on a training part of its own."""
+
     def fit_steps(self, prepared: Stored) -> list[Step]:
         """Return the steps that train them again."""
 
@@ -44,12 +55,6 @@ class Protocol(typing.Protocol):
 
     def keep(self, fitted: Sequence[Stored]) -> None:
         """Put what `fit_steps` made in the place of the committed networks."""
-
-    def method_steps(self, prepared: Stored, models: Mapping[str, Any]) -> list[Step]:
-        """Return the steps that measure the methods, one a method."""
-
-    def page_step(self, measured: Sequence[Stored]) -> Step:
-        """Return the step that writes `benchmark.html`, `benchmark.md` and tables."""
 
 
 def names() -> tuple[str, ...]:

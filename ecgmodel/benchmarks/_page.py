@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ecgmodel.evaluation.report import template
+from ecgmodel.steps import Step, file_version
+from ecgmodel.store import Stored, Unit
+from ecgmodel.versions import code_version, library_versions
 
 TEMPLATE = "benchmark.html"
 
@@ -65,6 +68,38 @@ class Page:
     lead: str
     notes: Sequence[str]
     sections: Sequence[Section]
+
+
+def page_of(
+    name: str,
+    module: str,
+    measured: Sequence[Stored],
+    build: Callable[[Path], Mapping[str, Any]],
+    code: Mapping[str, str] | None = None,
+) -> Step:
+    """Return the step that writes a protocol's page.
+
+    Args:
+        name: The protocol's.
+        module: Its module.
+        measured: The measured methods, in the order of the tables.
+        build: Writes the page into a folder.
+        code: Versions of further files that the page is made of, by what they are.
+    """
+    unit = Unit(
+        "benchmark",
+        name,
+        {"methods": [m.name for m in measured]},
+        {f"of {m.name}": m.ref for m in measured},
+        {
+            "modules": code_version(module),
+            "template": file_version("ecgmodel/benchmarks/benchmark.html"),
+            "style": file_version("ecgmodel/evaluation/page.html"),
+            "libraries": library_versions("matplotlib", "pandas", "jinja2"),
+            **(code or {}),
+        },
+    )
+    return Step(unit, build)
 
 
 def publish(page: Page, tables: Mapping[str, pd.DataFrame], into: Path) -> dict[str, Any]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from ecgmodel.benchmarks._page import Section
-from ecgmodel.benchmarks._tables import by_cell, by_metric, with_best
+from ecgmodel.benchmarks._tables import by_cell, by_metric, column, with_best
 from ecgmodel.evaluation.metrics import Metric
-from ecgmodel.steps import Step, file_version
-from ecgmodel.store import Stored, Unit
-from ecgmodel.versions import code_version, library_versions
 
 
 def section(
@@ -26,7 +22,7 @@ def section(
 ) -> Section:
     """Return a table of metrics; arguments as for `_tables.by_metric`."""
     rows = by_metric(table, metrics, names, spread=spread)
-    columns = ("Method", *(_heading(metrics[name]) for name in names))
+    columns = ("Method", *(column(metrics[name]) for name in names))
     best = with_best({"": rows}, [metrics[name].higher_is_better for name in names])
     return Section(title, text, columns, best)
 
@@ -35,7 +31,7 @@ def cell_section(metric: Metric, table: pd.DataFrame, cell: str, names: Sequence
     """Return a table of one metric by cell; arguments as for `_tables.by_cell`."""
     rows = by_cell(table, cell, names, metric.digits)
     best = with_best({"": rows}, [metric.higher_is_better] * len(names))
-    return Section(_heading(metric), "", ("Method", *map(str, names)), best)
+    return Section(column(metric), "", ("Method", *map(str, names)), best)
 
 
 def best_lead(table: pd.DataFrame, metrics: Mapping[str, Metric], name: str) -> str:
@@ -48,33 +44,3 @@ def best_lead(table: pd.DataFrame, metrics: Mapping[str, Metric], name: str) -> 
     best = (max if metric.higher_is_better else min)(means, key=lambda method: means[method])
     unit = f" {metric.unit}" if metric.unit else ""
     return f"{metric.label}: best is {best} with {means[best]:.{metric.digits}f}{unit}."
-
-
-def page_of(
-    name: str, module: str, measured: Sequence[Stored], build: Callable[[Path], Mapping[str, Any]]
-) -> Step:
-    """Return the step that writes a protocol's page.
-
-    Args:
-        name: The protocol's.
-        module: Its module.
-        measured: The measured methods, in the order of the tables.
-        build: Writes the page into a folder.
-    """
-    unit = Unit(
-        "benchmark",
-        name,
-        {"methods": [m.name for m in measured]},
-        {f"of {m.name}": m.ref for m in measured},
-        {
-            "modules": code_version(module),
-            "template": file_version("ecgmodel/benchmarks/benchmark.html"),
-            "style": file_version("ecgmodel/evaluation/page.html"),
-            "libraries": library_versions("pandas", "jinja2"),
-        },
-    )
-    return Step(unit, build)
-
-
-def _heading(metric: Metric) -> str:
-    return metric.label + (f", {metric.unit}" if metric.unit else "")

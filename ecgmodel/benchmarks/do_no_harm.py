@@ -32,8 +32,8 @@ from ecgmodel.benchmarks._do_no_harm.measures import (
 from ecgmodel.benchmarks._do_no_harm.summing import COUNTED, summed
 from ecgmodel.benchmarks._marks import Mark, against_marks
 from ecgmodel.benchmarks._measured import TILE, general_networks, measure_step
-from ecgmodel.benchmarks._page import Page, publish
-from ecgmodel.benchmarks._plain_page import best_lead, cell_section, page_of, section
+from ecgmodel.benchmarks._page import Page, page_of, publish
+from ecgmodel.benchmarks._plain_page import best_lead, cell_section, section
 from ecgmodel.benchmarks._work import Recordings, Work
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.detection import Counts, detect_beats, match_beats
@@ -131,20 +131,6 @@ def prepare(work: Work, recordings: Recordings = RECORDINGS) -> Stored:
 def trained_models() -> dict[str, Path]:
     """Return the committed networks for continuous ECG, by name: those of `leak-free`."""
     return general_networks()
-
-
-def fit_steps(prepared: Stored) -> list[Step]:
-    """Return nothing: networks for continuous ECG are trained by the pipeline, not here."""
-    return []
-
-
-def fitted_models(fitted: Sequence[Stored]) -> dict[str, Path]:
-    """Return nothing; see `fit_steps`."""
-    return {}
-
-
-def keep(fitted: Sequence[Stored]) -> None:
-    """Do nothing; see `fit_steps`."""
 
 
 def load(prepared: Stored) -> DoNoHarm:

@@ -27,8 +27,8 @@ from ecgmodel.benchmarks._leak_free.recordings import (
     protocol_settings,
 )
 from ecgmodel.benchmarks._marks import Mark
-from ecgmodel.benchmarks._page import publish
-from ecgmodel.benchmarks._trained import trained
+from ecgmodel.benchmarks._measured import GENERAL, TILE, general_networks
+from ecgmodel.benchmarks._page import page_of, publish
 from ecgmodel.benchmarks._work import Recordings, Work
 from ecgmodel.config import Settings
 from ecgmodel.denoiser import OVERLAP
@@ -36,7 +36,7 @@ from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.evaluation.summary import CELLS, DRAWS, noisy_rows, summarise
 from ecgmodel.quiet import import_keras
-from ecgmodel.steps import Step, file_version, mix_step, resample_step
+from ecgmodel.steps import Step, mix_step, resample_step
 from ecgmodel.store import Stored, Unit, file_sha256
 from ecgmodel.versions import code_version, library_versions
 
@@ -51,9 +51,6 @@ __all__ = [
     "against_peers",
     "evaluate",
     "filter_step",
-    "fit_steps",
-    "fitted_models",
-    "keep",
     "load",
     "method_steps",
     "network_step",
@@ -67,8 +64,7 @@ __all__ = [
     "trained_models",
 ]
 
-NAME, NETWORK = "leak-free", "model.keras"
-TILE = 2048
+NAME = GENERAL
 Target = Literal["highpass", "as_recorded"]
 
 TITLE = "Continuous ECG under recorded noise (leak-free)"
@@ -209,21 +205,7 @@ def network_step(
 
 def trained_models() -> dict[str, Path]:
     """Return the committed networks, by name."""
-    return {one.name: one.file(NETWORK) for one in trained(NAME) if one.has(NETWORK)}
-
-
-def fit_steps(prepared: Stored) -> list[Step]:
-    """Return nothing: networks for continuous ECG are trained by the pipeline, not here."""
-    return []
-
-
-def fitted_models(fitted: Sequence[Stored]) -> dict[str, Path]:
-    """Return nothing; see `fit_steps`."""
-    return {}
-
-
-def keep(fitted: Sequence[Stored]) -> None:
-    """Do nothing; see `fit_steps`."""
+    return general_networks()
 
 
 def method_steps(prepared: Stored, models: Mapping[str, Path]) -> list[Step]:
@@ -238,19 +220,7 @@ def page_step(measured: Sequence[Stored]) -> Step:
     Args:
         measured: From `filter_step` and `network_step`, in the order of the tables.
     """
-    unit = Unit(
-        "benchmark",
-        NAME,
-        {"methods": [m.name for m in measured]},
-        {f"of {m.name}": m.ref for m in measured},
-        {
-            "modules": code_version("ecgmodel.benchmarks.leak_free"),
-            "template": file_version("ecgmodel/benchmarks/benchmark.html"),
-            "style": file_version("ecgmodel/evaluation/page.html"),
-            "libraries": library_versions("matplotlib", "pandas", "jinja2"),
-        },
-    )
-    return Step(unit, partial(_publish, list(measured)))
+    return page_of(NAME, __name__, measured, partial(_publish, list(measured)))
 
 
 def tables(rows: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[str, pd.DataFrame]:

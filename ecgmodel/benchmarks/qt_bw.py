@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgmodel.benchmarks._marks import Mark, against_marks
-from ecgmodel.benchmarks._page import publish
+from ecgmodel.benchmarks._page import page_of, publish
 from ecgmodel.benchmarks._qt_bw import filters, report, training
 from ecgmodel.benchmarks._qt_bw.data import Mixed, QtBw, collect, mixed, read, write
 from ecgmodel.benchmarks._qt_bw.noise import RECORD, VERSIONS
@@ -277,20 +277,8 @@ def page_step(measured: Sequence[Stored]) -> Step:
     Args:
         measured: From `filter_step` and `network_step`, in the order of the tables.
     """
-    unit = Unit(
-        "benchmark",
-        NAME,
-        {"methods": [m.name for m in measured]},
-        {f"of {m.name}": m.ref for m in measured},
-        {
-            "modules": code_version("ecgmodel.benchmarks.qt_bw"),
-            "template": file_version("ecgmodel/benchmarks/benchmark.html"),
-            "style": file_version("ecgmodel/evaluation/page.html"),
-            "published": file_version("ecgmodel/benchmarks/_qt_bw/published.yaml"),
-            "libraries": library_versions("matplotlib", "pandas", "jinja2"),
-        },
-    )
-    return Step(unit, partial(_publish, list(measured)))
+    rows = {"published": file_version("ecgmodel/benchmarks/_qt_bw/published.yaml")}
+    return page_of(NAME, __name__, measured, partial(_publish, list(measured)), rows)
 
 
 def _prepare(records: Sequence[Stored], noise: Stored, into: Path) -> dict[str, Any]:

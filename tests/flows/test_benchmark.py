@@ -120,6 +120,12 @@ def test_a_quick_version_takes_its_few_records(
         benchmark(settings, "qt-bw", quick=True, retrain=True)
 
 
+def test_a_protocol_without_training_says_so_before_it_fetches_anything(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match="leak-free trains nothing of its own"):
+        benchmark.fn(settings, "leak-free", retrain=True)
+    assert not settings.store.exists()
+
+
 def test_an_unknown_protocol_gets_the_nearest_name(settings: Settings) -> None:
     with pytest.raises(UnknownNameError, match="qt-bw"):
         benchmark.fn(settings, "qt-bv")

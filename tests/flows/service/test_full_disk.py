@@ -72,7 +72,7 @@ def test_a_full_disk_fails_a_run_with_advice_and_spoils_nothing(
         service.process_of(run)
         until(has_come, 120, stage)
         ballast = fill(store)
-        service.until(lambda run=run: ended(service, run), "the run's end")  # type: ignore[misc]
+        service.until(lambda run=run: ended(service, run), "the run's end")
         state = service.run(run).state
         assert state is not None
         assert state.is_failed(), (stage, state)
@@ -94,7 +94,7 @@ def test_a_full_disk_fails_a_run_with_advice_and_spoils_nothing(
 
 
 def ended(service: Service, run: object) -> bool:
-    state = service.run(run).state  # type: ignore[arg-type]
+    state = service.run(run).state
     return bool(state and (state.is_completed() or state.is_failed()))
 
 

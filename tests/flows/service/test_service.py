@@ -70,7 +70,7 @@ def registry(service: Service) -> Registry:
 
 
 def is_done(service: Service, run: object) -> bool:
-    state = service.run(run).state  # type: ignore[arg-type]
+    state = service.run(run).state
     return bool(state and state.is_completed())
 
 

@@ -119,7 +119,7 @@ def test_what_a_stop_interrupts_is_scheduled_again_and_that_is_no_attempt(
     assert hand_over(client, {run.id}) == []
 
 
-def _task():  # type: ignore[no-untyped-def]
+def _task():
     from prefect import Task
 
     return Task(lambda: None, name="inner")
