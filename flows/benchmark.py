@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from ecgmodel import benchmarks
 from ecgmodel.benchmarks._work import Recordings
 from ecgmodel.config import Settings
-from ecgmodel.errors import SettingsError
+from ecgmodel.errors import SettingsError, unknown_name
 from ecgmodel.steps import Step, open_source
 from ecgmodel.store import Store, Stored
-from flows.prepare import fetch, list_records
+from flows.prepare import fetch, list_records, prepare
 from flows.train import this_flow_run
 from tasks import benchmarks as tasks
 from tasks import records
@@ -53,6 +53,7 @@ def benchmark(
     quick: bool = False,
     retrain: bool = False,
     keep: bool = False,
+    models: tuple[str, ...] = (),
 ) -> Benchmarked:
     """Measure all methods by a protocol, doing only what was not done before.
 
@@ -62,30 +63,50 @@ def benchmark(
         quick: Take few records: a minute's check, whose numbers are not the benchmark's.
         retrain: Train the project's networks again instead of taking the committed ones.
         keep: Put what was trained in their place.
+        models: Networks by name; none for all.
     """
     if quick and retrain:
         raise SettingsError("The quick version has nobody to train on: leave out one of the two.")
     module = benchmarks.load(protocol)
-    if retrain and not isinstance(module, benchmarks.Trains):
+    trains = module if isinstance(module, benchmarks.Trains) else None
+    if retrain and trains is None:
         raise SettingsError(f"{protocol} trains nothing of its own: leave out --retrain.")
+    known = trains.recipes() if trains and retrain else tuple(module.trained_models())
+    names = _chosen(models, known)
     store = Store(settings.store)
     work = FlowWork(settings, store)
     prepared = module.prepare(work, module.QUICK if quick else module.RECORDINGS)
-    models = module.trained_models()
-    if retrain and isinstance(module, benchmarks.Trains):
-        steps = module.fit_steps(prepared)
-        # One after another: each takes all processors.
-        fitted = [run_step(tasks.train, step, store) for step in steps]
-        models = module.fitted_models(fitted)
-        if keep:
-            module.keep(fitted)
-    measured = work.do("measure", module.method_steps(prepared, models))
+    if trains and retrain:
+        networks = _train(trains, work, prepared, names, keep)
+    else:
+        networks = {name: module.trained_models()[name] for name in names}
+    measured = work.do("measure", module.method_steps(prepared, networks))
     page = run_step(tasks.show, module.page_step(measured), store)
     create_markdown_artifact(page.file("benchmark.md").read_text(), key="benchmark")
     tracker = Tracker(settings.tracking, store)
     run_id = patient(tasks.log, settings)(page, tracker, this_flow_run())
     create_link_artifact(tracker.run_link(run_id), link_text="MLflow run", key="mlflow-run")
     return Benchmarked(page, run_id, tracker)
+
+
+def _train(
+    module: benchmarks.Trains, work: FlowWork, prepared: Stored, names: Sequence[str], keep: bool
+) -> Mapping[str, Any]:
+    """Return networks trained again, by name."""
+    steps = module.fit_steps(work, prepared, names)
+    # One after another: each takes all processors.
+    fitted = [run_step(tasks.train, step, work.store) for step in steps]
+    made = module.fitted_models(names, fitted)
+    if keep:
+        module.keep(made)
+    return made
+
+
+def _chosen(models: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    for name in models:
+        if name not in known:
+            raise unknown_name("network", name, known)
+    return tuple(name for name in known if not models or name in models)
 
 
 class FlowWork:
@@ -100,6 +121,10 @@ class FlowWork:
         source = {"kind": "physionet", "whole_files": True}
         own = settings.source.model_copy(update=source)
         self.settings, self.store = settings.model_copy(update={"source": own}), store
+
+    def dataset(self, settings: Settings) -> Stored:
+        """Return the dataset that settings describe."""
+        return prepare(settings, announce=False)
 
     def download(self, recordings: Recordings) -> dict[str, list[Stored]]:
         """Return whole records, by database."""

@@ -14,12 +14,14 @@ from flows.command_parts import orchestrated, read_settings, with_settings
 @click.option("--quick", is_flag=True, help="Few records, about a minute; no result to quote.")
 @click.option("--retrain", is_flag=True, help="Train the networks again: hours on two cores.")
 @click.option("--keep", is_flag=True, help="With --retrain: put the networks into trained/.")
+@click.option("--model", "models", multiple=True, help="Only this network. Can come again.")
 @with_settings
 def benchmark(
     protocol: str,
     quick: bool,
     retrain: bool,
     keep: bool,
+    models: tuple[str, ...],
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> None:
@@ -31,7 +33,7 @@ def benchmark(
     with orchestrated(logs=True):
         from flows.benchmark import benchmark as benchmark_flow
 
-        done = benchmark_flow(settings, protocol, quick, retrain, keep)
+        done = benchmark_flow(settings, protocol, quick, retrain, keep, models)
     click.echo(f"\n{done.page.info['text']}\n")
     if quick:
         click.echo("Quick: few records; the numbers are not those of the benchmark.")

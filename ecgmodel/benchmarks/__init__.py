@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecgmodel import registry
-from ecgmodel.benchmarks._work import Recordings, Work
+from ecgmodel.benchmarks._work import Recordings, TrainingWork, Work
 from ecgmodel.errors import unknown_name
 from ecgmodel.steps import Step
 from ecgmodel.store import Stored
@@ -47,14 +47,19 @@ class Protocol(typing.Protocol):
 class Trains(typing.Protocol):
     """What a protocol offers too that trains networks on a training part of its own."""
 
-    def fit_steps(self, prepared: Stored) -> list[Step]:
-        """Return the steps that train them again."""
+    def recipes(self) -> Sequence[str]:
+        """Return the names of the networks that can be trained."""
 
-    def fitted_models(self, fitted: Sequence[Stored]) -> Mapping[str, Any]:
-        """Return what `fit_steps` made, as `method_steps` takes it."""
+    def fit_steps(
+        self, work: TrainingWork, prepared: Stored, names: Sequence[str]
+    ) -> Sequence[Step]:
+        """Return the steps that train networks again, those of `names`."""
 
-    def keep(self, fitted: Sequence[Stored]) -> None:
-        """Put what `fit_steps` made in the place of the committed networks."""
+    def fitted_models(self, names: Sequence[str], fitted: Sequence[Stored]) -> Mapping[str, Any]:
+        """Return what `fit_steps` made for the same names, as `method_steps` takes it."""
+
+    def keep(self, models: Mapping[str, Any]) -> None:
+        """Put what `fitted_models` gave in the place of the committed networks."""
 
 
 def names() -> tuple[str, ...]:

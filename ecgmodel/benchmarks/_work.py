@@ -30,6 +30,13 @@ class Work(Protocol):
         """
 
 
+class TrainingWork(Work, Protocol):
+    """Who makes datasets to train on too."""
+
+    def dataset(self, settings: Settings) -> Stored:
+        """Return the dataset that settings describe."""
+
+
 class PlainWork:
     """Does one step after another in this process.
 

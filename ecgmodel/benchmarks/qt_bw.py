@@ -24,7 +24,7 @@ from ecgmodel.benchmarks._qt_bw.data import Mixed, QtBw, collect, mixed, read, w
 from ecgmodel.benchmarks._qt_bw.noise import RECORD, VERSIONS
 from ecgmodel.benchmarks._qt_bw.published import published
 from ecgmodel.benchmarks._trained import trained
-from ecgmodel.benchmarks._work import Recordings, Work
+from ecgmodel.benchmarks._work import Recordings, TrainingWork, Work
 from ecgmodel.evaluation import metrics as formulas
 from ecgmodel.evaluation.evaluate import checked_answer
 from ecgmodel.evaluation.metrics import Metric
@@ -112,30 +112,34 @@ def trained_models() -> dict[str, dict[int, Path]]:
     }
 
 
-def fit_steps(prepared: Stored) -> list[Step]:
-    """Train each network that has a recipe, once a noise version."""
+def recipes() -> tuple[str, ...]:
+    """Return the names of the networks that can be trained."""
+    return tuple(one.name for one in trained(NAME))
+
+
+def fit_steps(work: TrainingWork, prepared: Stored, names: Sequence[str]) -> list[Step]:
+    """Train networks by their recipes, once a noise version."""
     return [
         training.fit_step(prepared, version, training.read_recipe(one.recipe), one.name)
         for one in trained(NAME)
+        if one.name in names
         for version in VERSIONS
     ]
 
 
-def fitted_models(fitted: Sequence[Stored]) -> dict[str, dict[int, Path]]:
+def fitted_models(names: Sequence[str], fitted: Sequence[Stored]) -> dict[str, dict[int, Path]]:
     """Return what `fit_steps` made, by name and noise version."""
-    models: dict[str, dict[int, Path]] = {}
+    models: dict[str, dict[int, Path]] = {name: {} for name in names}
     for one in fitted:
-        versions = models.setdefault(str(one.info["name"]), {})
-        versions[int(one.info["version"])] = one.file("model.keras")
+        models[str(one.info["name"])][int(one.info["version"])] = one.file("model.keras")
     return models
 
 
-def keep(fitted: Sequence[Stored]) -> None:
-    """Put what `fit_steps` made in the place of the committed networks."""
-    models = fitted_models(fitted)
+def keep(models: Mapping[str, Mapping[int, Path]]) -> None:
+    """Put networks in the place of the committed ones."""
     for one in trained(NAME):
-        networks = models.get(one.name, {})
-        one.put({training.network_file(version): path for version, path in networks.items()})
+        if one.name in models:
+            one.put({training.network_file(v): path for v, path in models[one.name].items()})
 
 
 def method_steps(prepared: Stored, models: Mapping[str, Mapping[int, Path]]) -> list[Step]:

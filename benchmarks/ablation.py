@@ -1,0 +1,142 @@
+"""What each choice behind the general model gains: one change a run, measured on validation.
+
+`python -m benchmarks.ablation DATASET` trains the recipe and each change of `ablation.yaml` for the
+same number of steps on a prepared dataset, cleans its validation windows (people and noise that
+train nothing, and that test nothing), and writes the paired difference in SNR improvement. Runs are
+kept in the store: one that was stopped goes on, and one that is done is looked up.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from ecgmodel.config import Settings, load_settings
+from ecgmodel.evaluation.summary import compare
+from ecgmodel.quiet import import_keras
+from ecgmodel.steps import Step
+from ecgmodel.store import Store, Stored, Unit, read_stored
+from ecgmodel.training_steps import fit_step, split_shards
+from ecgmodel.versions import ROOT, code_version
+
+RECIPE = ROOT / "trained" / "default" / "settings.yaml"
+CHANGES = Path(__file__).with_suffix(".yaml")
+BASE = "as in the recipe"
+TABLE = "windows.parquet"
+STRONG_DB = 0.0
+"""Noise at least as strong as the signal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:
+    """Run what the arguments name, print the table, and return it."""
+    asked = _parser().parse_args(arguments)
+    changes: dict[str, list[str]] = {BASE: [], **yaml.safe_load(CHANGES.read_text())}
+    if asked.only:
+        changes = {name: changes[name] for name in (BASE, *asked.only)}
+    dataset = read_stored(asked.dataset)
+    store = Store(asked.store)
+    measured: dict[str, pd.DataFrame] = {}
+    for name, pairs in changes.items():
+        settings = _settings(asked.config, asked.steps, dataset, pairs)
+        model = fit_step(dataset, settings).run(store)
+        rows = pd.read_parquet(measure_step(model, dataset, settings).run(store).file(TABLE))
+        measured[name] = rows.assign(method=name)
+        table = compared(measured)
+        text = as_markdown(table, asked.steps)
+        print(f"{text}\n", flush=True)
+        if asked.out:
+            asked.out.write_text(text)
+    return table
+
+
+def measure_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
+    """What a network does on the dataset's validation windows: a row of metrics each."""
+    unit = Unit(
+        "validate",
+        model.name,
+        {"overlap": settings.evaluation.overlap},
+        {"dataset": dataset.ref, "model": model.ref},
+        {"modules": code_version("ecgmodel.evaluation.evaluate", "ecgmodel.denoiser")},
+    )
+    return Step(unit, partial(_measure, model, dataset, settings))
+
+
+def compared(measured: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return each run's SNR improvement, dB, and how far it is above or below the recipe's.
+
+    Args:
+        measured: Rows of metrics by run, `BASE` among them.
+    """
+    both = pd.concat(list(measured.values()), ignore_index=True)
+    noisy = both[both["snr_db"].notna()]
+    strong, weak = noisy[noisy["snr_db"] <= STRONG_DB], noisy[noisy["snr_db"] > STRONG_DB]
+    rows = []
+    for name in measured:
+        own = noisy.loc[noisy["method"] == name, "snr_improvement"].mean()
+        row: dict[str, object] = {"run": name, "improvement": own}
+        if name != BASE:
+            whole = compare(noisy, name, BASE)
+            row |= {"change": whole["mean"], "low": whole["low"], "high": whole["high"]}
+            row |= {"strong": compare(strong, name, BASE)["mean"]}
+            row |= {"weak": compare(weak, name, BASE)["mean"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def as_markdown(table: pd.DataFrame, steps: int) -> str:
+    """Return the table of `compared` as a page shows it."""
+    head = (
+        f"Each run {steps:,} steps. SNR improvement on validation windows, dB; change against the "
+        "recipe with its 95 % interval over people; at SNRs up to 0 dB; above.",
+        "",
+        "| run | improvement | change | up to 0 dB | above |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    )
+    lines = []
+    for row in table.to_dict("records"):
+        change = "| | |"
+        if row["run"] != BASE:
+            interval = f"({row['low']:+.2f} to {row['high']:+.2f})"
+            change = f"{row['change']:+.2f} {interval} | {row['strong']:+.2f} | {row['weak']:+.2f} |"
+        lines.append(f"| {row['run']} | {row['improvement']:.2f} | {change}")
+    return "\n".join((*head, *lines)) + "\n"
+
+
+def _settings(config: Path, steps: int, dataset: Stored, pairs: Sequence[str]) -> Settings:
+    """Return the recipe with a change, for as many steps as all other runs."""
+    settings = load_settings(config, pairs)
+    fresh, batch = settings.training.fresh, settings.training.batch_size
+    windows = fresh.windows if fresh else int(dataset.info["counts"]["train"]["rows"])
+    epochs = max(1, round(steps * batch / windows))
+    return load_settings(config, [*pairs, f"training.epochs={epochs}", "training.patience=null"])
+
+
+def _measure(model: Stored, dataset: Stored, settings: Settings, into: Path) -> None:
+    import_keras()
+    from ecgmodel.denoiser import from_keras
+    from ecgmodel.evaluation.evaluate import evaluate_method
+
+    window = int(dataset.info["lengths"]["validation"])
+    clean = from_keras(model.file("model.keras"), window, settings.evaluation.overlap).clean_many
+    table = evaluate_method(clean, split_shards(dataset, "validation"), model.name, window)
+    table.to_parquet(into / TABLE, index=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.ablation", description=__doc__)
+    parser.add_argument("dataset", type=Path, help="the folder that `ecg-denoise prepare` names")
+    parser.add_argument("--config", type=Path, default=RECIPE, help="the recipe")
+    parser.add_argument("--steps", type=int, default=2000, help="steps of each training")
+    parser.add_argument("--store", type=Path, default=Path("store"), help="where runs are kept")
+    parser.add_argument("--only", nargs="*", help="these changes alone")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there, too")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
