@@ -24,9 +24,19 @@ class Loss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return each window's loss, `(windows,)`, from signals `(windows, samples, 1)` in mV."""
-        clean, output = ops.squeeze(y_true, -1), ops.squeeze(y_pred, -1)
-        error = ops.mean(ops.square(ops.subtract(output, clean)), axis=1)
-        centred = ops.subtract(clean, ops.mean(clean, axis=1, keepdims=True))
-        power = ops.add(ops.mean(ops.square(centred), axis=1), SMALL_MV2)
-        share = ops.divide(error, power)
-        return ops.multiply(PER_DECIBEL, ops.log(ops.add(ops.divide(share, FLOOR), 1.0)))
+        return decibels_left(ops.squeeze(y_true, -1), ops.squeeze(y_pred, -1))
+
+
+def decibels_left(clean: Any, output: Any, floor: float = FLOOR) -> Any:
+    """Return each row's error against its power, in dB above `floor`, `(rows,)`.
+
+    Args:
+        clean: `(rows, samples)`, mV.
+        output: The same, denoised.
+        floor: Share of the power beyond which nothing is gained.
+    """
+    error = ops.mean(ops.square(ops.subtract(output, clean)), axis=1)
+    centred = ops.subtract(clean, ops.mean(clean, axis=1, keepdims=True))
+    power = ops.add(ops.mean(ops.square(centred), axis=1), SMALL_MV2)
+    share = ops.divide(error, power)
+    return ops.multiply(PER_DECIBEL, ops.log(ops.add(ops.divide(share, floor), 1.0)))

@@ -7,7 +7,7 @@ show what is sharp whatever the wander. Residual blocks are scaled by a small le
 their start (SkipInit: De and Smith 2020, https://arxiv.org/abs/2002.10444), so nothing has to be
 normalised over a batch and a window is cleaned the same in any company; squeeze-and-excitation (Hu
 et al. 2018, https://arxiv.org/abs/1709.01507) lets the whole window weigh the channels; attention
-over the lowest level joins what is far apart.
+over the lowest levels joins what is far apart.
 """
 
 from __future__ import annotations
@@ -33,8 +33,14 @@ class Settings(BaseModel):
         description="Channels of each level; each halves the rate.",
     )
     blocks: int = Field(2, ge=1, description="Residual blocks a level, on the way down and up.")
-    width: int = Field(5, ge=1, description="LearnedPositions that a block's convolutions see.")
-    heads: int = Field(4, ge=0, description="Heads of the attention at the lowest level; 0: none.")
+    width: int = Field(5, ge=1, description="Positions that a block's convolutions see.")
+    merge_width: int = Field(
+        3, ge=1, description="Positions seen where the way up meets what was kept of the way down."
+    )
+    heads: int = Field(4, ge=0, description="Heads of an attention; 0: no attention anywhere.")
+    attended: int = Field(
+        1, ge=0, description="Levels, from the lowest, where the whole window is attended to."
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of channels dropped in each block.")
     position: int = Field(
         0,
@@ -70,12 +76,16 @@ def build(settings: Settings) -> keras.Model:
         if level:
             x = layers.Conv1D(channels, 4, 2, padding="same", name=f"down_{level}")(x)
         x = _blocks(x, settings, f"encode_{level}")
+        from_lowest = len(settings.channels) - 1 - level
+        if from_lowest < settings.attended and settings.heads:
+            x = _attend(x, settings.heads, f"attend_{level}" if from_lowest else "attend")
         skips.append(x)
-    x = _attend(x, settings)
     for level in reversed(range(len(settings.channels) - 1)):
         x = layers.UpSampling1D(2, name=f"up_{level}")(x)
         x = layers.Concatenate(name=f"join_{level}")([x, skips[level]])
-        x = layers.Conv1D(settings.channels[level], 3, padding="same", name=f"merge_{level}")(x)
+        x = layers.Conv1D(
+            settings.channels[level], settings.merge_width, padding="same", name=f"merge_{level}"
+        )(x)
         x = _blocks(x, settings, f"decode_{level}")
     x = layers.Conv1D(settings.stem * 8, 3, padding="same", name="spread")(x)
     x = layers.Reshape((-1, 8), name="samples")(x)
@@ -109,14 +119,12 @@ def _blocks(x: Any, settings: Settings, name: str) -> Any:
     return x
 
 
-def _attend(x: Any, settings: Settings) -> Any:
+def _attend(x: Any, heads: int, name: str) -> Any:
     from keras import layers
 
     from ecgmodel.networks._layers import Scale
 
-    if not settings.heads:
-        return x
-    normal = layers.LayerNormalization(name="attend_normal")(x)
-    size = max(8, x.shape[-1] // settings.heads)
-    seen = layers.MultiHeadAttention(settings.heads, size, name="attend")(normal, normal)
-    return layers.Add(name="attend_add")([x, Scale(name="attend_scale")(seen)])
+    normal = layers.LayerNormalization(name=f"{name}_normal")(x)
+    size = max(8, x.shape[-1] // heads)
+    seen = layers.MultiHeadAttention(heads, size, name=name)(normal, normal)
+    return layers.Add(name=f"{name}_add")([x, Scale(name=f"{name}_scale")(seen)])
