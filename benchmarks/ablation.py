@@ -24,7 +24,7 @@ from ecgmodel.store import Store, Stored, Unit, read_stored
 from ecgmodel.training_steps import fit_step, split_shards
 from ecgmodel.versions import ROOT, code_version
 
-RECIPE = ROOT / "trained" / "default" / "settings.yaml"
+RECIPE = ROOT / "ecgmodel" / "models" / "default" / "recipe.yaml"
 CHANGES = Path(__file__).with_suffix(".yaml")
 BASE = "as in the recipe"
 TABLE = "windows.parquet"
@@ -102,7 +102,9 @@ def as_markdown(table: pd.DataFrame, steps: int) -> str:
         change = "| | |"
         if row["run"] != BASE:
             interval = f"({row['low']:+.2f} to {row['high']:+.2f})"
-            change = f"{row['change']:+.2f} {interval} | {row['strong']:+.2f} | {row['weak']:+.2f} |"
+            change = (
+                f"{row['change']:+.2f} {interval} | {row['strong']:+.2f} | {row['weak']:+.2f} |"
+            )
         lines.append(f"| {row['run']} | {row['improvement']:.2f} | {change}")
     return "\n".join((*head, *lines)) + "\n"
 

@@ -1,15 +1,18 @@
-"""The step that measures one method by a protocol: a classical filter by name, or a network."""
+"""The steps that measure methods by a protocol: classical filters by name, and networks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ecgmodel.benchmarks._trained import trained
+from ecgmodel.benchmarks._methods import Network, filters
+from ecgmodel.benchmarks._work import Recordings, Work
+from ecgmodel.denoiser import OVERLAP
 from ecgmodel.evaluation import baselines
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step
@@ -18,58 +21,97 @@ from ecgmodel.versions import code_version, library_versions
 
 Denoise = Callable[[NDArray[Any]], NDArray[Any]]
 Measure = Callable[[Denoise, str, Stored, Path], Mapping[str, Any] | None]
-Network = tuple[Path, int, float]
-"""A `.keras` file, the samples that it sees at once, and the share that tiles overlap."""
 
 
-TILE = 2048
-GENERAL, NETWORK = "leak-free", "model.keras"
+@dataclass(frozen=True)
+class Measuring:
+    """How a protocol measures a method.
+
+    Attributes:
+        stage: The protocol, as stages are written, e.g. "qrs_stress".
+        module: The module of `measure`, whose code decides the result.
+        measure: Writes a method's rows into a folder and returns facts for the manifest; takes
+            the method, which cleans `(n, samples)` in mV at 360 Hz, its name, the protocol's
+            test, and the folder.
+    """
+
+    stage: str
+    module: str
+    measure: Measure
+
+    def filter_step(self, name: str, prepared: Stored) -> Step:
+        """What one classical filter does; "none" is the signal as it is.
+
+        Args:
+            name: One of `evaluation.baselines`.
+            prepared: The protocol's test.
+        """
+        module = f"ecgmodel.evaluation.baselines.{name}"
+        return self._step(name, None, prepared, module, "pywavelets", "neurokit2")
+
+    def network_step(
+        self,
+        name: str,
+        model: Path,
+        window: int | None,
+        prepared: Stored,
+        overlap: float = OVERLAP,
+    ) -> Step:
+        """What a saved network does, applied in the project's own tiles.
+
+        Args:
+            name: What the tables call it; a name in `PEERS` counts as a peer.
+            model: A `.keras` file.
+            window: Samples that it sees at once; None where the file fixes it.
+            prepared: The protocol's test.
+            overlap: Share of a tile that the next one covers too.
+        """
+        network = Network(model, window, overlap)
+        return self._step(name, network, prepared, "ecgmodel.denoiser", "keras", "tensorflow")
+
+    def method_steps(
+        self, prepared: Stored, networks: Mapping[str, Network] | None = None
+    ) -> list[Step]:
+        """Measure the signal as it is, every classical filter, and networks.
+
+        Args:
+            prepared: The protocol's test.
+            networks: By name, as from `general_networks`.
+        """
+        return [self.filter_step(name, prepared) for name in filters()] + [
+            self.network_step(name, one.path, one.window, prepared, one.overlap)
+            for name, one in (networks or {}).items()
+        ]
+
+    def _step(
+        self, name: str, network: Network | None, prepared: Stored, module: str, *libraries: str
+    ) -> Step:
+        how: dict[str, Any] = {}
+        inputs = {"test": prepared.ref}
+        if network:
+            how = {"window": network.window, "overlap": network.overlap}
+            inputs["model"] = file_sha256(network.path)
+        code = {
+            "modules": code_version(self.module, module),
+            "libraries": library_versions("numpy", "scipy", "pandas", "wfdb", *libraries),
+        }
+        unit = Unit(f"{self.stage}_evaluate", name, how, inputs, code)
+        return Step(unit, partial(_measure, self.measure, name, prepared, network))
 
 
-def general_networks() -> dict[str, Path]:
-    """Return the committed networks for continuous ECG, by name."""
-    return {one.name: one.file(NETWORK) for one in trained(GENERAL) if one.has(NETWORK)}
-
-
-def measure_step(
-    stage: str,
-    module: str,
-    prepared: Stored,
-    measure: Measure,
-    name: str,
-    network: Network | None = None,
-) -> Step:
-    """What one method does by a protocol.
+def prepare_from(
+    work: Work, recordings: Recordings, prepare_step: Callable[[Sequence[Stored]], Step]
+) -> Stored:
+    """Make a test out of whole recordings; what is in the store is not made again.
 
     Args:
-        stage: The protocol, as stages are written, e.g. "qrs_stress".
-        module: The protocol's module, whose code decides the result.
-        prepared: The protocol's test.
-        measure: Writes the method's rows into a folder; takes the method, which cleans whole
-            leads `(n, samples)` in mV at 360 Hz, its name, the test and the folder.
-        name: The network's name, or that of a classical filter.
-        network: The network; None for a classical filter.
+        work: Who does it.
+        recordings: Which.
+        prepare_step: Takes all downloads, of all databases.
     """
-    inputs = {"test": prepared.ref}
-    libraries = ["numpy", "scipy", "pandas", "wfdb"]
-    if network is None:
-        modules = (module, f"ecgmodel.evaluation.baselines.{name}")
-        libraries += ["pywavelets", "neurokit2"]
-        how: dict[str, Any] = {}
-    else:
-        path, window, overlap = network
-        modules = (module, "ecgmodel.denoiser")
-        libraries += ["keras", "tensorflow"]
-        how = {"window": window, "overlap": overlap}
-        inputs["model"] = file_sha256(path)
-    unit = Unit(
-        f"{stage}_evaluate",
-        name,
-        how,
-        inputs,
-        {"modules": code_version(*modules), "libraries": library_versions(*libraries)},
-    )
-    return Step(unit, partial(_measure, measure, name, prepared, network))
+    downloads = [one for found in work.download(recordings).values() for one in found]
+    (prepared,) = work.do("prepare", [prepare_step(downloads)])
+    return prepared
 
 
 def _measure(
@@ -81,5 +123,5 @@ def _measure(
         import_keras()
         from ecgmodel.denoiser import from_keras
 
-        method = from_keras(*network).clean_many
+        method = from_keras(network.path, network.window, network.overlap).clean_many
     return {"method": name, **(measure(method, name, prepared, into) or {})}

@@ -104,8 +104,8 @@ def column(metric: Metric) -> str:
 
 
 def text(value: Any, digits: int) -> str:
-    """Return a number, nothing where there is none."""
-    return "" if value is None or np.isnan(value) else f"{value:.{digits}f}"
+    """Return a number, nothing where there is none; what rounds to zero has no sign."""
+    return "" if value is None or np.isnan(value) else f"{value:z.{digits}f}"
 
 
 def interval(low: Any, high: Any, digits: int) -> str:

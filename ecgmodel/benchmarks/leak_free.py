@@ -15,10 +15,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ecgmodel import registry
 from ecgmodel.benchmarks._leak_free.data import LeakFree, collect, read
 from ecgmodel.benchmarks._leak_free.listing import PLACE
-from ecgmodel.benchmarks._leak_free.marks import LEVEL_MARK, METRIC, PEERS, against_peers
+from ecgmodel.benchmarks._leak_free.marks import LEVEL_MARK, METRIC, against_peers
 from ecgmodel.benchmarks._leak_free.measuring import EXAMPLES, STRETCHES, evaluate, measure_into
 from ecgmodel.benchmarks._leak_free.recordings import (
     QUICK,
@@ -26,16 +25,17 @@ from ecgmodel.benchmarks._leak_free.recordings import (
     job_of,
     protocol_settings,
 )
+from ecgmodel.benchmarks._leak_free.training import fit_steps, fitted_models, keep, recipes
 from ecgmodel.benchmarks._marks import Mark
-from ecgmodel.benchmarks._measured import GENERAL, TILE, general_networks
+from ecgmodel.benchmarks._measured import Measuring
+from ecgmodel.benchmarks._methods import GENERAL, PEERS, general_networks
 from ecgmodel.benchmarks._page import page_of, publish
+from ecgmodel.benchmarks._plain_page import example_of
 from ecgmodel.benchmarks._work import Recordings, Work
 from ecgmodel.config import Settings
-from ecgmodel.denoiser import OVERLAP
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.evaluation.summary import CELLS, DRAWS, noisy_rows, summarise
-from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, mix_step, resample_step
 from ecgmodel.store import Stored, Unit, file_sha256
 from ecgmodel.versions import code_version, library_versions
@@ -51,6 +51,9 @@ __all__ = [
     "against_peers",
     "evaluate",
     "filter_step",
+    "fit_steps",
+    "fitted_models",
+    "keep",
     "load",
     "method_steps",
     "network_step",
@@ -59,6 +62,7 @@ __all__ = [
     "prepare_step",
     "protocol_settings",
     "published",
+    "recipes",
     "shard_step",
     "tables",
     "trained_models",
@@ -79,7 +83,11 @@ NOTES = (
 )
 MARKS: Mapping[str, Mark] = MappingProxyType({METRIC: LEVEL_MARK})
 """How far above the best re-run peer, dB, with mixed noise at each SNR; see `against_peers`."""
-FILTERS = ("none", "butterworth", "fir", "wavelet", "neurokit")
+# Writes `stretches.parquet`, one row a stretch (see `evaluate`), and `examples.npz`, the best,
+# median and worst stretch of each noise type (`evaluation.examples.load` reads them).
+MEASURING = Measuring("leak_free", "ecgmodel.benchmarks._leak_free.measuring", measure_into)
+filter_step, network_step = MEASURING.filter_step, MEASURING.network_step
+method_steps, trained_models = MEASURING.method_steps, general_networks
 
 
 def shard_step(resampled: Stored, noise: Mapping[str, Stored], settings: Settings) -> Step:
@@ -151,69 +159,6 @@ def load(prepared: Stored) -> LeakFree:
     return read(prepared)
 
 
-def filter_step(name: str, prepared: Stored) -> Step:
-    """What one classical method does on the test; "none" is no filter.
-
-    Writes `stretches.parquet`, one row a stretch (see `evaluate`), and `examples.npz`, the best,
-    median and worst stretch of each noise type (`evaluation.examples.load` reads them).
-
-    Args:
-        name: One of `evaluation.baselines`.
-        prepared: The test.
-    """
-    unit = Unit(
-        "leak_free_evaluate",
-        name,
-        {"filter": name},
-        {"test": prepared.ref},
-        {
-            "modules": code_version(
-                "ecgmodel.benchmarks._leak_free.measuring", f"ecgmodel.evaluation.baselines.{name}"
-            ),
-            "libraries": library_versions("numpy", "scipy", "pandas", "pywavelets", "neurokit2"),
-        },
-    )
-    return Step(unit, partial(_measure_filter, name, prepared))
-
-
-def network_step(
-    name: str, model: Path, tile: int | None, prepared: Stored, overlap: float = OVERLAP
-) -> Step:
-    """What a saved network does on the test, through the project's own tiles; see `filter_step`.
-
-    Args:
-        name: Its name in the tables; a name in `PEERS` counts as a peer.
-        model: A `.keras` file.
-        tile: Samples that the network sees at once; None where the file fixes it.
-        prepared: The test.
-        overlap: Share of a tile that the next one covers too.
-    """
-    unit = Unit(
-        "leak_free_evaluate",
-        name,
-        {"tile": tile, "overlap": overlap},
-        {"test": prepared.ref, "model": file_sha256(model)},
-        {
-            "modules": code_version(
-                "ecgmodel.benchmarks._leak_free.measuring", "ecgmodel.denoiser"
-            ),
-            "libraries": library_versions("keras", "tensorflow", "numpy", "scipy", "pandas"),
-        },
-    )
-    return Step(unit, partial(_measure_network, name, model, tile, overlap, prepared))
-
-
-def trained_models() -> dict[str, Path]:
-    """Return the committed networks, by name."""
-    return general_networks()
-
-
-def method_steps(prepared: Stored, models: Mapping[str, Path]) -> list[Step]:
-    """Measure every filter and network; networks in tiles of `TILE` samples."""
-    filtered = [filter_step(name, prepared) for name in FILTERS]
-    return filtered + [network_step(n, path, TILE, prepared) for n, path in models.items()]
-
-
 def page_step(measured: Sequence[Stored]) -> Step:
     """The benchmark's page, tables and text.
 
@@ -282,9 +227,9 @@ def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
 
     rows = pd.concat([pd.read_parquet(m.file(STRETCHES)) for m in measured], ignore_index=True)
     results = tables(rows)
-    gain = noisy_rows(rows).groupby("method")["snr_improvement"].mean()
-    best = next(m for m in measured if m.info["method"] == gain.idxmax())
-    page = report.build(TITLE, NOTES, results, examples.load(best.file(EXAMPLES)))
+    name = example_of(results["all"], METRICS, METRIC)
+    one = next(m for m in measured if m.info["method"] == name)
+    page = report.build(TITLE, NOTES, results, name, examples.load(one.file(EXAMPLES)))
     return publish(page, results, into)
 
 
@@ -296,17 +241,3 @@ def _about(rows: pd.DataFrame) -> pd.DataFrame:
     columns = {"records": ["record"], "subjects": ["subject"], "stretches": PLACE}
     counts = {name: [len(rows[key].drop_duplicates())] for name, key in columns.items()}
     return pd.DataFrame({"target": targets, **counts})
-
-
-def _measure_filter(name: str, prepared: Stored, into: Path) -> dict[str, Any]:
-    clean = registry.load("evaluation/baselines", name, "baseline").clean
-    return measure_into(clean, load(prepared), name, into)
-
-
-def _measure_network(
-    name: str, model: Path, tile: int | None, overlap: float, prepared: Stored, into: Path
-) -> dict[str, Any]:
-    import_keras()
-    from ecgmodel.denoiser import from_keras
-
-    return measure_into(from_keras(model, tile, overlap).clean_many, load(prepared), name, into)

@@ -7,7 +7,7 @@ trains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -15,35 +15,49 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ecgmodel import registry
 from ecgmodel.benchmarks._marks import Mark, against_marks
-from ecgmodel.benchmarks._measured import TILE, general_networks, measure_step
-from ecgmodel.benchmarks._page import Page, page_of, publish
-from ecgmodel.benchmarks._plain_page import best_lead, cell_section, section
-from ecgmodel.benchmarks._qrs_stress.data import Lead, QrsStress, collect, read, write
-from ecgmodel.benchmarks._qrs_stress.records import (
-    FS,
-    HELD_OUT_FROM_MIN,
-    LEVELS,
-    PEOPLE,
-    noisy_stretches,
-    person_and_level,
-    record_name,
+from ecgmodel.benchmarks._measured import Measuring, prepare_from
+from ecgmodel.benchmarks._methods import general_networks
+from ecgmodel.benchmarks._page import page_of, publish
+from ecgmodel.benchmarks._plain_page import example_of
+from ecgmodel.benchmarks._qrs_stress.data import QrsStress, collect, read, write
+from ecgmodel.benchmarks._qrs_stress.measuring import (
+    EXCERPTS,
+    ROWS,
+    evaluate,
+    load_excerpts,
+    measure_into,
 )
+from ecgmodel.benchmarks._qrs_stress.records import LEVELS, PEOPLE, record_name
 from ecgmodel.benchmarks._work import Recordings, Work
-from ecgmodel.databases.nstdb import DATABASE
 from ecgmodel.errors import DatasetError
-from ecgmodel.evaluation.detection import Counts, detect_beats, match_beats
-from ecgmodel.evaluation.evaluate import checked_answer
-from ecgmodel.evaluation.metrics import Metric, decibels
+from ecgmodel.evaluation.detection import Counts
+from ecgmodel.evaluation.metrics import Metric
 from ecgmodel.steps import Step
 from ecgmodel.store import Stored, Unit
 from ecgmodel.versions import code_version, library_versions
 
-Array = NDArray[Any]
-Denoise = Callable[[Array], Array]
+__all__ = [
+    "MARKS",
+    "METRICS",
+    "NOTES",
+    "QUICK",
+    "RECORDINGS",
+    "TITLE",
+    "evaluate",
+    "filter_step",
+    "load",
+    "method_steps",
+    "network_step",
+    "page_step",
+    "prepare",
+    "prepare_step",
+    "published",
+    "read_rows",
+    "tables",
+    "trained_models",
+]
 
 NAME = "qrs-stress"
 TITLE = "Beats found under electrode motion (XQRS on nstdb 118 and 119)"
@@ -84,8 +98,11 @@ MARKS: Mapping[str, Mark] = MappingProxyType(
         "f1_-6": Mark(goal=0.75, first_step=0.5686, inclusive=True),
     }
 )
-ROWS = "stretches.parquet"
-MODULE = "ecgmodel.benchmarks.qrs_stress"
+# Writes `stretches.parquet`, see `evaluate`, and `excerpts.npz`, a few seconds of each record
+# (`_qrs_stress.measuring.load_excerpts` reads them).
+MEASURING = Measuring("qrs_stress", "ecgmodel.benchmarks._qrs_stress.measuring", measure_into)
+filter_step, network_step = MEASURING.filter_step, MEASURING.network_step
+method_steps, trained_models = MEASURING.method_steps, general_networks
 
 
 def prepare_step(downloads: Sequence[Stored]) -> Step:
@@ -114,43 +131,12 @@ def prepare(work: Work, recordings: Recordings = RECORDINGS) -> Stored:
         work: Who does it.
         recordings: `RECORDINGS` or `QUICK`.
     """
-    downloads = [one for found in work.download(recordings).values() for one in found]
-    (prepared,) = work.do("prepare", [prepare_step(downloads)])
-    return prepared
-
-
-def trained_models() -> dict[str, Path]:
-    """Return the committed networks for continuous ECG, by name: those of `leak-free`."""
-    return general_networks()
+    return prepare_from(work, recordings, prepare_step)
 
 
 def load(prepared: Stored) -> QrsStress:
     """Return the data that `prepare_step` made."""
     return read(prepared.path)
-
-
-def evaluate(method: Denoise, data: QrsStress, name: str = "model") -> pd.DataFrame:
-    """Clean whole leads, find their beats, and score every noisy stretch.
-
-    Args:
-        method: Takes `(n, samples)` float32 in mV at 360 Hz and returns the same shape.
-        data: The protocol's data.
-        name: The method's name in the table.
-
-    Returns:
-        One row a noisy stretch: `method`, `record`, `subject`, `snr_db` (nominal), `minute` (its
-        start), `held_out` (whether it scores), `matched`, `missed`, `false`, `errors_ms` (a list,
-        found less reference time of each matched beat), `snr_in`, `snr_out` (dB; both signals
-        without their means; NaN where the clean lead is unknown).
-
-    Raises:
-        ModelError: The method changed the shape or returned NaN or infinite values.
-    """
-    parts = [
-        _score(method, lead, data.clean.get(person_and_level(record)[0]), name)
-        for record, lead in data.leads.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
 
 
 def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -192,57 +178,13 @@ def published() -> pd.DataFrame:
     return pd.DataFrame(columns=["method", "snr_db", "metric", "mean", "std", "low", "high"])
 
 
-def method_steps(prepared: Stored, models: Mapping[str, Path] | None = None) -> list[Step]:
-    """Measure the raw signal, every classical filter, and networks in tiles of `TILE` samples.
-
-    Args:
-        prepared: From `prepare_step`.
-        models: By name, a `.keras` file.
-    """
-    steps = [baseline_step(name, prepared) for name in registry.names("evaluation/baselines")]
-    steps.sort(key=lambda step: step.unit.name != "none")
-    return steps + [network_step(n, path, TILE, prepared) for n, path in (models or {}).items()]
-
-
 def page_step(measured: Sequence[Stored]) -> Step:
     """The benchmark's page, tables and text.
 
     Args:
-        measured: From `baseline_step` and `network_step`, in the order of the tables.
+        measured: From `filter_step` and `network_step`, in the order of the tables.
     """
-    return page_of(NAME, MODULE, measured, partial(_publish, list(measured)))
-
-
-def baseline_step(name: str, prepared: Stored) -> Step:
-    """What one classical filter does; "none" is the raw signal."""
-    return measure_step("qrs_stress", "ecgmodel.benchmarks.qrs_stress", prepared, measure, name)
-
-
-def network_step(
-    name: str, model: Path, window: int, prepared: Stored, overlap: float = 0.5
-) -> Step:
-    """What a network does, applied to whole leads in tiles.
-
-    Args:
-        name: What the tables call it.
-        model: A `.keras` file.
-        window: Samples that it sees at once.
-        prepared: From `prepare_step`.
-        overlap: Share of a tile that the next one covers too.
-    """
-    return measure_step(
-        "qrs_stress",
-        "ecgmodel.benchmarks.qrs_stress",
-        prepared,
-        measure,
-        name,
-        (model, window, overlap),
-    )
-
-
-def measure(method: Denoise, name: str, prepared: Stored, into: Path) -> None:
-    """Write a method's rows."""
-    evaluate(method, load(prepared), name).to_parquet(into / ROWS, index=False)
+    return page_of(NAME, __name__, measured, partial(_publish, list(measured)))
 
 
 def read_rows(measured: Sequence[Stored]) -> pd.DataFrame:
@@ -251,56 +193,19 @@ def read_rows(measured: Sequence[Stored]) -> pd.DataFrame:
 
 
 def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
+    from ecgmodel.benchmarks._qrs_stress import report
+
     results = tables(read_rows(measured))
-    names = list(MARKS)
-    sections = [section("F1 by level", NOTES[0], results["all"], METRICS, names)]
-    for metric in ("sensitivity", "predictivity", "timing", "snr_improvement"):
-        cells = results["by_level"].query("metric == @metric")
-        sections.append(cell_section(METRICS[metric], cells, "snr_db", list(LEVELS)))
-    f1 = results["by_record"].query("metric == 'f1'")
-    sections.append(cell_section(METRICS["f1"], f1, "record", sorted(set(f1["record"]))))
-    lead = best_lead(results["all"], METRICS, "f1_0")
-    return publish(Page(TITLE, lead, NOTES, sections), results, into)
+    name = example_of(results["all"], METRICS, "f1_0")
+    one = next(m for m in measured if m.info["method"] == name)
+    excerpts = load_excerpts(one.file(EXCERPTS))
+    page = report.build(TITLE, NOTES, METRICS, MARKS, results, name, excerpts)
+    return publish(page, results, into)
 
 
 def _prepare(downloads: Sequence[Stored], into: Path) -> dict[str, Any]:
     paths = {str(s.info["record"]): s.file(str(s.info["header"])) for s in downloads}
     return write(collect(paths), into)
-
-
-def _score(method: Denoise, lead: Lead, clean: Array | None, name: str) -> pd.DataFrame:
-    given = lead.noisy[None]
-    answer = checked_answer(method(given), given, name, lambda _row: lead.record)[0]
-    match = match_beats(lead.beats, detect_beats(answer, FS), FS)
-    who = {
-        "method": name,
-        "record": lead.record,
-        "subject": DATABASE.subject(lead.record),
-        "snr_db": person_and_level(lead.record)[1],
-    }
-    rows = []
-    for minute, first, end in noisy_stretches(len(lead.noisy)):
-        counts = match.counts(first, end)
-        part = slice(first, end)
-        rows.append(
-            who
-            | {"minute": minute, "held_out": minute >= HELD_OUT_FROM_MIN}
-            | {"matched": counts.matched, "missed": counts.missed, "false": counts.false}
-            | {"errors_ms": (match.errors(first, end) * 1000 / FS).tolist()}
-            | {
-                "snr_in": _zero_mean_snr(clean, lead.noisy, part),
-                "snr_out": _zero_mean_snr(clean, answer, part),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _zero_mean_snr(clean: Array | None, other: Array, part: slice) -> float:
-    """Return the power of the clean stretch over that of the error, both without means, dB."""
-    if clean is None:
-        return float("nan")
-    y, p = (np.asarray(a[part], np.float64) for a in (clean, other))
-    return float(decibels(np.asarray(y.var()), np.asarray((p - y).var())))
 
 
 def _pooled(rows: pd.DataFrame, *by: str) -> pd.DataFrame:

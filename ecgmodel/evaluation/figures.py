@@ -30,7 +30,12 @@ NOISE_LABELS = {
     "em": "electrode motion (em)",
     "mixed": "all three (mixed)",
 }
-MARKERS = ("s", "^", "D", "v", "P", "X")
+MARKERS = ("s", "^", "D", "v", "P", "X", "<", "p")
+PLACES = (
+    *("butterworth", "fir", "wavelet", "neurokit"),
+    *("conv_autoencoder", "fcn_dae", "deepfilter", "tcdae"),
+)
+"""Methods whose colour and marker are the same on every page; others take what is left."""
 RC = {
     "svg.hashsalt": "ecg-denoiser",  # the same figure gives the same bytes
     "font.size": 10,
@@ -51,7 +56,10 @@ class Theme:
     paper_major: str = "#efbfb8"
     noisy: str = "#7a7f87"
     model: str = "#0069b4"
-    others: tuple[str, ...] = ("#d98200", "#00845f", "#b8578f", "#9a5b2b", "#5c5fa8")
+    others: tuple[str, ...] = (
+        *("#d98200", "#00845f", "#b8578f", "#9a5b2b"),
+        *("#5c5fa8", "#c4314b", "#1c8fa6", "#7a7a00"),
+    )
 
 
 LIGHT = Theme()
@@ -65,7 +73,10 @@ DARK = Theme(
     paper_major="#4a343a",
     noisy="#9aa0a8",
     model="#5cb8ff",
-    others=("#f0a63c", "#33c79b", "#e08fbf", "#c98f5c", "#9da0e8"),
+    others=(
+        *("#f0a63c", "#33c79b", "#e08fbf", "#c98f5c"),
+        *("#9da0e8", "#f2788a", "#58c4d8", "#c4c455"),
+    ),
 )
 
 
@@ -84,7 +95,7 @@ def loss_curves(
     """
     if not len(history.get("loss", ())):
         raise SettingsError(f"Expected a history with `loss`. Received: {sorted(history)}")
-    figure, (axes,) = _panels(1, width, 3.2, theme)
+    figure, (axes,) = panel_figure(1, width, 3.2, theme)
     names = {"loss": ("training", theme.others[0]), "val_loss": ("validation", theme.model)}
     for key, (label, colour) in names.items():
         values = np.asarray(history.get(key, ()), dtype=float)
@@ -97,7 +108,7 @@ def loss_curves(
         _mark_best(axes, watched, theme)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="loss")
-    _legend(figure, axes, theme)
+    legend(figure, axes, theme)
     return figure
 
 
@@ -117,7 +128,7 @@ def snr_curves(
     snr_in, snr_out = (pivot(noisy_rows(summary), name) for name in ("snr_in", "snr_out"))
     noises = list(snr_out.index.unique(level=0))
     styles = method_styles([str(m) for m in snr_out.columns], model, theme)
-    figure, panels = _panels(len(noises), width, 2.9, theme)
+    figure, panels = panel_figure(len(noises), width, 2.9, theme)
     low = float(snr_in.min().min())
     for axes, noise in zip(panels, noises, strict=True):
         x, y = snr_in.loc[noise], snr_out.loc[noise]
@@ -130,7 +141,35 @@ def snr_curves(
         axes.set_title(NOISE_LABELS.get(noise, noise), loc="left", color=theme.ink, fontsize=10.5)
         axes.set(xlabel="SNR in, dB", ylabel="SNR out, dB")
     _share_limits(panels)
-    _legend(figure, panels[0], theme)
+    legend(figure, panels[0], theme)
+    return figure
+
+
+def gain_curves(
+    summary: pd.DataFrame, model: str, theme: Theme = LIGHT, width: float = WIDE
+) -> Figure:
+    """Draw the mean SNR improvement over the SNR for each method, one panel a noise type.
+
+    Args:
+        summary: From `summarise` with the default cells.
+        model: The method to draw last and boldest.
+        theme: Colours.
+        width: Of the figure, inches.
+    """
+    mean = pivot(noisy_rows(summary), "snr_improvement")
+    noises = list(mean.index.unique(level=0))
+    styles = method_styles([str(m) for m in mean.columns], model, theme)
+    figure, panels = panel_figure(len(noises), width, 2.9, theme)
+    for axes, noise in zip(panels, noises, strict=True):
+        axes.axhline(0, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
+        for method, style in styles.items():
+            if method != NO_NOISE:
+                axes.plot(mean.loc[noise, method], label=method_label(method), **style)
+        axes.set_xticks(list(mean.loc[noise].index))
+        axes.set_title(NOISE_LABELS.get(noise, noise), loc="left", color=theme.ink, fontsize=10.5)
+        axes.set(xlabel="SNR of the stretch, dB", ylabel="SNR improvement, dB")
+    _share_limits(panels)
+    legend(figure, panels[0], theme)
     return figure
 
 
@@ -151,7 +190,7 @@ def improvement_dots(
     mean, low, high = (pivot(noisy, "snr_improvement", v) for v in ("mean", "low", "high"))
     noises = list(mean.index.unique(level=0))
     styles = method_styles([str(m) for m in mean.columns], model, theme)
-    figure, panels = _panels(len(noises), width, 2.6, theme)
+    figure, panels = panel_figure(len(noises), width, 2.6, theme)
     for axes, noise in zip(panels, noises, strict=True):
         levels = list(mean.loc[noise].index)
         places = np.arange(len(levels))
@@ -167,24 +206,40 @@ def improvement_dots(
         axes.set_title(NOISE_LABELS.get(noise, noise), loc="left", color=theme.ink, fontsize=10.5)
         axes.set(xlabel="SNR improvement, dB", ylim=(len(levels) - 0.4, -0.6))
     _share_limits(panels, y=False)
-    _legend(figure, panels[0], theme)
+    legend(figure, panels[0], theme)
     return figure
 
 
 def method_styles(methods: Sequence[str], model: str, theme: Theme = LIGHT) -> dict[str, Any]:
-    """Return plot styles by method: the same colour and marker in every figure, the model last."""
+    """Return plot styles by method: the same colour and marker in every figure, the model last.
+
+    A model that has a place of its own in `PLACES` keeps its colour there and is only bolder.
+
+    Args:
+        methods: All that are drawn; "none" is the signal without a filter.
+        model: Which is set off.
+        theme: Colours.
+    """
     styles: dict[str, Any] = {NO_NOISE: {"color": theme.muted}} if NO_NOISE in methods else {}
     others = [method for method in methods if method not in (model, NO_NOISE)]
-    for i, method in enumerate(others):
+    for method, at in _places([*others, model]).items():
         styles[method] = {
-            "color": theme.others[i % len(theme.others)],
-            "marker": MARKERS[i % len(MARKERS)],
+            "color": theme.others[at % len(theme.others)],
+            "marker": MARKERS[at % len(MARKERS)],
             "markersize": 4.5,
             "linewidth": 1.2,
         }
-    if model in methods:
-        styles[model] = {"color": theme.model, "marker": "o", "markersize": 7, "linewidth": 2.4}
-    return styles
+    if model not in PLACES:
+        styles[model] = {"color": theme.model, "marker": "o"}
+    styles[model] |= {"markersize": 7, "linewidth": 2.4}
+    return {method: styles[method] for method in styles if method in methods}
+
+
+def _places(methods: Sequence[str]) -> dict[str, int]:
+    """Return where each method finds its colour: its own place, else the next that is free."""
+    left = [at for at, name in enumerate(PLACES) if name not in methods]
+    left += range(len(PLACES), len(PLACES) + len(methods))
+    return {m: PLACES.index(m) if m in PLACES else left.pop(0) for m in methods}
 
 
 def save(figure: Figure, path: str | Path) -> Path:
@@ -235,7 +290,9 @@ def encode(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
     return buffer.getvalue()
 
 
-def _panels(count: int, width: float, height: float, theme: Theme) -> tuple[Figure, list[Axes]]:
+def panel_figure(
+    count: int, width: float, height: float, theme: Theme
+) -> tuple[Figure, list[Axes]]:
     """Return a figure with `count` panels, two to a row where there is room, and its axes."""
     columns = 1 if width < 6 or count == 1 else 2
     rows = -(-count // columns)
@@ -249,9 +306,12 @@ def _panels(count: int, width: float, height: float, theme: Theme) -> tuple[Figu
     return figure, panels
 
 
-def _legend(figure: Figure, axes: Axes, theme: Theme) -> None:
+def legend(figure: Figure, axes: Axes, theme: Theme) -> None:
+    """Put the legend of one panel above a figure."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = min(len(labels), 6 if figure.get_figwidth() > 6 else 3)
+    narrow = 2 if max(map(len, labels), default=0) > 14 else 3
+    rows = max(1, -(-len(labels) // (6 if figure.get_figwidth() > 6 else narrow)))
+    columns = -(-len(labels) // rows)
     figure.legend(
         handles,
         labels,

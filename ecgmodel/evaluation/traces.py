@@ -57,18 +57,18 @@ def section_figure(
     first, last = worst_section(example, seconds)
     signals = _signals(example, first, last)
     swing = _swing(signals)
-    gain = _gain(swing)
+    gain = gain_of(swing)
     gap = GAP_MM / gain
     strips, bottom = _strips(signals, gap, theme), -swing - 3.5 * gap
     time = np.arange(first, last) / example.fs
     left, right = float(time[0]) - CALIBRATION_S, float(time[-1])
-    figure, axes = _sheet(width, -bottom * gain / (MM_PER_S * (right - left)) * width)
-    _rule(axes, (left, right), (bottom, 0.0), (1 / MM_PER_S, 1 / gain), theme)
+    figure, axes = sheet(width, -bottom * gain / (MM_PER_S * (right - left)) * width)
+    rule(axes, (left, right), (bottom, 0.0), (1 / MM_PER_S, 1 / gain), theme)
     behind = signals["original"] + strips[-1].offset
     axes.plot(time, behind, color=theme.ink, linewidth=2.4, alpha=0.3)
-    _draw(axes, time, strips, left, 1.1, theme)
-    _calibrate(axes, left, strips[0].offset, theme)
-    _caption(axes, f"seconds into the stretch · {MM_PER_S} mm/s · {gain:g} mm/mV", theme)
+    draw(axes, time, strips, float(time[0]), 1.1, theme)
+    calibrate(axes, left, min(strips[0].offset, -1 - gap / 4), theme)  # on the paper, whole
+    caption(axes, f"seconds into the stretch · {MM_PER_S} mm/s · {gain:g} mm/mV", theme)
     axes.set_xticks(np.arange(np.ceil(left + CALIBRATION_S), right - 0.1))
     return figure
 
@@ -89,12 +89,12 @@ def stretch_figure(
     gap = 0.1 * swing
     strips, bottom = _strips(signals, gap, theme), -swing - 3.5 * gap
     time = np.arange(len(example.original)) / example.fs
-    figure, axes = _sheet(width, 0.37 * width)
-    _rule(axes, (0.0, float(time[-1])), (bottom, 0.0), (0.2, _pleasant(-bottom)), theme)
+    figure, axes = sheet(width, 0.37 * width)
+    rule(axes, (0.0, float(time[-1])), (bottom, 0.0), (0.2, _pleasant(-bottom)), theme)
     first, last = worst_section(example, seconds)
     axes.axvspan(first / example.fs, last / example.fs, color=theme.model, alpha=0.1, linewidth=0)
-    _draw(axes, time, strips, 0.0, 0.6, theme)
-    _caption(axes, "seconds into the stretch", theme)
+    draw(axes, time, strips, 0.0, 0.6, theme)
+    caption(axes, "seconds into the stretch", theme)
     axes.set_xticks(np.arange(5, time[-1] - 1, 5))
     return figure
 
@@ -141,7 +141,7 @@ def _swing(signals: Mapping[str, NDArray[Any]]) -> float:
     return sum(high - low for high, low in extents)
 
 
-def _gain(swing: float) -> float:
+def gain_of(swing: float) -> float:
     """Return mm/mV: the usual ten, or a half, a quarter ... of it for swings beyond a page."""
     gain = float(MM_PER_MV)
     while swing * gain > PAGE_MM and gain > 1:
@@ -154,7 +154,7 @@ def _pleasant(swing: float) -> float:
     return float(min((0.1, 0.2, 0.5, 1.0, 2.0), key=lambda step: abs(np.log(swing / step / 40))))
 
 
-def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
+def sheet(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure whose axes fill it, but for a line of text below."""
     below = 0.33
     figure = Figure(figsize=(width, height + below))
@@ -162,7 +162,7 @@ def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _rule(
+def rule(
     axes: Axes,
     x: tuple[float, float],
     y: tuple[float, float],
@@ -183,7 +183,7 @@ def _rule(
     axes.spines[:].set_visible(False)
 
 
-def _draw(
+def draw(
     axes: Axes,
     time: NDArray[Any],
     strips: Sequence[Strip],
@@ -207,7 +207,7 @@ def _draw(
         )
 
 
-def _calibrate(axes: Axes, left: float, zero: float, theme: Theme) -> None:
+def calibrate(axes: Axes, left: float, zero: float, theme: Theme) -> None:
     """Draw the pulse of 1 mV and 0.2 s that says what the squares mean."""
     time = left + np.array([0.08, 0.18, 0.18, 0.38, 0.38, 0.48])
     axes.plot(time, zero + np.array([0, 0, 1, 1, 0, 0]), color=theme.ink, linewidth=1.1)
@@ -222,5 +222,6 @@ def _calibrate(axes: Axes, left: float, zero: float, theme: Theme) -> None:
     )
 
 
-def _caption(axes: Axes, text: str, theme: Theme) -> None:
+def caption(axes: Axes, text: str, theme: Theme) -> None:
+    """Write below the paper."""
     axes.set_xlabel(text, color=theme.muted, fontsize=8.5, labelpad=1)

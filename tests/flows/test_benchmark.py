@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from ecgmodel.benchmarks import qt_bw
+from ecgmodel.architectures import load_network
+from ecgmodel.benchmarks import leak_free, qt_bw
+from ecgmodel.benchmarks._leak_free import training as leak_free_training
+from ecgmodel.benchmarks._methods import general
 from ecgmodel.benchmarks._trained import trained
 from ecgmodel.config import Settings
 from ecgmodel.errors import SettingsError, UnknownNameError
-from flows.benchmark import benchmark
+from ecgmodel.store import Store
+from ecgmodel.training_steps import fit_step
+from flows.benchmark import FlowWork, benchmark
+from flows.prepare import prepare
 from tests.ecgmodel.benchmarks.made import made_noise, write_marked
 from tests.flows import small
 from tests.tiny_wfdb import publish
@@ -121,9 +130,55 @@ def test_a_quick_version_takes_its_few_records(
 
 
 def test_a_protocol_without_training_says_so_before_it_fetches_anything(settings: Settings) -> None:
-    with pytest.raises(SettingsError, match="leak-free trains nothing of its own"):
-        benchmark.fn(settings, "leak-free", retrain=True)
+    with pytest.raises(SettingsError, match="qrs-stress trains nothing of its own"):
+        benchmark.fn(settings, "qrs-stress", retrain=True)
     assert not settings.store.exists()
+
+
+def test_an_unknown_network_gets_the_nearest_name_before_anything_is_fetched(
+    settings: Settings, recipes: Path
+) -> None:
+    for retrain in (False, True):
+        with pytest.raises(UnknownNameError, match="Unknown network 'tini'"):
+            benchmark.fn(settings, "qt-bw", retrain=retrain, models=("tini",))
+    assert not settings.store.exists()
+
+
+def test_networks_are_measured_and_trained_one_by_one(
+    prefect_server: None, settings: Settings, recipes: Path
+) -> None:
+    shutil.copytree(recipes / "qt-bw" / "tiny", recipes / "qt-bw" / "other")
+    with small.counted() as made:
+        benchmark(settings, "qt-bw", retrain=True, keep=True, models=("other",))
+    trainings = small.units("qt_bw_train", "other version 1", "other version 2")
+    assert {m for m in made if m.startswith("qt_bw_train")} == trainings
+    assert [one.name for one in trained("qt-bw", recipes) if one.has("version-1.keras")] == [
+        "other"
+    ]
+    assert not (recipes / "qt-bw" / "tiny" / "SHA256SUMS").exists()
+
+
+def test_a_network_for_continuous_ecg_is_trained_by_its_recipe_and_kept(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "trained" / "leak-free" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(small.SMALL))
+    found = partial(general, tmp_path / "package", tmp_path / "trained")
+    monkeypatch.setattr(leak_free_training, "general", found)
+    asked = Settings(store=tmp_path / "store")
+    work = FlowWork(asked, Store(asked.store))
+    assert leak_free.recipes() == ("tiny",)
+    dataset = prepare(small.small(asked.store), announce=False)
+    (step,) = leak_free.fit_steps(work, dataset, leak_free.recipes())
+    made = leak_free.fitted_models(("tiny",), [step.run(work.store)])
+    assert (made["tiny"].window, made["tiny"].overlap) == (512, 0.5)
+    # The same training as that of the command `train` with this recipe as its settings.
+    assert fit_step(dataset, small.small(asked.store)).unit.key == step.unit.key
+    leak_free.keep(made)
+    (kept,) = found()
+    shapes = [load_network(p).count_params() for p in (made["tiny"].path, kept.file("model.keras"))]
+    assert shapes[0] == shapes[1]
 
 
 def test_an_unknown_protocol_gets_the_nearest_name(settings: Settings) -> None:

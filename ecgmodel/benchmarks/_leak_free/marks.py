@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ecgmodel.benchmarks._marks import Mark
+from ecgmodel.benchmarks._methods import PEERS
 from ecgmodel.evaluation.summary import DRAWS, NO_NOISE, compare, noisy_rows
 
 METRIC = "snr_improvement"
 MARKED_NOISE = "mixed"
-# The seed's network, what others published, and classical methods.
-PEERS = (
-    *("none", "butterworth", "fir", "wavelet", "neurokit"),
-    *("conv_autoencoder", "fcn_dae", "deepfilter", "tcdae"),
-)
 LEVEL_MARK = Mark(goal=1.5, first_step=0.0)
 NOISE_MARK = Mark(goal=0.0, first_step=0.0)
 COLUMNS = (

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from ecgmodel.benchmarks._leak_free.data import LeakFree
+from ecgmodel.benchmarks._leak_free.data import LeakFree, read
 from ecgmodel.evaluation import examples
 from ecgmodel.evaluation.evaluate import CleanMany, Progress, evaluate_method
 from ecgmodel.evaluation.examples import Example
 from ecgmodel.evaluation.metrics import WINDOW
 from ecgmodel.evaluation.summary import noisy_rows
+from ecgmodel.store import Stored
 
 STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
 
@@ -51,12 +52,13 @@ def worth_a_look(
     return tuple(found)
 
 
-def measure_into(method: CleanMany, data: LeakFree, name: str, into: Path) -> dict[str, Any]:
+def measure_into(method: CleanMany, name: str, prepared: Stored, into: Path) -> dict[str, Any]:
     """Write a method's `stretches.parquet` and `examples.npz`; return facts for the manifest."""
+    data = read(prepared)
     rows = evaluate(method, data, name)
     rows.to_parquet(into / STRETCHES, index=False)
     examples.save(worth_a_look(rows, method, data, name), into / EXAMPLES)
-    return {"method": name, "stretches": len(rows), "target": data.target}
+    return {"stretches": len(rows), "target": data.target}
 
 
 def _shards_of(data: LeakFree, records: Sequence[str]) -> list[Path]:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ecgmodel.benchmarks._leak_free.marks import MARKED_NOISE, METRIC, PEERS
+from ecgmodel.benchmarks._leak_free.marks import MARKED_NOISE, METRIC
+from ecgmodel.benchmarks._methods import own
 from ecgmodel.benchmarks._page import Page, Row, Section
+from ecgmodel.benchmarks._plain_page import methods_of, named
 from ecgmodel.benchmarks._tables import by_cell, by_metric, column, interval, text, with_best
 from ecgmodel.evaluation.examples import Example
-from ecgmodel.evaluation.figures import LIGHT, NOISE_LABELS, WIDE, Theme, snr_curves, variants
+from ecgmodel.evaluation.figures import LIGHT, NOISE_LABELS, WIDE, Theme, gain_curves, variants
 from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.evaluation.summary import NO_NOISE, NOISE_ORDER, method_label
 from ecgmodel.evaluation.traces import section_figure
@@ -25,6 +27,7 @@ def build(
     title: str,
     notes: Sequence[str],
     tables: Mapping[str, pd.DataFrame],
+    name: str,
     examples: Sequence[Example],
 ) -> Page:
     """Return the page.
@@ -33,11 +36,13 @@ def build(
         title: The protocol's.
         notes: The protocol's.
         tables: From `leak_free.tables`.
-        examples: Stretches of the best method.
+        name: The method whose stretches are shown.
+        examples: Its stretches.
     """
-    named = {name: _named(table) for name, table in tables.items()}
-    everything = named["all"][named["all"]["metric"] == METRIC]
-    networks = [m for m in tables["all"]["method"].unique() if m not in PEERS]
+    networks = own(methods_of(tables["all"]))
+    cells = tables["by_cell"]
+    tables = {name: named(table) if "method" in table else table for name, table in tables.items()}
+    everything = tables["all"][tables["all"]["metric"] == METRIC]
     best = str(everything.dropna(subset=["mean"]).sort_values("mean")["method"].iloc[-1])
     mean = float(everything.set_index("method")["mean"].loc[best])
     about = tables["about"].iloc[0]
@@ -46,27 +51,20 @@ def build(
         f"{about['subjects']} people that nothing learned from (target: {about['target']})."
     )
     sections = [
-        _by_snr(named["by_cell"], networks),
-        _by_noise(named["by_noise"], networks),
+        _by_snr(tables["by_cell"], networks),
+        _by_noise(tables["by_noise"], networks),
         Section(
-            "SNR in and SNR out",
+            "SNR improvement over SNR",
             "Means over windows.",
-            pictures={"A panel a noise type": _curves(tables["by_cell"], best)},
+            pictures={"A panel a noise type": _curves(cells, name)},
         ),
-        _left(named["all"], networks),
-        _untouched(named["by_cell"], networks),
-        _marks(named["marks"], networks),
-        _by_rate(named["by_rate"], networks),
-        _traces(best, examples),
+        _left(tables["all"], networks),
+        _untouched(tables["by_cell"], networks),
+        _marks(tables["marks"], networks),
+        _by_rate(tables["by_rate"], networks),
+        _traces(name, examples),
     ]
     return Page(title, lead, notes, [s for s in sections if s.rows or s.pictures])
-
-
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose methods have their names for people."""
-    if "method" not in table:
-        return table
-    return table.assign(method=table["method"].map(method_label))
 
 
 def _by_snr(cells: pd.DataFrame, networks: Sequence[str]) -> Section:
@@ -103,9 +101,9 @@ def _by_noise(table: pd.DataFrame, networks: Sequence[str]) -> Section:
     )
 
 
-def _curves(cells: pd.DataFrame, best: str) -> dict[str, str]:
+def _curves(cells: pd.DataFrame, name: str) -> dict[str, str]:
     def draw(theme: Theme = LIGHT, width: float = WIDE) -> Figure:
-        return snr_curves(cells, best, theme, width)
+        return gain_curves(cells, name, theme, width)
 
     return variants(draw)
 
@@ -171,7 +169,7 @@ def _by_rate(table: pd.DataFrame, networks: Sequence[str]) -> Section:
     )
 
 
-def _traces(best: str, examples: Sequence[Example]) -> Section:
+def _traces(name: str, examples: Sequence[Example]) -> Section:
     pictures = {}
     for example in examples:
         if example.role not in SHOWN_ROLES:
@@ -188,7 +186,7 @@ def _traces(best: str, examples: Sequence[Example]) -> Section:
         )
         pictures[what] = variants(draw)
     return Section(
-        f"What {best} makes of it",
+        f"What {method_label(name)} makes of it",
         "The section with the largest error of each stretch; the clean signal in pale behind.",
         pictures=pictures,
     )

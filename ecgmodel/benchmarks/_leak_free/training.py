@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ecgmodel.benchmarks._measured import general
+from ecgmodel.benchmarks._methods import NETWORK, Network, general, network, recipe_of
+from ecgmodel.benchmarks._trained import Trained
 from ecgmodel.benchmarks._work import TrainingWork
-from ecgmodel.config import Settings, load_settings
+from ecgmodel.config import Settings
 from ecgmodel.steps import Step
+from ecgmodel.store import Stored
 from ecgmodel.training_steps import fit_step
 
 
@@ -16,7 +18,42 @@ def recipes() -> tuple[str, ...]:
     return tuple(one.name for one in general())
 
 
-def fit_steps(work: TrainingWork, names: Sequence[str]) -> list[Step]:
-    """Train networks by their recipes, on datasets that these describe."""
-    given = [training_settings(one.recipe, work.settings) for one in general() if one.name in names]
-    return [fit_step(work.dataset(settings), settings) for settings in given]
+def fit_steps(work: TrainingWork, prepared: Stored, names: Sequence[str]) -> list[Step]:
+    """Train networks by their recipes, on the datasets that these describe.
+
+    Args:
+        work: Makes the datasets; recordings come from where its settings say.
+        prepared: The test, which has no part in it.
+        names: Which.
+    """
+    settings = [training_settings(recipe_of(one), work.settings) for one in _named(names)]
+    return [fit_step(work.dataset(how), how) for how in settings]
+
+
+def fitted_models(names: Sequence[str], fitted: Sequence[Stored]) -> dict[str, Network]:
+    """Return what `fit_steps` made for the same names."""
+    made = zip(_named(names), fitted, strict=True)
+    return {one.name: network(one, model.file(NETWORK)) for one, model in made}
+
+
+def keep(models: Mapping[str, Network]) -> None:
+    """Put networks in the place of the committed ones."""
+    for one in _named(tuple(models)):
+        one.put({NETWORK: models[one.name].path})
+
+
+def training_settings(recipe: Settings, base: Settings) -> Settings:
+    """Return a recipe's settings with recordings from, and results to, where others say.
+
+    Args:
+        recipe: How to train.
+        base: Whose `source.base_url`, `store` and `tracking` to take.
+    """
+    source = recipe.source.model_copy(update={"base_url": base.source.base_url})
+    return recipe.model_copy(
+        update={"source": source, "store": base.store, "tracking": base.tracking}
+    )
+
+
+def _named(names: Sequence[str]) -> list[Trained]:
+    return [one for one in general() if one.name in names]

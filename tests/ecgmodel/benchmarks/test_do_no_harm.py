@@ -312,7 +312,7 @@ def test_steps_on_a_made_record(tmp_path: Path) -> None:
     prepared = do_no_harm.prepare_step([download]).run(store)
     assert prepared.info == {"records": ["qtdb/sel123"]}
     steps = do_no_harm.method_steps(prepared)
-    assert [s.unit.name for s in steps] == ["none", "butterworth", "fir", "neurokit", "wavelet"]
+    assert [s.unit.name for s in steps] == ["none", "butterworth", "fir", "wavelet", "neurokit"]
     rows = do_no_harm.read_rows([step.run(store) for step in steps[:2]])
     assert set(rows["method"]) == {"none", "butterworth"}
     page = do_no_harm.page_step([step.run(store) for step in steps[:2]]).run(store)

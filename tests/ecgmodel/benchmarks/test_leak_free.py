@@ -267,6 +267,24 @@ def test_a_saved_network_goes_through_the_tiles(
     assert tiled.unit.key != step.unit.key
 
 
+def test_the_page_shows_our_own_network_else_the_best_method(
+    prepared: Stored, store: Path, tmp_path: Path
+):
+    keras = pytest.importorskip("keras")
+    signal = keras.Input((512, 1))
+    keras.Model(signal, keras.layers.Rescaling(0.9)(signal)).save(tmp_path / "less.keras")
+    steps = [leak_free.filter_step(name, prepared) for name in ("none", "butterworth")]
+    steps.append(leak_free.network_step("less", tmp_path / "less.keras", 512, prepared))
+    measured = [step.run(Store(store)) for step in steps]
+    page = leak_free.page_step(measured).run(Store(store))
+    html = page.file("benchmark.html").read_text()
+    assert "butterworth gains most" in html
+    assert "What less makes of it" in html
+    assert html.count("the worst stretch at") == 2 * 4  # heading and alternative text
+    filters = leak_free.page_step(measured[:2]).run(Store(store))
+    assert "What butterworth makes of it" in filters.file("benchmark.html").read_text()
+
+
 def test_a_method_that_breaks_its_stretches_is_named(data: LeakFree):
     with pytest.raises(ModelError, match="'cut' must return the shape"):
         leak_free.evaluate(lambda x: x[:, :500], data, "cut")

@@ -9,7 +9,7 @@ import pytest
 from ecgmodel import benchmarks
 from ecgmodel.benchmarks import qrs_stress
 from ecgmodel.benchmarks._qrs_stress.data import Lead, QrsStress, collect, recover_clean
-from ecgmodel.benchmarks._qrs_stress.records import BEATS, noisy_stretches
+from ecgmodel.benchmarks._qrs_stress.records import BEATS, HELD_OUT_FROM_MIN, noisy_stretches
 from ecgmodel.databases.nstdb import DATABASE
 from ecgmodel.dataset.splits import SplitSettings, noise_ranges, split_of
 from ecgmodel.errors import DatasetError, MissingFileError, ModelError, RecordError
@@ -59,7 +59,7 @@ def test_nobody_who_is_scored_trains_and_neither_does_their_noise() -> None:
         assert split_of(DATABASE.subject(record), SplitSettings()) == "test"
     first, end = noise_ranges(650_000)["test"]
     stretches = noisy_stretches(650_000)
-    held_out = [s for s in stretches if s[0] >= qrs_stress.HELD_OUT_FROM_MIN]
+    held_out = [s for s in stretches if s[0] >= HELD_OUT_FROM_MIN]
     assert [s[0] for s in held_out] == [17, 21, 25, 29]
     assert all(first <= a < b <= end for _, a, b in held_out)
     assert [s[0] for s in stretches if s not in held_out] == [5, 9, 13]
@@ -200,7 +200,7 @@ def test_steps_on_made_records(folder: Path, tmp_path: Path) -> None:
     prepared = qrs_stress.prepare_step(downloads).run(store)
     assert prepared.info == {"records": ["118e00", "118e24"], "clean": ["118"]}
     steps = qrs_stress.method_steps(prepared)
-    assert [s.unit.name for s in steps] == ["none", "butterworth", "fir", "neurokit", "wavelet"]
+    assert [s.unit.name for s in steps] == ["none", "butterworth", "fir", "wavelet", "neurokit"]
     rows = qrs_stress.read_rows([steps[0].run(store)])
     assert set(rows["method"]) == {"none"}
     assert steps[0].run(store).info == {"method": "none"}

@@ -54,7 +54,9 @@ def test_loss_curves_do_without_validation_and_with_one_epoch():
         figures.loss_curves({"accuracy": [1.0]})
 
 
-@pytest.mark.parametrize("draw", [figures.snr_curves, figures.improvement_dots])
+@pytest.mark.parametrize(
+    "draw", [figures.snr_curves, figures.gain_curves, figures.improvement_dots]
+)
 def test_small_multiples_have_a_panel_a_noise_and_a_line_a_method(draw, summary):
     figure = draw(summary, "model")
     assert len(figure.axes) == 2
@@ -69,6 +71,32 @@ def test_a_method_looks_the_same_in_both_charts(summary):
     assert list(styles) == ["none", "butterworth", "model"]
     assert styles["model"]["linewidth"] > styles["butterworth"]["linewidth"]
     assert len({style["color"] for style in styles.values()}) == 3
+
+
+def test_a_method_keeps_its_colour_whoever_else_is_there():
+    few = figures.method_styles(["none", "neurokit", "ours"], "ours")
+    every = ["none", *figures.PLACES, "ours"]
+    many = figures.method_styles(every, "ours")
+    assert list(many) == every
+    assert few["neurokit"] == many["neurokit"]
+    assert few["ours"] == many["ours"]
+    assert len({style["color"] for style in many.values()}) == len(every)
+    assert len({style["marker"] for style in many.values() if "marker" in style}) == len(every) - 1
+    bold = figures.method_styles(["none", "neurokit", "fir"], "fir")
+    assert bold["fir"]["color"] == many["fir"]["color"]
+    assert bold["fir"]["linewidth"] > bold["neurokit"]["linewidth"]
+    unknown = figures.method_styles(["fir", "new", "newer", "ours"], "ours")
+    assert len({style["color"] for style in unknown.values()}) == 4
+
+
+def test_gains_are_those_of_the_table(summary):
+    axes = figures.gain_curves(summary, "model").axes[0]
+    (curve,) = (line for line in axes.lines if line.get_label() == "model")
+    chosen = summary[(summary["metric"] == "snr_improvement") & (summary["method"] == "model")]
+    noise = figures.pivot(chosen, "snr_improvement").index[0][0]
+    known = chosen[chosen["noise_type"] == noise].sort_values("snr_db")
+    np.testing.assert_allclose(curve.get_ydata(), known["mean"])
+    assert list(curve.get_xdata()) == list(known["snr_db"])
 
 
 def test_the_section_shows_where_the_error_is(example):
@@ -97,6 +125,20 @@ def test_strips_do_not_touch_and_lie_on_the_paper(example):
         assert upper.min() > lower.max()
     assert axes.get_ylim()[0] < min(map(np.min, strips))
     assert axes.get_ylim()[1] > max(map(np.max, strips))
+
+
+def test_the_pulse_of_1_mv_is_whole_and_hides_no_name(example):
+    faint = {name: getattr(example, name) * 0.05 for name in ("original", "noisy", "denoised")}
+    for one in (example, Example(**{**vars(example), **faint})):
+        figure = traces.section_figure(one)
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        (pulse,) = (line for line in axes.lines if np.ptp(line.get_ydata()) == 1.0)
+        assert pulse.get_ydata().max() < axes.get_ylim()[1]
+        box = pulse.get_window_extent()
+        names = [text for text in axes.texts if text.get_text() in faint]
+        assert len(names) == 3
+        assert not any(box.overlaps(text.get_window_extent()) for text in names)
 
 
 def test_large_swings_get_a_lower_gain(example):

@@ -46,7 +46,7 @@ def test_a_network_is_measured_by_the_protocol_and_judged_by_it(tmp_path: Path) 
     downloads = [downloaded(store, tmp_path / name) for name in ("118e24", "118e00")]
     test = qrs_stress.prepare_step(downloads).run(store)
     settings = Settings.model_validate({"gate": {"rules": ["primary", "qrs_stress"]}})
-    raw = qrs_stress.baseline_step("none", test).run(store)
+    raw = qrs_stress.filter_step("none", test).run(store)
     new, old = network(store, "new"), network(store, "old")
     own = qrs_stress.network_step("model", new.file("model.keras"), WINDOW, test).run(store)
     challenger = Contender(

@@ -1,0 +1,108 @@
+"""Who the protocols for continuous ECG measure: no filter, classical filters, general networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecgmodel.benchmarks._trained import FOLDER, Trained, trained
+from ecgmodel.config import Settings, load_settings
+from ecgmodel.denoiser import OVERLAP
+from ecgmodel.errors import SettingsError
+from ecgmodel.evaluation import baselines
+from ecgmodel.versions import PACKAGE, ROOT
+
+FILTERS = ("none", "butterworth", "fir", "wavelet", "neurokit")
+# The seed's network, what others published, and classical methods.
+PEERS = (*FILTERS, *("conv_autoencoder", "fcn_dae", "deepfilter", "tcdae"))
+GENERAL, SHIPPED, NETWORK = "leak-free", "models", "model.keras"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A saved network and how it is applied to a signal of any length.
+
+    Attributes:
+        path: A `.keras` file.
+        window: Samples that it sees at once; None where the file fixes it.
+        overlap: Share of a tile that the next one covers too.
+    """
+
+    path: Path
+    window: int | None
+    overlap: float = OVERLAP
+
+
+def general(shipped: Path = ROOT / PACKAGE, kept: Path = ROOT / FOLDER) -> list[Trained]:
+    """Return the folders of the networks for continuous ECG, the shipped ones first.
+
+    Of two of one name the shipped one is taken.
+
+    Args:
+        shipped: The folder with the folder `models`; it need not be there.
+        kept: The folder with the folder `leak-free`; it need not be there.
+    """
+    found = (*trained(GENERAL, kept), *trained(SHIPPED, shipped))
+    by_name = {one.name: one for one in found}
+    first = [one.name for one in trained(SHIPPED, shipped)]
+    return [by_name[name] for name in dict.fromkeys((*first, *by_name))]
+
+
+def general_networks(
+    shipped: Path = ROOT / PACKAGE, kept: Path = ROOT / FOLDER
+) -> dict[str, Network]:
+    """Return the networks for continuous ECG by name, those that are trained; see `general`.
+
+    Raises:
+        ModelError: A network's bytes are not those that its folder lists.
+        SettingsError: A recipe is wrong; the message names the file and each setting.
+    """
+    made = [one for one in general(shipped, kept) if one.has(NETWORK)]
+    return {one.name: network(one, one.file(NETWORK)) for one in made}
+
+
+def network(one: Trained, path: Path) -> Network:
+    """Return how a `.keras` file that was made by a folder's recipe is applied.
+
+    Window and overlap are the recipe's `mix.window` and `evaluation.overlap`.
+    """
+    recipe = recipe_of(one)
+    return Network(path, recipe.mix.window, recipe.evaluation.overlap)
+
+
+def recipe_of(one: Trained) -> Settings:
+    """Return what a folder's `recipe.yaml` says, a file of all settings.
+
+    Raises:
+        SettingsError: It is wrong; the message names the file and each setting.
+    """
+    try:
+        return load_settings(one.recipe)
+    except SettingsError as error:
+        raise SettingsError(f"{one.recipe}: {error}") from error
+
+
+def filters() -> tuple[str, ...]:
+    """Return "none" and all classical filters, those of `FILTERS` first."""
+    return tuple(dict.fromkeys((*FILTERS, *baselines.names())))
+
+
+def own(methods: Sequence[str]) -> list[str]:
+    """Return the project's own networks among methods, in their order: no peers and no filters."""
+    others = {*PEERS, *filters()}
+    return [method for method in methods if method not in others]
+
+
+def shown(means: Mapping[str, float], higher_is_better: bool = True) -> str:
+    """Return the method whose traces a page shows: the first own network, else the best method.
+
+    Args:
+        means: By method, in the order of the tables; "none" is never shown if another is there.
+        higher_is_better: Of the means.
+    """
+    networks = own(list(means))
+    if networks:
+        return networks[0]
+    among = [method for method in means if method != "none"] or list(means)
+    return (max if higher_is_better else min)(among, key=lambda method: means[method])
