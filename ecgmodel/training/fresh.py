@@ -8,7 +8,7 @@ follow from the seed, the epoch and their number alone. All is drawn for a whole
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,8 @@ class FreshBatches:
             kind: _Pool([r for r in noise if r.group == kind], samples, 1.0)
             for kind in sorted(kinds)
         }
+        self._kinds = [*self._noise, "mixed"] if len(self._noise) > 1 else list(self._noise)
+        self._shares = _shares(self._kinds, settings.weights)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -128,8 +130,7 @@ class FreshBatches:
 
     def _recorded(self, count: int, rng: np.random.Generator) -> Floats:
         """Return pieces of noise of unit power, or sums of one of each kind."""
-        kinds = [*self._noise, "mixed"] if len(self._noise) > 1 else list(self._noise)
-        which = rng.integers(len(kinds), size=count)
+        which = rng.choice(len(self._kinds), count, p=self._shares)
         result = np.zeros((count, self.samples), np.float32)
         for index, pool in enumerate(self._noise.values()):
             chosen = (which == index) | (which == len(self._noise))
@@ -146,6 +147,21 @@ class FreshBatches:
         first[backwards] = first[backwards, ::-1]
         first = first * rng.choice([-1.0, 1.0], (count, 1))
         return scaled(first, np.ones(count), np.zeros(count))
+
+
+def _shares(kinds: Sequence[str], weights: Mapping[str, float]) -> NDArray:
+    """Return how often each kind of noise comes up; they sum to one.
+
+    Raises:
+        DatasetError: A weight is of a kind that is not there, or nothing is left.
+    """
+    shares = np.array([weights.get(kind, 1.0) for kind in kinds])
+    if set(weights) - set(kinds) or not shares.sum() > 0:
+        raise DatasetError(
+            f"training.fresh.weights: expected some of {list(kinds)}, not all 0. Received: "
+            f"{dict(weights)}"
+        )
+    return shares / shares.sum()
 
 
 def scaled(noise: Floats, power: NDArray, snr_db: NDArray) -> Floats:

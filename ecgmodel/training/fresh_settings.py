@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ecgmodel.training.variation import SHARE
@@ -20,6 +22,11 @@ class FreshSettings(BaseModel):
     )
     snr_db: tuple[float, float] = Field(
         (-20.0, 24.0), description="SNR, dB, drawn evenly between these; zero-mean power."
+    )
+    weights: Mapping[str, float] = Field(
+        {},
+        description="How often noise types (bw, em, ma, mixed) come up against each other; 1 where "
+        "not named.",
     )
     unmixed: float = Field(0.08, description="Share of windows without recorded noise.", **SHARE)
     polarity: float = Field(0.5, description="Share of ECG windows turned over.", **SHARE)
@@ -43,4 +50,6 @@ class FreshSettings(BaseModel):
     def _in_order(self) -> FreshSettings:
         if not self.snr_db[0] <= self.snr_db[1]:
             raise ValueError(f"snr_db: expected the lower end first. Received: {self.snr_db}")
+        if any(weight < 0 for weight in self.weights.values()):
+            raise ValueError(f"weights: expected none below 0. Received: {dict(self.weights)}")
         return self
