@@ -93,6 +93,30 @@ def test_decibel_by_hand() -> None:
     assert value("decibel", clean, output) == pytest.approx(wanted / 2, rel=1e-4)
 
 
+def test_decibel_slopes_by_hand() -> None:
+    clean = np.tile([1.0, -1.0], 10)[None] * np.repeat([0.0, 2.0, 0.0, 2.0, 0.0], 4)
+    error = np.zeros((1, 20))
+    error[0, 3] = 0.5  # one sample more in the signal; two slopes hold it, 12 there are
+
+    def left(power: float, wrong: float, floor: float) -> float:
+        return 10 * np.log10(wrong / (power + 1e-4) / floor + 1)
+
+    slopes = clean[0, 8:] - clean[0, :-8]
+    whole = left(clean.var(), 0.25 / 20, 1e-3)
+    steep = left(slopes.var(), 0.25 / 12, 1e-2)
+    wanted = 0.5 * whole + 0.5 * steep
+    assert value("decibel_slopes", clean, clean + error) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_slopes_do_not_mind_what_is_slow() -> None:
+    clean = beats()
+    drift = np.sin(2 * np.pi * 0.3 * np.arange(clean.shape[1]) / 360)[None]
+    fast = np.sin(2 * np.pi * 20 * np.arange(clean.shape[1]) / 360)[None]
+    slow, sharp = (value("decibel_slopes", clean, clean + wave) for wave in (drift, fast))
+    assert slow < sharp - 3
+    assert value("decibel", clean, clean + drift) > value("decibel", clean, clean + fast) - 3
+
+
 def test_half_the_error_is_six_decibels() -> None:
     clean = beats()
     far, near = (value("decibel", clean, clean + share * noise()) for share in (8, 4))

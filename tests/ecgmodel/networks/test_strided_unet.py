@@ -64,4 +64,9 @@ def test_learned_positions_belong_to_one_length_and_tell_places_apart() -> None:
 def test_dropout_and_attention_are_options() -> None:
     names = {layer.name for layer in small(heads=0).layers}
     assert "attend" not in names
+    several = {layer.name for layer in small(attended=2).layers}
+    assert {"attend", "attend_1"} <= several
+    assert "attend_0" not in several
+    narrow = small(merge_width=1).get_layer("merge_0")
+    assert narrow.kernel_size == (1,)
     assert "encode_0_0_drop" in {layer.name for layer in small(dropout=0.1).layers}

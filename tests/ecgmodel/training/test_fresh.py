@@ -72,6 +72,28 @@ def test_a_share_of_the_windows_stays_without_noise() -> None:
     assert 0.15 < (noisy == clean).all(axis=1).mean() < 0.35
 
 
+def test_noise_types_come_up_as_often_as_they_weigh() -> None:
+    """Only "em" is fast here: its share shows in the steps from sample to sample."""
+    slow = np.sin(np.arange(6000) / 300)[None].astype(np.float32)
+    fast = Run(np.resize(np.float32([1, -1]), (1, 6000)), "em")
+    kinds = [Run(slow, "bw"), fast, Run(slow, "ma")]
+
+    def share_of_fast(**weights: float) -> float:
+        chosen = FreshSettings.model_validate({"windows": 400, "weights": weights, **PLAIN})
+        source = FreshBatches([heart()], kinds, 1024, chosen, 400, 0)
+        noisy, clean = drawn(source)
+        added = (noisy - clean).astype(np.float64)
+        return float((np.diff(added).std(axis=1) > added.std(axis=1)).mean())
+
+    assert share_of_fast(mixed=0) == pytest.approx(1 / 3, abs=0.08)
+    assert share_of_fast(mixed=0, em=2) == pytest.approx(1 / 2, abs=0.08)
+    assert share_of_fast(mixed=0, em=0) == 0
+    with pytest.raises(DatasetError, match=r"training\.fresh\.weights: expected some of"):
+        share_of_fast(hum=1)
+    with pytest.raises(ValueError, match="none below 0"):
+        share_of_fast(em=-1)
+
+
 def test_every_epoch_is_new_and_follows_from_the_seed() -> None:
     first = drawn(batches())
     assert np.array_equal(first[0], drawn(batches())[0])
