@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from ecgmodel.errors import DiskFullError, EcgError, PassingSourceError
 from ecgmodel.progress import bar
 from ecgmodel.steps import Step
+from ecgmodel.stopping import ask_to_stop
 from ecgmodel.store import Store, Stored, digest
 
 # A transfer, a filter and a write overlap; more at once would only hold more records in memory.
@@ -132,7 +133,7 @@ def run_steps(
     done, failed = [], []
     with bar(len(steps), label, "record", shown=bool(label)) as shown:
         for step, future in zip(steps, futures, strict=True):
-            future.wait()
+            _wait(future)
             shown.update()
             result = future.state.result(raise_on_failure=False)
             if isinstance(result, BaseException):
@@ -143,6 +144,15 @@ def run_steps(
     for failure in failed:
         logging.getLogger("ecg").warning("left out %(record)s: %(reason)s", failure.report)
     return done, failed
+
+
+def _wait(future: Any) -> None:
+    """Wait for a task; what interrupts the waiting ends the work too, which is in a thread."""
+    try:
+        future.wait()
+    except BaseException:
+        ask_to_stop()
+        raise
 
 
 def may_pass(_task: Any, _run: Any, state: Any) -> bool:

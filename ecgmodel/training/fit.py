@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from ecgmodel import registry
+from ecgmodel import registry, stopping
 from ecgmodel.errors import ModelError
 from ecgmodel.progress import bar
 from ecgmodel.training import checkpoint
@@ -266,7 +266,7 @@ def _finish(run: _Run, work: Path) -> History:
 
 
 class _Bar(keras.callbacks.Callback):
-    """A progress bar over the batches of all epochs."""
+    """A progress bar over the batches of all epochs, and the place where they may be stopped."""
 
     async_safe = True  # it reads no result, so Keras need not wait for any
 
@@ -277,6 +277,7 @@ class _Bar(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Move on."""
         self._bar.update()
+        stopping.check()
 
     def show(self, row: Row) -> None:
         """Show an epoch's losses."""
