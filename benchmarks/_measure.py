@@ -139,9 +139,3 @@ def python(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{said}")
     cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return Ran(took, cpu, done.stdout)
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process has held, MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes here

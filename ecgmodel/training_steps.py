@@ -218,14 +218,7 @@ def _fit(
         on_epoch=(lambda _epoch, row: live([row])) if live else None,
         progress=True,
     )
-    return {
-        "architecture": name,
-        "parameters": history.parameters,
-        "epochs": len(history.rows),
-        "best_epoch": history.best_epoch,
-        "best_loss": history.best_loss,
-        "stopped_early": history.stopped_early,
-    }
+    return {"architecture": name, **history.facts}
 
 
 def _training_batches(dataset: Stored, how: TrainingSettings) -> Batches:

@@ -13,6 +13,7 @@ from ecgmodel import benchmarks
 from ecgmodel.benchmarks._work import Recordings
 from ecgmodel.config import Settings
 from ecgmodel.errors import SettingsError, unknown_name
+from ecgmodel.progress import bar
 from ecgmodel.steps import Step, open_source
 from ecgmodel.store import Store, Stored
 from flows.prepare import fetch, list_records, prepare
@@ -132,9 +133,20 @@ class FlowWork:
 
     def do(self, stage: str, steps: Sequence[Step]) -> list[Stored]:
         """Return the outputs of independent steps, in order."""
+        if stage == "measure":
+            return self._one_by_one(stage, steps)
         done, failed = run_steps(STAGES[stage], steps, self.store, stage if len(steps) > 1 else "")
         for failure in failed:
             raise failure.error
+        return done
+
+    def _one_by_one(self, stage: str, steps: Sequence[Step]) -> list[Stored]:
+        """Do steps alone: how fast they are is part of what they give."""
+        done = []
+        with bar(len(steps), stage, "method") as shown:
+            for step in steps:
+                done.append(run_step(STAGES[stage], step, self.store))
+                shown.update()
         return done
 
     def _database(self, name: str, records: tuple[str, ...]) -> list[Stored]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ecgmodel.benchmarks._methods import Network, filters
+from ecgmodel.benchmarks._costs import COST, Timed, filter_costs, network_costs, training_of
+from ecgmodel.benchmarks._methods import NOTHING, Network, filters
 from ecgmodel.benchmarks._work import Recordings, Work
 from ecgmodel.denoiser import OVERLAP
 from ecgmodel.evaluation import baselines
@@ -90,9 +91,10 @@ class Measuring:
         inputs = {"test": prepared.ref}
         if network:
             how = {"window": network.window, "overlap": network.overlap}
+            how |= training_of([network.path])
             inputs["model"] = file_sha256(network.path)
         code = {
-            "modules": code_version(self.module, module),
+            "modules": code_version(self.module, module, "ecgmodel.benchmarks._costs"),
             "libraries": library_versions("numpy", "scipy", "pandas", "wfdb", *libraries),
         }
         unit = Unit(f"{self.stage}_evaluate", name, how, inputs, code)
@@ -117,11 +119,18 @@ def prepare_from(
 def _measure(
     measure: Measure, name: str, prepared: Stored, network: Network | None, into: Path
 ) -> dict[str, Any]:
-    if network is None:
-        method: Denoise = baselines.load(name)
-    else:
-        import_keras()
-        from ecgmodel.denoiser import from_keras
+    timed = Timed(_method(name, network))
+    facts = {"method": name, **(measure(timed, name, prepared, into) or {})}
+    if name == NOTHING:
+        return facts
+    cost = network_costs([timed], [network]) if network else filter_costs(timed)
+    return {**facts, COST: cost}
 
-        method = from_keras(network.path, network.window, network.overlap).clean_many
-    return {"method": name, **(measure(method, name, prepared, into) or {})}
+
+def _method(name: str, network: Network | None) -> Denoise:
+    if network is None:
+        return baselines.load(name)
+    import_keras()
+    from ecgmodel.denoiser import from_keras
+
+    return from_keras(network.path, network.window, network.overlap).clean_many

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgmodel.benchmarks._trained import FOLDER, Trained, trained
 from ecgmodel.config import Settings, load_settings
 from ecgmodel.denoiser import OVERLAP
 from ecgmodel.errors import SettingsError
 from ecgmodel.evaluation import baselines
+from ecgmodel.trained import FOLDER, Trained, shipped, trained
 from ecgmodel.versions import PACKAGE, ROOT
 
-FILTERS = ("none", "butterworth", "fir", "wavelet", "neurokit")
+NOTHING = "none"
+FILTERS = (NOTHING, "butterworth", "fir", "wavelet", "neurokit")
 # The seed's network, what others published, and classical methods.
 PEERS = (*FILTERS, *("conv_autoencoder", "fcn_dae", "deepfilter", "tcdae"))
-GENERAL, SHIPPED, NETWORK = "leak-free", "models", "model.keras"
+GENERAL, NETWORK = "leak-free", "model.keras"
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,22 @@ class Network:
     overlap: float = OVERLAP
 
 
-def general(shipped: Path = ROOT / PACKAGE, kept: Path = ROOT / FOLDER) -> list[Trained]:
+def general(package: Path = ROOT / PACKAGE, kept: Path = ROOT / FOLDER) -> list[Trained]:
     """Return the folders of the networks for continuous ECG, the shipped ones first.
 
     Of two of one name the shipped one is taken.
 
     Args:
-        shipped: The folder with the folder `models`; it need not be there.
+        package: The folder with the folder `models`; it need not be there.
         kept: The folder with the folder `leak-free`; it need not be there.
     """
-    found = (*trained(GENERAL, kept), *trained(SHIPPED, shipped))
-    by_name = {one.name: one for one in found}
-    first = [one.name for one in trained(SHIPPED, shipped)]
-    return [by_name[name] for name in dict.fromkeys((*first, *by_name))]
+    first = {one.name: one for one in shipped(package)}
+    others = [one for one in trained(GENERAL, kept) if one.name not in first]
+    return [*first.values(), *others]
 
 
 def general_networks(
-    shipped: Path = ROOT / PACKAGE, kept: Path = ROOT / FOLDER
+    package: Path = ROOT / PACKAGE, kept: Path = ROOT / FOLDER
 ) -> dict[str, Network]:
     """Return the networks for continuous ECG by name, those that are trained; see `general`.
 
@@ -58,7 +58,7 @@ def general_networks(
         ModelError: A network's bytes are not those that its folder lists.
         SettingsError: A recipe is wrong; the message names the file and each setting.
     """
-    made = [one for one in general(shipped, kept) if one.has(NETWORK)]
+    made = [one for one in general(package, kept) if one.has(NETWORK)]
     return {one.name: network(one, one.file(NETWORK)) for one in made}
 
 
@@ -104,5 +104,5 @@ def shown(means: Mapping[str, float], higher_is_better: bool = True) -> str:
     networks = own(list(means))
     if networks:
         return networks[0]
-    among = [method for method in means if method != "none"] or list(means)
+    among = [method for method in means if method != NOTHING] or list(means)
     return (max if higher_is_better else min)(among, key=lambda method: means[method])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from ecgmodel.benchmarks._costs import cost_section
 from ecgmodel.benchmarks._methods import own, shown
-from ecgmodel.benchmarks._page import Row, Section
+from ecgmodel.benchmarks._page import Page, Row, Section
 from ecgmodel.benchmarks._tables import by_cell, by_metric, column, text, with_best
 from ecgmodel.evaluation.metrics import Metric
 from ecgmodel.evaluation.summary import method_label
+from ecgmodel.store import Stored
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
@@ -73,6 +76,38 @@ def marks_section(
         rows.append(Row(tuple(texts)))
     columns = ("", method_label(method), "First step", "", "Goal", "")
     return Section("Against the marks", words, columns, {"": rows})
+
+
+def with_cost(
+    page: Page,
+    measured: Sequence[Stored],
+    table: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    names: Sequence[str],
+) -> Page:
+    """Return a page with what each method costs beside its means.
+
+    Args:
+        page: Without it.
+        measured: The methods.
+        table: One row a method and metric, with `mean`.
+        metrics: What the columns mean.
+        names: Those that stand beside the cost.
+    """
+    costs = cost_section(measured, quality(table, metrics, names))
+    return replace(page, sections=[*page.sections, costs]) if costs.rows else page
+
+
+def quality(
+    table: pd.DataFrame, metrics: Mapping[str, Metric], names: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Return each method's means as text, by heading of a column; arguments as for `with_cost`."""
+    return {
+        column(metrics[name]): {
+            method: text(mean, metrics[name].digits) for method, mean in _means(table, name).items()
+        }
+        for name in names
+    }
 
 
 def best_lead(table: pd.DataFrame, metrics: Mapping[str, Metric], name: str) -> str:

@@ -27,7 +27,7 @@ from ecgmodel.benchmarks._marks import Mark, against_marks
 from ecgmodel.benchmarks._measured import Measuring, prepare_from
 from ecgmodel.benchmarks._methods import general_networks
 from ecgmodel.benchmarks._page import page_of, publish
-from ecgmodel.benchmarks._plain_page import example_of
+from ecgmodel.benchmarks._plain_page import example_of, with_cost
 from ecgmodel.benchmarks._work import Recordings, Work
 from ecgmodel.evaluation.metrics import WINDOW, Metric
 from ecgmodel.evaluation.summary import DRAWS
@@ -192,6 +192,7 @@ def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
     one = next(m for m in measured if m.info["method"] == name)
     examples = load_examples(one.file(EXAMPLES))
     page = report.build(TITLE, NOTES, METRICS, MARKS, results, rows, name, examples)
+    page = with_cost(page, measured, results["all"], METRICS, ("shape", "st_median"))
     return publish(page, results, into)
 
 

@@ -30,7 +30,7 @@ from ecgmodel.benchmarks._marks import Mark
 from ecgmodel.benchmarks._measured import Measuring
 from ecgmodel.benchmarks._methods import GENERAL, PEERS, general_networks
 from ecgmodel.benchmarks._page import page_of, publish
-from ecgmodel.benchmarks._plain_page import example_of
+from ecgmodel.benchmarks._plain_page import example_of, with_cost
 from ecgmodel.benchmarks._work import Recordings, Work
 from ecgmodel.config import Settings
 from ecgmodel.errors import DatasetError
@@ -230,6 +230,7 @@ def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
     name = example_of(results["all"], METRICS, METRIC)
     one = next(m for m in measured if m.info["method"] == name)
     page = report.build(TITLE, NOTES, results, name, examples.load(one.file(EXAMPLES)))
+    page = with_cost(page, measured, results["all"], METRICS, (METRIC, "rmse"))
     return publish(page, results, into)
 
 

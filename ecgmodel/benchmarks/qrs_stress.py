@@ -20,7 +20,7 @@ from ecgmodel.benchmarks._marks import Mark, against_marks
 from ecgmodel.benchmarks._measured import Measuring, prepare_from
 from ecgmodel.benchmarks._methods import general_networks
 from ecgmodel.benchmarks._page import page_of, publish
-from ecgmodel.benchmarks._plain_page import example_of
+from ecgmodel.benchmarks._plain_page import example_of, with_cost
 from ecgmodel.benchmarks._qrs_stress.data import QrsStress, collect, read, write
 from ecgmodel.benchmarks._qrs_stress.measuring import (
     EXCERPTS,
@@ -200,6 +200,8 @@ def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
     one = next(m for m in measured if m.info["method"] == name)
     excerpts = load_excerpts(one.file(EXCERPTS))
     page = report.build(TITLE, NOTES, METRICS, MARKS, results, name, excerpts)
+    names = [f"f1_{level}" for level in (12, 6, 0, -6)]
+    page = with_cost(page, measured, results["all"], METRICS, names)
     return publish(page, results, into)
 
 

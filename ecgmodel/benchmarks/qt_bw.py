@@ -17,13 +17,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgmodel.benchmarks._costs import (
+    COST,
+    Timed,
+    cost_section,
+    filter_costs,
+    network_costs,
+    training_of,
+)
 from ecgmodel.benchmarks._marks import Mark, against_marks
+from ecgmodel.benchmarks._methods import Network
 from ecgmodel.benchmarks._page import page_of, publish
+from ecgmodel.benchmarks._plain_page import quality
 from ecgmodel.benchmarks._qt_bw import filters, report, training
 from ecgmodel.benchmarks._qt_bw.data import Mixed, QtBw, collect, mixed, read, write
 from ecgmodel.benchmarks._qt_bw.noise import RECORD, VERSIONS
 from ecgmodel.benchmarks._qt_bw.published import published
-from ecgmodel.benchmarks._trained import trained
 from ecgmodel.benchmarks._work import Recordings, TrainingWork, Work
 from ecgmodel.evaluation import metrics as formulas
 from ecgmodel.evaluation.evaluate import checked_answer
@@ -32,6 +41,7 @@ from ecgmodel.evaluation.summary import DRAWS, summarise
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit, file_sha256
+from ecgmodel.trained import trained
 from ecgmodel.versions import code_version, library_versions
 
 Array = NDArray[Any]
@@ -262,7 +272,7 @@ def network_step(name: str, models: Mapping[int, Path], prepared: Stored) -> Ste
     unit = Unit(
         "qt_bw_evaluate",
         name,
-        {},
+        training_of(list(models.values())),
         {
             "windows": prepared.ref,
             **{f"version {v}": file_sha256(path) for v, path in sorted(models.items())},
@@ -291,9 +301,10 @@ def _prepare(records: Sequence[Stored], noise: Stored, into: Path) -> dict[str, 
 
 
 def _measure_filter(name: str, prepared: Stored, into: Path) -> dict[str, Any]:
-    rows = evaluate(FILTERS[name], load(prepared), name)
+    timed = Timed(FILTERS[name])
+    rows = evaluate(timed, load(prepared), name)
     rows.to_parquet(into / WINDOWS_TABLE, index=False)
-    return {"method": name, "windows": len(rows)}
+    return {"method": name, "windows": len(rows), COST: filter_costs(timed)}
 
 
 def _measure_network(
@@ -301,27 +312,26 @@ def _measure_network(
 ) -> dict[str, Any]:
     import_keras()
     from ecgmodel.architectures import load_network
-    from ecgmodel.cost import network_cost
 
     data = load(prepared)
-    networks = {version: load_network(path) for version, path in models.items()}
+    timed = {v: Timed(partial(apply_network, load_network(path))) for v, path in models.items()}
     answers: dict[int, Array] = {}
 
     def denoise(version: int, windows: Array) -> Array:
-        answers[version] = apply_network(networks[version], windows)
+        answers[version] = timed[version](windows)
         return answers[version]
 
-    rows = evaluate({v: partial(denoise, v) for v in networks}, data, name)
+    rows = evaluate({v: partial(denoise, v) for v in timed}, data, name)
     rows.to_parquet(into / WINDOWS_TABLE, index=False)
     given = mixed(data, 1)
     first = rows[rows["version"] == 1].reset_index(drop=True)
     examples = report.choose_examples(first, given.clean, given.noisy, answers[1])
     np.savez(into / EXAMPLES, **{role: one["signals"] for role, one in examples.items()})
-    cost = network_cost(networks[1], data.clean.shape[1], overlap=0.0)
+    paths, window = list(models.values()), data.clean.shape[1]
     return {
         "method": name,
         "windows": len(rows),
-        "cost": {"parameters": cost.parameters, "macs_per_second": cost.macs_per_second},
+        COST: network_costs(list(timed.values()), [Network(path, window, 0.0) for path in paths]),
         "examples": {role: one["what"] for role, one in examples.items()},
     }
 
@@ -336,9 +346,9 @@ def apply_network(network: Any, windows: Array) -> Array:
 def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
     rows = pd.concat([pd.read_parquet(m.file(WINDOWS_TABLE)) for m in measured], ignore_index=True)
     results = tables(rows)
-    networks = [m for m in measured if "cost" in m.info]
+    networks = [m for m in measured if "examples" in m.info]
     examples = {str(m.info["method"]): _read_examples(m) for m in networks}
-    costs = {str(m.info["method"]): m.info["cost"] for m in networks}
+    costs = cost_section(measured, quality(results["all"], METRICS, report.SHOWN))
     page = report.build(TITLE, NOTES, METRICS, MARKS, results, costs, examples)
     return publish(page, results, into)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from ecgmodel import registry, stopping
 from ecgmodel.errors import ModelError
+from ecgmodel.machine import cores
 from ecgmodel.progress import bar
 from ecgmodel.training import checkpoint
 from ecgmodel.training.averaging import AveragingAdam, averaged
@@ -47,6 +49,9 @@ class History:
         best_loss: Its validation loss.
         stopped_early: Whether patience ended it.
         parameters: Weights of the network.
+        seconds: What its epochs took, validation included, over all resumptions; no part of what
+            makes two trainings equal, nor of `history.json`.
+        machine: What the last of them ran on, e.g. "2 CPU cores"; likewise.
     """
 
     rows: list[Row]
@@ -54,6 +59,14 @@ class History:
     best_loss: float
     stopped_early: bool
     parameters: int
+    seconds: float = field(default=0.0, compare=False)
+    machine: str = field(default="", compare=False)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All but the rows, for the manifest of a training."""
+        facts = {name: value for name, value in asdict(self).items() if name != "rows"}
+        return {**facts, "epochs": len(self.rows)}
 
 
 @dataclass
@@ -67,6 +80,7 @@ class _Run:
     best: list[NDArray[Any]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def epoch(self) -> int:
@@ -169,6 +183,7 @@ def _jit() -> bool | str:
 
 
 def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) -> Row:
+    start = time.perf_counter()
     epoch = run.epoch + 1
     model, schedule = run.model, run.schedule
     rate = schedule.rate(epoch, run.settings)
@@ -187,6 +202,7 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) ->
         if is_best or run.settings.keep == "last":
             run.best = [keras.ops.convert_to_numpy(w).copy() for w in model.weights]
     run.rows.append(row)
+    run.seconds += time.perf_counter() - start
     shown.show(row)
     return row
 
@@ -220,6 +236,7 @@ def _save(run: _Run, folder: Path) -> None:
         "schedule": asdict(run.schedule),
         "rows": run.rows,
         "extra": run.extra,
+        "seconds": run.seconds,
     }
     checkpoint.save(folder, run.epoch, arrays, facts)
 
@@ -245,6 +262,7 @@ def _resume(run: _Run, folder: Path) -> None:
     run.schedule = Schedule(**found.facts["schedule"])
     run.rows = found.facts["rows"]
     run.extra = found.facts["extra"]
+    run.seconds = found.facts["seconds"]
 
 
 def _finish(run: _Run, work: Path) -> History:
@@ -260,9 +278,17 @@ def _finish(run: _Run, work: Path) -> History:
     best_epoch, best_loss = schedule.best_epoch, schedule.best
     if run.settings.keep == "last":
         best_epoch, best_loss = run.epoch, run.rows[-1]["val_loss"]
-    history = History(run.rows, best_epoch, best_loss, stopped, run.model.count_params())
-    (work / HISTORY).write_text(json.dumps(asdict(history), indent=1) + "\n")
+    parameters = run.model.count_params()
+    history = History(run.rows, best_epoch, best_loss, stopped, parameters, run.seconds, _machine())
+    # The same training gives the same file, however long it took.
+    written = {k: v for k, v in asdict(history).items() if k not in ("seconds", "machine")}
+    (work / HISTORY).write_text(json.dumps(written, indent=1) + "\n")
     return history
+
+
+def _machine() -> str:
+    gpus = keras.distribution.list_devices("gpu")
+    return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}" if gpus else cores()
 
 
 class _Bar(keras.callbacks.Callback):

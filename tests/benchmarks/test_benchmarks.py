@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import inference
 from benchmarks.__main__ import main
 from benchmarks._measure import Row, as_markdown, in_turn
+from ecgmodel.benchmarks._applying import Applied
 
 
 def test_the_table_has_a_row_for_each_measurement(tmp_path: Path) -> None:
@@ -21,6 +23,29 @@ def test_the_table_has_a_row_for_each_measurement(tmp_path: Path) -> None:
         *["| scaling"] * 3,
     ]
     assert list(scratch.iterdir()) == []
+
+
+def test_a_day_is_told_from_what_was_cleaned_and_the_goals_are_the_general_networks() -> None:
+    def applied(seconds: float, ecg: float) -> list[Applied]:
+        return [Applied(1.0, seconds * how, 2 * seconds * how, ecg, 200.0) for how in (3, 1, 2)]
+
+    reference = applied(5.0, 7200.0)  # 10 s for two hours: 120 s a day
+    slow = inference._row("tcdae", applied(50.0, 7200.0), reference)
+    assert slow.measured == "tcdae: a day of one lead, from 2 h of it"
+    assert slow.ours.startswith("1200.0 s (least 600.0), 2400.0 s of processor time; 200 MB")
+    assert (slow.ratio, slow.goal, slow.reached) == ("0.10 (of processor time 0.10)", "", "")
+    own = inference._row(inference.GENERAL, applied(4.0, 86_400.0), reference)
+    assert (own.measured, own.ratio[:5]) == ("general: a day of one lead", "15.00")
+    assert own.reached == "yes"
+    assert inference._row(inference.GENERAL, applied(6.0, 86_400.0), reference).reached != "yes"
+
+
+@pytest.mark.slow
+def test_every_method_is_applied(tmp_path: Path) -> None:
+    rows = main(["inference", "--quick", "--scratch", str(tmp_path)])
+    names = (inference.GENERAL, inference.ONNX, *inference.PEERS, *inference.FILTERS)
+    assert [row.measured.split(":")[0] for row in rows] == list(names)
+    assert [bool(row.goal) for row in rows] == [True, *[False] * (len(names) - 1)]
 
 
 def test_sides_take_turns() -> None:

@@ -15,10 +15,10 @@ from ecgmodel.architectures import load_network
 from ecgmodel.benchmarks import leak_free, qt_bw
 from ecgmodel.benchmarks._leak_free import training as leak_free_training
 from ecgmodel.benchmarks._methods import general
-from ecgmodel.benchmarks._trained import trained
 from ecgmodel.config import Settings
 from ecgmodel.errors import SettingsError, UnknownNameError
 from ecgmodel.store import Store
+from ecgmodel.trained import trained
 from ecgmodel.training_steps import fit_step
 from flows.benchmark import FlowWork, benchmark
 from flows.prepare import prepare
@@ -74,6 +74,7 @@ def test_it_trains_measures_shows_logs_and_keeps_and_then_only_looks_up(
     page = done.page.file("benchmark.html").read_text()
     assert "MECG-E (magnitude + phase)" in page
     assert "tiny" in page
+    assert "Memory, MB" in page
     run = done.tracker.client.get_run(done.run_id)
     assert run.data.metrics["tiny/ssd"] == done.page.info["means"]["tiny/ssd"]
     logged = {item.path for item in done.tracker.client.list_artifacts(done.run_id)}

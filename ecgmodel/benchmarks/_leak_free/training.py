@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ecgmodel.benchmarks._methods import NETWORK, Network, general, network, recipe_of
-from ecgmodel.benchmarks._trained import Trained
 from ecgmodel.benchmarks._work import TrainingWork
 from ecgmodel.config import Settings
 from ecgmodel.steps import Step
 from ecgmodel.store import Stored
+from ecgmodel.trained import Trained
 from ecgmodel.training_steps import fit_step
 
 

@@ -26,7 +26,7 @@ def build(
     metrics: Mapping[str, Metric],
     marks: Mapping[str, Mark],
     tables: Mapping[str, pd.DataFrame],
-    costs: Mapping[str, Mapping[str, float]],
+    costs: Section,
     examples: Mapping[str, Mapping[str, Any]],
 ) -> Page:
     """Return the page.
@@ -37,17 +37,17 @@ def build(
         metrics: What the columns mean.
         marks: What is to be reached.
         tables: From `qt_bw.tables`.
-        costs: By network, `parameters` and `macs_per_second`.
+        costs: From `cost_section`.
         examples: By network, its windows from `choose_examples`.
     """
-    everything = tables["all"]
-    best = _best(everything, list(costs))
+    everything, networks = tables["all"], list(examples)
+    best = _best(everything, networks)
     sections = [
-        _against_published(everything, tables["published"], metrics, list(costs)),
+        _against_published(everything, tables["published"], metrics, networks),
         _against_marks(tables["marks"], metrics, marks, best),
-        _by_ratio(tables["by_ratio"], tables["published"], metrics, list(costs)),
+        _by_ratio(tables["by_ratio"], tables["published"], metrics, networks),
         _by_record(tables["by_record"], metrics, best),
-        _cost(costs),
+        costs,
     ]
     if best in examples:
         sections.append(_traces(best, examples[best]))
@@ -234,15 +234,6 @@ def _by_record(table: pd.DataFrame, metrics: Mapping[str, Metric], best: str) ->
         ("Record", "Windows", *(column(metrics[name]) for name in SHOWN)),
         {"": rows},
     )
-
-
-def _cost(costs: Mapping[str, Mapping[str, float]]) -> Section:
-    rows = [
-        Row((name, f"{int(c['parameters']):,}", f"{c['macs_per_second'] / 1e6:.2f}"), own=True)
-        for name, c in costs.items()
-    ]
-    text = "Multiply-accumulates of one pass over a second of one lead, windows side by side."
-    return Section("Cost", text, ("Network", "Parameters", "Million MACs/s"), {"": rows})
 
 
 def _traces(name: str, examples: Mapping[str, Any]) -> Section:

@@ -121,15 +121,7 @@ def _fit(prepared: Stored, version: int, recipe: Recipe, label: str, into: Path)
         on_epoch=partial(_log, into),
         progress=True,
     )
-    return {
-        "name": label,
-        "architecture": name,
-        "version": version,
-        "parameters": history.parameters,
-        "epochs": len(history.rows),
-        "best_epoch": history.best_epoch,
-        "best_loss": history.best_loss,
-    }
+    return {"name": label, "architecture": name, "version": version, **history.facts}
 
 
 def _some_of_each(records: np.ndarray) -> np.ndarray:

@@ -11,10 +11,10 @@ import pytest
 from ecgmodel.architectures import load_network
 from ecgmodel.benchmarks import do_no_harm, leak_free, qrs_stress
 from ecgmodel.benchmarks._methods import Network, filters, general_networks, own, shown
-from ecgmodel.benchmarks._trained import Trained
 from ecgmodel.errors import ModelError, SettingsError
 from ecgmodel.evaluation import baselines
 from ecgmodel.store import Store
+from ecgmodel.trained import Trained
 from tests.ecgmodel.benchmarks.test_do_no_harm import in_database, write_qtdb
 
 
@@ -76,7 +76,8 @@ def test_every_protocol_measures_the_same_methods_under_one_name_each(
     network = Network(halving(tmp_path / "half.keras", 256), 256, 0.125)
     steps = protocol.method_steps(prepared, {"half": network})
     assert [s.unit.name for s in steps] == [*filters(), "half"]
-    assert steps[-1].unit.settings == {"window": 256, "overlap": 0.125}
+    how = {"window": 256, "overlap": 0.125, "training": [None]}
+    assert steps[-1].unit.settings == how
     assert set(filters()) == set(baselines.names())
     assert len({s.unit.key for s in steps}) == len(steps)
 

@@ -9,9 +9,9 @@ import pytest
 
 from ecgmodel import benchmarks
 from ecgmodel.benchmarks._qt_bw.training import read_recipe
-from ecgmodel.benchmarks._trained import Trained, trained
 from ecgmodel.config import load_settings
 from ecgmodel.errors import MissingFileError, ModelError, SettingsError
+from ecgmodel.trained import Trained, trained
 
 
 @pytest.fixture

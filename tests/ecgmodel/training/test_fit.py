@@ -149,6 +149,23 @@ def test_rows_come_once_and_facts_are_kept(
     assert_same(work, whole)
 
 
+def test_the_time_of_all_epochs_is_added_up_over_a_stop(
+    shards: Path, whole: tuple[Path, History], broken: Path, tmp_path: Path
+) -> None:
+    work = shutil.copytree(broken, tmp_path / "work")
+    saved = checkpoint.load(work / CHECKPOINTS)
+    assert saved is not None
+    before = saved.facts["seconds"]
+    assert before > 0
+    start = time.perf_counter()
+    history = fit(shards, work)
+    assert before < history.seconds <= before + time.perf_counter() - start
+    assert fit(shards, work).seconds == history.seconds  # nothing was left to do
+    assert history.facts["seconds"] == history.seconds
+    assert history.facts["epochs"] == len(whole[1].rows)
+    assert "seconds" not in json.loads((work / HISTORY).read_text())
+
+
 def test_a_finished_training_is_not_repeated(
     shards: Path, whole: tuple[Path, History], tmp_path: Path
 ) -> None:

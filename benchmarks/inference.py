@@ -1,0 +1,133 @@
+"""How fast one lead is cleaned, in how much memory: networks and classical filters side by side.
+
+Each method runs in a process of its own: the general network (`ecgmodel/models/default`) and the
+published peers, all in the tiles of that file, and the filters. What a network has learned does
+not change its speed, so all are new. Slow ones clean a shorter lead; the time is given for a day.
+Seconds are those after the first tiles, which compile the network; memory is the most that is held
+beyond the libraries and the recording. Processor time says what it costs where other work disturbs
+the clock.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from benchmarks._measure import ROOT, Row, in_turn, python, yes_or_no
+from ecgmodel.benchmarks._applying import Applied, Clean, apply
+
+DAY = 86_400.0
+GOAL_S, GOAL_RATIO = 10.0, 5.0
+GENERAL, REFERENCE, ONNX = "general", "deepfilter", "general as ONNX"
+PEERS = ("fcn_dae", REFERENCE, "tcdae", "conv_autoencoder")
+FILTERS = ("butterworth", "wavelet", "neurokit")
+# Hours of ECG that each cleans; a day where none is given.
+HOURS = {REFERENCE: 2.0, "tcdae": 1.0}
+SETTINGS = ROOT / "ecgmodel" / "models" / "default" / "recipe.yaml"
+
+
+def run(quick: bool, scratch: Path) -> list[Row]:
+    """Return a row a method, with the general network's two goals first."""
+    repeats = 1 if quick else 3
+    names = (GENERAL, ONNX, *PEERS, *FILTERS)
+    python("-m", "benchmarks.inference", "make", str(scratch))
+    sides = [partial(_in_process, name, scratch, quick) for name in names]
+    found = dict(zip(names, in_turn(repeats, *sides), strict=True))
+    return [_row(name, applied, found[REFERENCE]) for name, applied in found.items()]
+
+
+def _in_process(name: str, scratch: Path, quick: bool) -> Applied:
+    ecg = 900.0 if quick else 3600 * HOURS.get(name, 24.0)
+    ran = python("-m", "benchmarks.inference", "apply", str(scratch), name, str(ecg))
+    return Applied(**json.loads(ran.printed.splitlines()[-1]))
+
+
+def _a_day(found: list[Applied]) -> tuple[float, float]:
+    """Return the median seconds, and those of the processor, for a day of ECG."""
+    days = [DAY / one.ecg for one in found]
+    return (
+        statistics.median(one.seconds * day for one, day in zip(found, days, strict=True)),
+        statistics.median(one.processor * day for one, day in zip(found, days, strict=True)),
+    )
+
+
+def _row(name: str, found: list[Applied], reference: list[Applied]) -> Row:
+    (seconds, processor), (other, others_processor) = _a_day(found), _a_day(reference)
+    least = min(one.seconds * DAY / one.ecg for one in found)
+    memory = statistics.median(one.memory_mb for one in found)
+    starting = statistics.median(one.starting for one in found)
+    ratio, cleaned = other / seconds, found[0].ecg / 3600
+    is_general = name == GENERAL
+    return Row(
+        "inference",
+        f"{name}: a day of one lead" + ("" if cleaned == 24 else f", from {cleaned:g} h of it"),
+        f"{seconds:.1f} s (least {least:.1f}), {processor:.1f} s of processor time; "
+        f"{memory:,.0f} MB; ready in {starting:.1f} s",
+        f"{REFERENCE} {other:.1f} s",
+        f"{ratio:.2f} (of processor time {others_processor / processor:.2f})",
+        f"under {GOAL_S:g} s, and at least {GOAL_RATIO:g} times as fast" if is_general else "",
+        yes_or_no(seconds < GOAL_S and ratio >= GOAL_RATIO) if is_general else "",
+    )
+
+
+def _settings() -> tuple[dict[str, Any], int, float]:
+    """Return the general network's settings, its tile in samples, and the tiles' overlap."""
+    read = yaml.safe_load(SETTINGS.read_text())
+    return read["network"], int(read["mix"]["window"]), float(read["evaluation"]["overlap"])
+
+
+def _make(scratch: Path) -> None:
+    """Write a new network of each kind, and the general one as ONNX."""
+    from ecgmodel.architectures import build_network
+
+    own, window, _ = _settings()
+    general = build_network(own["architecture"], own["options"])
+    general.predict_on_batch(np.zeros((1, window, 1)))  # one that never ran cannot be exported
+    general.save(scratch / f"{GENERAL}.keras")
+    general.export(str(scratch / f"{GENERAL}.onnx"), format="onnx", verbose=False)
+    for name in PEERS:
+        build_network(name).save(scratch / f"{name}.keras")
+
+
+def _loader(name: str, scratch: Path) -> Callable[[], Clean]:
+    """Import what a method needs, and return what loads it."""
+    _, window, overlap = _settings()
+    if name in FILTERS:
+        from ecgmodel.evaluation import baselines
+
+        method = baselines.load(name)
+        method(np.zeros((1, 3600)))  # some import their libraries here
+        return lambda: lambda signal: method(signal[None])[0]
+    if name == ONNX:
+        import onnxruntime
+
+        from ecgmodel.denoiser import Denoiser
+
+        def load() -> Clean:
+            session = onnxruntime.InferenceSession(str(scratch / f"{GENERAL}.onnx"))
+            place = session.get_inputs()[0].name
+            return Denoiser(lambda tiles: session.run(None, {place: tiles})[0], window, overlap)
+
+        return load
+    from ecgmodel.quiet import import_keras
+
+    import_keras()
+    from ecgmodel.denoiser import from_keras
+
+    return lambda: from_keras(scratch / f"{name}.keras", window, overlap)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "make":
+        _make(Path(sys.argv[2]))
+    else:
+        loader = _loader(sys.argv[3], Path(sys.argv[2]))
+        print(json.dumps(apply(loader, float(sys.argv[4]))._asdict()))

@@ -1,0 +1,30 @@
+"""What a measured time depends on and memory is counted by: this process's cores and its peak."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+def cores() -> str:
+    """Return how many processor cores this process may use, e.g. "2 CPU cores"."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    count = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return f"{count} CPU core{'s' if count > 1 else ''}"
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has held, MB.
+
+    Where Linux says it, of this program alone: `getrusage` counts what started it, too.
+    """
+    if _STATUS.is_file():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes here

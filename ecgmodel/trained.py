@@ -1,0 +1,149 @@
+"""Networks that were trained and are kept: a folder each, with recipe, weights and their hashes.
+
+A folder holds `recipe.yaml`, the `.keras` files, `SHA256SUMS`, and what each training took,
+`training.yaml`. `ecgmodel/models/<name>/` is shipped with the package: networks for continuous ECG,
+each with its model card. `trained/<protocol>/<name>/` belongs to the project and is not installed:
+networks for a protocol, and the peers.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecgmodel.errors import ModelError
+from ecgmodel.store import MANIFEST, file_sha256, read_stored, write_text
+from ecgmodel.versions import PACKAGE, ROOT
+
+FOLDER, SHIPPED = "trained", "models"
+RECIPE, SUMS, TOOK = "recipe.yaml", "SHA256SUMS", "training.yaml"
+
+
+class TrainingFacts(BaseModel):
+    """What a training took."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float = Field(gt=0, description="Of all its epochs, validation included.")
+    machine: str = Field(min_length=1, description='What it ran on, e.g. "2 CPU cores".')
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A folder of one network.
+
+    Attributes:
+        name: What tables call it.
+        folder: Where it is.
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        """How it was trained."""
+        return self.folder / RECIPE
+
+    def file(self, name: str) -> Path:
+        """Return one of its networks, whose bytes are those that were committed.
+
+        Raises:
+            ModelError: It is not there, or was altered.
+        """
+        path = self.folder / name
+        sums = self._sums()
+        if not path.is_file() or sums.get(name) != file_sha256(path):
+            raise ModelError(
+                f"{path} is not the network that {self.folder / SUMS} names. Restore both from "
+                "the repository, or train it again with --retrain."
+            )
+        return path
+
+    def has(self, *names: str) -> bool:
+        """Return whether all networks of these names are listed."""
+        return set(names) <= set(self._sums())
+
+    def put(self, networks: Mapping[str, Path]) -> None:
+        """Put `.keras` files into the folder, as small as they can be, and list them."""
+        for name, source in networks.items():
+            _deflate(source, self.folder / name)
+        sums = self._sums() | {name: file_sha256(self.folder / name) for name in networks}
+        lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
+        write_text(self.folder / SUMS, "".join(lines))
+        self._note({name: training_facts(source) for name, source in networks.items()})
+
+    def _note(self, trainings: Mapping[str, TrainingFacts | None]) -> None:
+        """Write what the trainings took; nothing of a former network stays under its name."""
+        path = self.folder / TOOK
+        noted: dict[str, Any] = yaml.safe_load(path.read_text()) if path.is_file() else {}
+        kept = {name: facts for name, facts in noted.items() if name not in trainings}
+        new = {name: facts.model_dump() for name, facts in trainings.items() if facts}
+        if noted or new:
+            write_text(path, yaml.safe_dump(dict(sorted((kept | new).items()))))
+
+    def _sums(self) -> dict[str, str]:
+        path = self.folder / SUMS
+        if not path.is_file():
+            return {}
+        pairs = (line.split(maxsplit=1) for line in path.read_text().splitlines())
+        return {name: digest for digest, name in pairs}
+
+
+def training_facts(model: Path) -> TrainingFacts | None:
+    """Return what training a network took, None where nobody noted it.
+
+    Of a committed network it stands in `training.yaml` beside it, of one in the store in the
+    manifest beside it.
+
+    Args:
+        model: A `.keras` file.
+
+    Raises:
+        pydantic.ValidationError: `training.yaml` says something else of it.
+    """
+    listed = model.with_name(TOOK)
+    if listed.is_file():
+        noted = (yaml.safe_load(listed.read_text()) or {}).get(model.name)
+        return TrainingFacts.model_validate(noted) if noted else None
+    if not model.with_name(MANIFEST).is_file():
+        return None
+    info = read_stored(model.parent).info
+    known = {name: info[name] for name in TrainingFacts.model_fields if name in info}
+    return TrainingFacts.model_validate(known) if len(known) == 2 else None
+
+
+def _deflate(source: Path, target: Path) -> None:
+    """Copy a zip file with its members compressed, which Keras leaves as they are."""
+    with (
+        zipfile.ZipFile(source) as given,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made,
+    ):
+        for member in given.infolist():
+            entry = zipfile.ZipInfo(member.filename, member.date_time)
+            made.writestr(entry, given.read(member), zipfile.ZIP_DEFLATED, 9)
+
+
+def trained(protocol: str, root: Path = ROOT / FOLDER) -> list[Trained]:
+    """Return the networks of a protocol, by name.
+
+    Args:
+        protocol: Its name, e.g. "qt-bw".
+        root: The folder of all.
+    """
+    return [Trained(p.parent.name, p.parent) for p in sorted((root / protocol).glob(f"*/{RECIPE}"))]
+
+
+def shipped(root: Path = ROOT / PACKAGE) -> list[Trained]:
+    """Return the networks that come with the package, by name.
+
+    Args:
+        root: The folder with the folder `models`; it need not be there.
+    """
+    return trained(SHIPPED, root)
