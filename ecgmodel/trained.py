@@ -17,11 +17,14 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecgmodel.errors import ModelError
+from ecgmodel.config import Settings, load_settings
+from ecgmodel.errors import ModelError, SettingsError
 from ecgmodel.store import MANIFEST, file_sha256, read_stored, write_text
 from ecgmodel.versions import PACKAGE, ROOT
 
 FOLDER, SHIPPED = "trained", "models"
+NETWORK = "model.keras"
+"""The network of a folder that has one alone."""
 RECIPE, SUMS, TOOK = "recipe.yaml", "SHA256SUMS", "training.yaml"
 
 
@@ -50,6 +53,17 @@ class Trained:
     def recipe(self) -> Path:
         """How it was trained."""
         return self.folder / RECIPE
+
+    def settings(self) -> Settings:
+        """Return what the recipe of a network for continuous ECG says: a file of all settings.
+
+        Raises:
+            SettingsError: It is wrong; the message names the file and each setting.
+        """
+        try:
+            return load_settings(self.recipe)
+        except SettingsError as error:
+            raise SettingsError(f"{self.recipe}: {error}") from error
 
     def file(self, name: str) -> Path:
         """Return one of its networks, whose bytes are those that were committed.

@@ -16,7 +16,7 @@ from flows.command_parts import orchestrated, read_settings, with_settings
     "--model",
     default="models:/ecg-denoiser@champion",
     show_default=True,
-    help="A registered model, or a .keras file.",
+    help="A registered model, `default` for the shipped one, or a .keras file.",
 )
 @with_settings
 def denoise(

@@ -13,6 +13,7 @@ from ecgmodel.denoising import UsedModel
 from ecgmodel.errors import EcgError, MissingFileError, PassingSourceError
 from ecgmodel.steps import Step
 from ecgmodel.store import Store, file_sha256
+from ecgmodel.trained import NETWORK, shipped
 from tasks.caching import Ref, do, step_task
 from tasks.tracking import Registry, Tracker
 
@@ -27,17 +28,21 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
 
 @task(name="open model", cache_policy=NO_CACHE)
 def open_model(address: str, settings: Settings, store: Store) -> UsedModel:
-    """Return the network of a registered address, or of a `.keras` file.
+    """Return the network of a registered address, one that is shipped, or a `.keras` file.
 
     Raises:
         RegistryError: There is no such version.
         MissingFileError: There is no such file.
     """
+    for one in shipped():
+        if one.name == address:
+            return UsedModel.of_file(one.file(NETWORK), one.settings().mix.window)
     if not address.startswith(ADDRESS):
         file = Path(address).absolute()
         if not file.is_file():
             raise MissingFileError(
-                f"There is no network at {file}. Expected a .keras file, or an address such as "
+                f"There is no network at {file}. Expected a .keras file, the name of a shipped "
+                f"network ({', '.join(one.name for one in shipped())}), or an address such as "
                 f"{ADDRESS}{settings.tracking.model}@champion."
             )
         return UsedModel.of_file(file, settings.mix.window)

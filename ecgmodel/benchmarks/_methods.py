@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgmodel.config import Settings, load_settings
 from ecgmodel.denoiser import OVERLAP
-from ecgmodel.errors import SettingsError
 from ecgmodel.evaluation import baselines
-from ecgmodel.trained import FOLDER, Trained, shipped, trained
+from ecgmodel.trained import FOLDER, NETWORK, Trained, shipped, trained
 from ecgmodel.versions import PACKAGE, ROOT
 
 NOTHING = "none"
 FILTERS = (NOTHING, "butterworth", "fir", "wavelet", "neurokit")
 # The seed's network, what others published, and classical methods.
 PEERS = (*FILTERS, *("conv_autoencoder", "fcn_dae", "deepfilter", "tcdae"))
-GENERAL, NETWORK = "leak-free", "model.keras"
+GENERAL = "leak-free"
 
 
 @dataclass(frozen=True)
@@ -67,20 +65,8 @@ def network(one: Trained, path: Path) -> Network:
 
     Window and overlap are the recipe's `mix.window` and `evaluation.overlap`.
     """
-    recipe = recipe_of(one)
+    recipe = one.settings()
     return Network(path, recipe.mix.window, recipe.evaluation.overlap)
-
-
-def recipe_of(one: Trained) -> Settings:
-    """Return what a folder's `recipe.yaml` says, a file of all settings.
-
-    Raises:
-        SettingsError: It is wrong; the message names the file and each setting.
-    """
-    try:
-        return load_settings(one.recipe)
-    except SettingsError as error:
-        raise SettingsError(f"{one.recipe}: {error}") from error
 
 
 def filters() -> tuple[str, ...]:

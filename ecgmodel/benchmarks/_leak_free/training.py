@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ecgmodel.benchmarks._methods import NETWORK, Network, general, network, recipe_of
+from ecgmodel.benchmarks._methods import Network, general, network
 from ecgmodel.benchmarks._work import TrainingWork
 from ecgmodel.config import Settings
 from ecgmodel.steps import Step
 from ecgmodel.store import Stored
-from ecgmodel.trained import Trained
+from ecgmodel.trained import NETWORK, Trained
 from ecgmodel.training_steps import fit_step
 
 
@@ -26,7 +26,7 @@ def fit_steps(work: TrainingWork, prepared: Stored, names: Sequence[str]) -> lis
         prepared: The test, which has no part in it.
         names: Which.
     """
-    settings = [training_settings(recipe_of(one), work.settings) for one in _named(names)]
+    settings = [training_settings(one.settings(), work.settings) for one in _named(names)]
     return [fit_step(work.dataset(how), how) for how in settings]
 
 

@@ -1,0 +1,109 @@
+"""The networks that come with the package are whole, small, as their cards say, and denoise."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
+from ecgmodel.denoiser import Denoiser, from_keras
+from ecgmodel.evaluation.metrics import per_window
+from ecgmodel.sources import _simulated_ecg
+from ecgmodel.store import file_sha256
+from ecgmodel.trained import NETWORK, Trained, shipped
+
+LIMIT = 10e6  # bytes
+SHIPPED = [one for one in shipped() if one.has(NETWORK)]
+FS = 360
+
+
+@pytest.fixture(params=SHIPPED, ids=[one.name for one in SHIPPED])
+def one(request: pytest.FixtureRequest) -> Trained:
+    return request.param
+
+
+def denoiser(one: Trained, overlap: float | None = None) -> Denoiser:
+    how = one.settings()
+    return from_keras(one.file(NETWORK), how.mix.window, overlap or how.evaluation.overlap)
+
+
+def ecg(seconds: float = 40.0, subject: int = 1) -> np.ndarray:
+    return _simulated_ecg.simulate(0, subject, seconds).signal[:, 0].astype(np.float32)
+
+
+def test_the_default_is_there() -> None:
+    assert [one.name for one in SHIPPED][0] == "default"
+
+
+def test_it_is_small_and_holds_no_code(one: Trained) -> None:
+    path = one.file(NETWORK)
+    assert path.stat().st_size < LIMIT
+    with zipfile.ZipFile(path) as file:
+        assert set(file.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
+        config = file.read("config.json").decode()
+    assert "Lambda" not in config
+    assert json.loads(config)["class_name"] == "Functional"
+
+
+def test_the_card_names_the_bytes_and_every_test_person(one: Trained) -> None:
+    card = (one.folder / "CARD.md").read_text()
+    assert file_sha256(one.file(NETWORK)) in card
+    how = one.settings()
+    for record in ("mitdb/106", "mitdb/209", "qtdb/sel853", "qtdb/sele0121", "qtdb/sel100"):
+        database, name = record.split("/")
+        subject = subject_of(database, name, how.split)
+        assert split_of(subject, how.split) in ("test", "held_out")
+        assert name in card
+    assert how.split == SplitSettings()
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 12.0])
+def test_it_takes_away_drift_hum_and_jumps(one: Trained, snr_db: float) -> None:
+    clean = ecg()
+    at = np.arange(len(clean)) / FS
+    noise = 2 * np.sin(2 * np.pi * 0.25 * at) + 0.3 * np.sin(2 * np.pi * 50 * at)
+    noise += np.where(at % 7 < 0.4, 1.5, 0.0)
+    noise *= np.sqrt(clean.var() / noise.var() / 10 ** (snr_db / 10))
+    denoised = denoiser(one)(clean + noise)
+    figures = per_window(clean[None], (clean + noise)[None], denoised[None], 2048)
+    assert figures["snr_improvement"].mean() > (8.0 if snr_db < 6 else 4.0)
+
+
+def test_it_leaves_a_clean_lead_alone(one: Trained) -> None:
+    clean = ecg(subject=2)
+    error = denoiser(one)(clean) - (clean - clean.mean())
+    inside = slice(FS, -FS)
+    assert 10 * np.log10(clean[inside].var() / error[inside].var()) > 15
+
+
+def test_seams_of_tiles_cannot_be_seen(one: Trained) -> None:
+    """The same signal under tiles that start elsewhere."""
+    clean, rng = ecg(60.0), np.random.default_rng(0)
+    given = clean + 0.1 * rng.standard_normal(len(clean)).astype(np.float32)
+    shift = one.settings().mix.window // 2
+    whole = denoiser(one)(given)[shift:]
+    shifted = denoiser(one)(given[shift:])
+    inside = slice(10 * FS, -10 * FS)
+    difference = (whole - shifted)[inside]
+    assert np.abs(difference).max() < 0.2 * np.abs(clean).max()
+    assert difference.std() < 0.05 * clean.std()
+
+
+def test_the_gain_does_not_matter(one: Trained) -> None:
+    clean, apply = ecg(20.0), denoiser(one)
+    np.testing.assert_allclose(apply(20 * clean), 20 * apply(clean), atol=20 * 0.01)
+
+
+def test_a_network_that_was_altered_is_refused(one: Trained, tmp_path: Path) -> None:
+    from ecgmodel.errors import ModelError
+
+    copy = Trained(one.name, tmp_path)
+    for name in ("SHA256SUMS", "recipe.yaml"):
+        (tmp_path / name).write_bytes((one.folder / name).read_bytes())
+    (tmp_path / NETWORK).write_bytes(one.file(NETWORK).read_bytes() + b"0")
+    with pytest.raises(ModelError, match="is not the network that"):
+        copy.file(NETWORK)
