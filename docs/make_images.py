@@ -23,13 +23,15 @@ NOTEBOOK = DOCS / "quickstart.ipynb"
 COLOURS = 48  # enough for a few lines on paper, and a quarter of the bytes
 
 
-def draw_trace(examples: Path, role: str, into: Path = DOCS / "images/trace.png") -> None:
+def draw_trace(
+    examples: Path, role: str, noise: str, into: Path = DOCS / "images/trace.png"
+) -> None:
     """Draw one of the stretches of an evaluation on ECG paper, and say which it is."""
     from ecgmodel.evaluation.examples import load
     from ecgmodel.evaluation.figures import encode
     from ecgmodel.evaluation.traces import section_figure
 
-    shown = next(example for example in load(examples) if example.role == role)
+    shown = next(e for e in load(examples) if (e.role, e.noise_type) == (role, noise))
     into.parent.mkdir(exist_ok=True)
     into.write_bytes(shrink(encode(section_figure(shown), "png", dpi=110)))
     print(
@@ -81,9 +83,10 @@ if __name__ == "__main__":
     trace = commands.add_parser("trace", help="draw docs/images/trace.png")
     trace.add_argument("examples", type=Path, help="examples.npz of an evaluation")
     trace.add_argument("--role", default="median", choices=("best", "median", "worst"))
+    trace.add_argument("--noise", default="mixed", help="noise type")
     commands.add_parser("notebook", help="run docs/quickstart.ipynb")
     asked = parser.parse_args()
     if asked.command == "trace":
-        draw_trace(asked.examples, asked.role)
+        draw_trace(asked.examples, asked.role, asked.noise)
     else:
         run_notebook()
