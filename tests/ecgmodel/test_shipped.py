@@ -40,7 +40,7 @@ def ecg(seconds: float = 40.0, subject: int = 1) -> np.ndarray:
 
 
 def test_the_default_is_there() -> None:
-    assert [one.name for one in SHIPPED][0] == "default"
+    assert next(one.name for one in SHIPPED) == "default"
 
 
 def test_it_is_small_and_holds_no_code(one: Trained) -> None:
