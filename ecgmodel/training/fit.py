@@ -287,7 +287,10 @@ def _finish(run: _Run, work: Path) -> History:
 
 
 def _machine() -> str:
-    gpus = keras.distribution.list_devices("gpu")
+    try:
+        gpus = keras.distribution.list_devices("gpu")
+    except RuntimeError:  # JAX has no list of what it has no driver for
+        gpus = []
     return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}" if gpus else cores()
 
 
