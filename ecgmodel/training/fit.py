@@ -27,6 +27,7 @@ from ecgmodel.training import checkpoint
 from ecgmodel.training.averaging import AveragingAdam, averaged
 from ecgmodel.training.batches import Batches
 from ecgmodel.training.feeding import feed
+from ecgmodel.training.precision import computing
 from ecgmodel.training.schedule import Schedule
 from ecgmodel.training.settings import TrainingSettings
 
@@ -188,7 +189,8 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) ->
     model, schedule = run.model, run.schedule
     rate = schedule.rate(epoch, run.settings)
     model.optimizer.learning_rate = rate
-    fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[shown])
+    with computing(run.settings.precision):
+        fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[shown])
     with averaged(model):
         val_loss = model.evaluate(feed(validation, epoch), verbose=0)
         row: Row = {

@@ -76,6 +76,12 @@ class TrainingSettings(BaseModel):
         description="Mix windows anew in every epoch, varied; null trains on the shards as they "
         "are.",
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="How convolutions and products are computed: bfloat16 rounds what goes in to "
+        "8 bits, which processors made for it do faster; weights and losses stay float32. Under "
+        "TensorFlow on CPUs alone.",
+    )
     seed: int = Field(default=0, ge=0, description="First weights, dropout and the windows' order.")
 
     @field_validator("loss")

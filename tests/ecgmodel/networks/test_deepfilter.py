@@ -16,7 +16,9 @@ def network() -> keras.Model:
 
 
 def branches(network: keras.Model, block: str) -> list[keras.layers.Conv1D]:
-    return [x for x in network.layers if x.name.startswith((f"{block}_linear", f"{block}_relu"))]
+    """Return a block's convolutions: a linear and a ReLU branch of one width in each."""
+    found = [x for x in network.layers if x.name.startswith(f"{block}_")]
+    return [x for x in found if isinstance(x, keras.layers.Conv1D)]
 
 
 @pytest.mark.parametrize(
@@ -28,11 +30,23 @@ def test_each_block_is_half_linear_and_half_relu(
 ) -> None:
     for number, each in enumerate(filters, start=1):
         found = branches(network, f"{kind}_{number}")
-        assert [b.kernel_size[0] for b in found] == widths * 2
+        assert [b.kernel_size[0] for b in found] == widths
         assert {b.dilation_rate for b in found} == {(dilation,)}
-        assert {b.filters for b in found} == {each}
-        half = len(widths)
-        assert [b.activation.__name__ for b in found] == ["linear"] * half + ["relu"] * half
+        assert {b.filters for b in found} == {2 * each}
+        inside = keras.Model(
+            network.input, [*(b.output for b in found), network.get_layer(f"{kind}_{number}").output]
+        )
+        *both, joined = inside(np.random.default_rng(0).normal(size=(2, 64, 1)).astype(np.float32))
+        linear = [np.asarray(b)[..., :each] for b in both]
+        rectified = [np.maximum(np.asarray(b)[..., each:], 0) for b in both]
+        np.testing.assert_array_equal(joined, np.concatenate([*linear, *rectified], -1))
+
+
+def test_first_weights_are_as_wide_as_those_of_single_branches() -> None:
+    keras.utils.set_random_seed(0)
+    [kernel] = [b.kernel for b in branches(build(Settings()), "dilated_1") if b.kernel_size == (9,)]
+    limit = np.sqrt(6 / (9 * 64 + 9 * 10))
+    assert 0.98 * limit < np.abs(np.asarray(kernel)).max() <= limit
 
 
 def test_blocks_alternate_and_are_dropped_and_normalised(network: keras.Model) -> None:
@@ -75,4 +89,4 @@ def test_it_takes_any_length(network: keras.Model, samples: int) -> None:
 
 def test_settings_shape_the_network() -> None:
     small = build(Settings(filters=(16, 16), dropout=0.0))
-    assert [x.filters for x in branches(small, "plain_2")] == [2] * 8
+    assert [x.filters for x in branches(small, "plain_2")] == [4] * 4
