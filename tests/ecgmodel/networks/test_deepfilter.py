@@ -33,9 +33,8 @@ def test_each_block_is_half_linear_and_half_relu(
         assert [b.kernel_size[0] for b in found] == widths
         assert {b.dilation_rate for b in found} == {(dilation,)}
         assert {b.filters for b in found} == {2 * each}
-        inside = keras.Model(
-            network.input, [*(b.output for b in found), network.get_layer(f"{kind}_{number}").output]
-        )
+        block = network.get_layer(f"{kind}_{number}")
+        inside = keras.Model(network.input, [*(b.output for b in found), block.output])
         *both, joined = inside(np.random.default_rng(0).normal(size=(2, 64, 1)).astype(np.float32))
         linear = [np.asarray(b)[..., :each] for b in both]
         rectified = [np.maximum(np.asarray(b)[..., each:], 0) for b in both]
