@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ecgmodel.arrays import read_array
 from ecgmodel.config import Settings
 from ecgmodel.denoising import RECORDING, STATISTICS, Cleaning, UsedModel, denoise_record
 from ecgmodel.errors import SettingsError
@@ -149,8 +148,8 @@ def _describe_step(record: Stored, settings: Settings) -> Step:
 
 def _describe(record: Stored, settings: Settings, into: Path) -> dict[str, Any]:
     real = slice(0, int(record.info["samples"]))  # padding is no ECG
-    recorded = np.load(record.file(RECORDED), mmap_mode="r")[real]
-    usable = np.load(record.file(USABLE), mmap_mode="r")[real]
+    recorded = read_array(record.file(RECORDED), mmap_mode="r")[real]
+    usable = read_array(record.file(USABLE), mmap_mode="r")[real]
     found = describe(recorded, usable, float(record.info["original_fs"]), settings.quality)
     (into / "statistics.json").write_text(json.dumps(found.to_dict(), indent=1) + "\n")
     return {STATISTICS: found.to_dict()}

@@ -232,9 +232,9 @@ def check_noise(noise: Mapping[str, Stored], settings: Settings) -> None:
 @lru_cache(maxsize=16)
 def _noise_recording(name: str, folder: Path, _ref: str) -> NoiseRecording:
     """Read a noise recording once a process; the reference tells a new content from an old one."""
-    import numpy as np
+    from ecgmodel.arrays import read_array
 
-    return NoiseRecording(name, np.load(folder / RECORDED), np.load(folder / USABLE))
+    return NoiseRecording(name, read_array(folder / RECORDED), read_array(folder / USABLE))
 
 
 def file_version(name: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecgmodel import registry
+from ecgmodel.arrays import read_array
 from ecgmodel.errors import DatasetError
 from ecgmodel.noise._part import Noise, NoisePart, Origin
 from ecgmodel.randomness import generator, uniforms
@@ -124,7 +125,7 @@ def mix_record(
     """
     from ecgmodel.dataset.shards import ShardWriter
 
-    target, usable = (np.load(resampled / name, mmap_mode="r") for name in (TARGET, USABLE))
+    target, usable = (read_array(resampled / name, mmap_mode="r") for name in (TARGET, USABLE))
     beats = _beats(resampled / BEATS)
     gate = GateReport()
     length = mix.length(job.split)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecgmodel.arrays import read_array
 from ecgmodel.dataset.checks import check_dataset
 from ecgmodel.dataset.splits import SPLITS, noise_ranges
 from ecgmodel.errors import DatasetError
@@ -131,8 +132,8 @@ def _write_noise(noise: Mapping[str, Stored], path: Path) -> None:
     """Write the usable runs of the training and validation parts of the noise, as recorded."""
     rows: list[tuple[str, int, str, int, np.ndarray]] = []
     for name, stored in sorted(noise.items()):
-        signal = np.load(stored.file(RECORDED), mmap_mode="r")
-        usable = np.load(stored.file(USABLE), mmap_mode="r")
+        signal = read_array(stored.file(RECORDED), mmap_mode="r")
+        usable = read_array(stored.file(USABLE), mmap_mode="r")
         ranges = noise_ranges(int(stored.info["samples"]))
         for split in ("train", "validation"):
             for lead in range(signal.shape[1]):

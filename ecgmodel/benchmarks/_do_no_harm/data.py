@@ -13,6 +13,7 @@ import wfdb
 from numpy.typing import NDArray
 
 from ecgmodel import registry
+from ecgmodel.arrays import read_array
 from ecgmodel.databases._base import Database
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.evaluation.detection import beat_samples, detect_beats
@@ -145,7 +146,7 @@ def read_one(folder: Path, name: str) -> Recording:
     place = folder / name.replace("/", "-")
     facts = json.loads((place / FACTS).read_text())
     facts["leads"] = tuple(facts["leads"])
-    arrays = {array: np.load(place / f"{array}.npy") for array in ARRAYS}
+    arrays: dict[str, Any] = {array: read_array(place / f"{array}.npy") for array in ARRAYS}
     return Recording(name=name, **facts, **arrays)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import wfdb
 from numpy.typing import NDArray
 
+from ecgmodel.arrays import read_array
 from ecgmodel.benchmarks._qrs_stress.records import (
     FIRST_NOISY_MIN,
     FS,
@@ -148,10 +149,12 @@ def read(folder: Path) -> QrsStress:
     """Read what `write` wrote."""
     facts = json.loads((folder / FACTS).read_text())
     leads = {
-        name: Lead(name, np.load(folder / f"{name}.npy"), np.load(folder / f"{name}.beats.npy"))
+        name: Lead(
+            name, read_array(folder / f"{name}.npy"), read_array(folder / f"{name}.beats.npy")
+        )
         for name in facts["records"]
     }
-    return QrsStress(leads, {p: np.load(folder / f"{p}.clean.npy") for p in facts["clean"]})
+    return QrsStress(leads, {p: read_array(folder / f"{p}.clean.npy") for p in facts["clean"]})
 
 
 def _read(path: Path, name: str) -> Lead:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgmodel.arrays import read_array
 from ecgmodel.benchmarks._qt_bw.noise import VERSIONS, add_noise, draw_noise, read_noise
 from ecgmodel.benchmarks._qt_bw.records import RECORDS, WINDOWS, split_of, subject_of
 from ecgmodel.benchmarks._qt_bw.windows import record_beats
@@ -133,7 +134,7 @@ def write(data: QtBw, into: Path) -> dict[str, Any]:
 
 def read(folder: Path) -> QtBw:
     """Read what `write` wrote; arrays stay on disk until they are used."""
-    clean, noise = (np.load(folder / name, mmap_mode="r") for name in (CLEAN, NOISE))
+    clean, noise = (read_array(folder / name, mmap_mode="r") for name in (CLEAN, NOISE))
     return QtBw(clean, pd.read_parquet(folder / ROWS), noise)
 
 
