@@ -61,7 +61,7 @@ def measure_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
         model.name,
         {"overlap": settings.evaluation.overlap},
         {"dataset": dataset.ref, "model": model.ref},
-        {"modules": code_version("ecgmodel.evaluation.evaluate", "ecgmodel.denoiser")},
+        {"modules": code_version("ecgmodel.evaluation.evaluate", "ecgmodel.tiles")},
     )
     return Step(unit, partial(_measure, model, dataset, settings))
 
@@ -120,7 +120,7 @@ def _settings(config: Path, steps: int, dataset: Stored, pairs: Sequence[str]) -
 
 def _measure(model: Stored, dataset: Stored, settings: Settings, into: Path) -> None:
     import_keras()
-    from ecgmodel.denoiser import from_keras
+    from ecgmodel.tiles import from_keras
     from ecgmodel.evaluation.evaluate import evaluate_method
 
     window = int(dataset.info["lengths"]["validation"])

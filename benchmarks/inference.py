@@ -109,18 +109,18 @@ def _loader(name: str, scratch: Path) -> Callable[[], Clean]:
     if name == ONNX:
         import onnxruntime
 
-        from ecgmodel.denoiser import Denoiser
+        from ecgmodel.tiles import TiledNetwork
 
         def load() -> Clean:
             session = onnxruntime.InferenceSession(str(scratch / f"{GENERAL}.onnx"))
             place = session.get_inputs()[0].name
-            return Denoiser(lambda tiles: session.run(None, {place: tiles})[0], window, overlap)
+            return TiledNetwork(lambda tiles: session.run(None, {place: tiles})[0], window, overlap)
 
         return load
     from ecgmodel.quiet import import_keras
 
     import_keras()
-    from ecgmodel.denoiser import from_keras
+    from ecgmodel.tiles import from_keras
 
     return lambda: from_keras(scratch / f"{name}.keras", window, overlap)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ecgmodel.denoiser import OVERLAP, Denoiser, from_keras
+from ecgmodel.tiles import OVERLAP, TiledNetwork, from_keras
 from ecgmodel.errors import EcgError, RecordError
 from ecgmodel.quiet import import_keras
 from ecgmodel.signals.masks import MaskSettings, usable_samples
@@ -155,7 +155,7 @@ def _apply(model: UsedModel, overlap: float, signal: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=2)
-def _denoiser(file: Path, _sha256: str, window: int, overlap: float) -> Denoiser:
+def _denoiser(file: Path, _sha256: str, window: int, overlap: float) -> TiledNetwork:
     """Read a network once a process; the hash tells a new content from an old one."""
     return from_keras(file, window, overlap)
 

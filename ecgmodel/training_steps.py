@@ -124,7 +124,7 @@ def measure_file_step(
         how,
         {"dataset": dataset.ref, "model": file_sha256(model)},
         {
-            "modules": code_version("ecgmodel.evaluation.examples", "ecgmodel.denoiser"),
+            "modules": code_version("ecgmodel.evaluation.examples", "ecgmodel.tiles"),
             "libraries": library_versions("keras", "tensorflow", "numpy", "scipy"),
         },
     )
@@ -244,7 +244,7 @@ def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> No
 
 def _measure_model(model: Path, dataset: Stored, settings: Settings, tile: int, into: Path) -> None:
     import_keras()
-    from ecgmodel.denoiser import from_keras
+    from ecgmodel.tiles import from_keras
     from ecgmodel.evaluation import examples
     from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
 

@@ -97,7 +97,7 @@ def _lead(ecg: float) -> NDArray[np.float32]:
 def main(model: str, window: str, overlap: str, ecg: str) -> None:
     """Print what a network takes, as JSON; the arguments are those of `apply_apart`."""
     import_keras()
-    from ecgmodel.denoiser import from_keras
+    from ecgmodel.tiles import from_keras
 
     applied = apply(lambda: from_keras(model, int(window) or None, float(overlap)), float(ecg))
     print(json.dumps(applied._asdict()))

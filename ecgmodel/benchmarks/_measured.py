@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecgmodel.benchmarks._costs import COST, Timed, filter_costs, network_costs, training_of
 from ecgmodel.benchmarks._methods import NOTHING, Network, filters
 from ecgmodel.benchmarks._work import Recordings, Work
-from ecgmodel.denoiser import OVERLAP
+from ecgmodel.tiles import OVERLAP
 from ecgmodel.evaluation import baselines
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step
@@ -68,7 +68,7 @@ class Measuring:
             overlap: Share of a tile that the next one covers too.
         """
         network = Network(model, window, overlap)
-        return self._step(name, network, prepared, "ecgmodel.denoiser", "keras", "tensorflow")
+        return self._step(name, network, prepared, "ecgmodel.tiles", "keras", "tensorflow")
 
     def method_steps(
         self, prepared: Stored, networks: Mapping[str, Network] | None = None
@@ -131,6 +131,6 @@ def _method(name: str, network: Network | None) -> Denoise:
     if network is None:
         return baselines.load(name)
     import_keras()
-    from ecgmodel.denoiser import from_keras
+    from ecgmodel.tiles import from_keras
 
     return from_keras(network.path, network.window, network.overlap).clean_many

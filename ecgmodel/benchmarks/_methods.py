@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgmodel.denoiser import OVERLAP
+from ecgmodel.tiles import OVERLAP
 from ecgmodel.evaluation import baselines
 from ecgmodel.trained import FOLDER, NETWORK, Trained, shipped, trained
 from ecgmodel.versions import PACKAGE, ROOT

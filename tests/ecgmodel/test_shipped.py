@@ -11,7 +11,7 @@ import pytest
 from scipy.signal import resample_poly
 
 from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
-from ecgmodel.denoiser import Denoiser, from_keras
+from ecgmodel.tiles import TiledNetwork, from_keras
 from ecgmodel.errors import ModelError
 from ecgmodel.evaluation.metrics import per_window
 from ecgmodel.signals.resampling import highpass
@@ -29,7 +29,7 @@ def one(request: pytest.FixtureRequest) -> Trained:
     return request.param
 
 
-def denoiser(one: Trained, overlap: float | None = None) -> Denoiser:
+def denoiser(one: Trained, overlap: float | None = None) -> TiledNetwork:
     how = one.settings()
     return from_keras(one.file(NETWORK), how.mix.window, overlap or how.evaluation.overlap)
 

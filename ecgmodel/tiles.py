@@ -1,15 +1,14 @@
-"""A network that knows one window length, applied to a recording of any length."""
+"""A network that knows one window length, applied to signals of any length at its rate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgmodel.architectures import load_network
 from ecgmodel.errors import ModelError, SettingsError
 
 Floats = NDArray[np.float32]
@@ -19,14 +18,14 @@ BATCH = 128  # on two CPU cores faster than 64 and than 256, for small and large
 OVERLAP = 0.5
 
 
-class Denoiser:
-    """Cleans recordings at the rate its network was trained for, in overlapping tiles.
+class TiledNetwork:
+    """Cleans signals at the rate its network was trained for, in overlapping tiles.
 
     Tiles start every `hop = window * (1 - overlap)` samples and are cross-faded with weights that
     sum to one at every sample (a squared sine, which at an overlap of a half is the Hann window),
     so that seams do not show. Before the first and after the last sample the signal is mirrored,
-    so that the ends are cleaned with as much context as the middle. Memory holds a few copies of
-    the signal and one batch of tiles, however long the recording.
+    so that the ends are cleaned with as much context as the middle. Beside the signal, memory
+    holds one batch of tiles, however long it is.
 
     Missing samples (NaN or infinite) are bridged by straight lines for the network and are NaN in
     the result.
@@ -41,7 +40,7 @@ class Denoiser:
         SettingsError: `window` or `batch` is below 1, or `overlap` is outside [0, 1).
 
     Example:
-        >>> same = Denoiser(lambda tiles: tiles, window=1024)
+        >>> same = TiledNetwork(lambda tiles: tiles, window=1024)
         >>> same(np.zeros((5000, 2))).shape
         (5000, 2)
     """
@@ -54,7 +53,7 @@ class Denoiser:
                 "Expected window >= 1, batch >= 1 and 0 <= overlap < 1. "
                 f"Received: window={window}, batch={batch}, overlap={overlap}"
             )
-        self.apply = apply
+        self.network = apply
         self.window = window
         self.batch = batch
         self.hop = max(1, round(window * (1 - overlap)))
@@ -102,39 +101,115 @@ class Denoiser:
             )
         return self._clean_rows(rows)
 
+    def apply(self, tiles: Floats) -> Floats:
+        """Run the network on `(n, window)` tiles, a batch at a time, and return as many.
+
+        Raises:
+            ModelError: The network changes the shape.
+        """
+        results = [self._apply(tiles[i : i + self.batch]) for i in range(0, len(tiles), self.batch)]
+        return np.concatenate(results) if len(results) != 1 else results[0]
+
     def _clean_rows(self, rows: NDArray[Any]) -> Floats:
         """Return the cleaned rows `(rows, samples)`."""
         gaps = ~np.isfinite(rows)
         source = bridge_gaps(rows.astype(np.float32), gaps)
         cleaned = np.zeros(source.shape, dtype=np.float32)
-        for row, start in self._batches(*source.shape):
-            tiles = _cut(source, row, start, self.window)
-            faded = self._apply(tiles) * self.weights
-            _overlap_add(cleaned, faded, row, start)
+        if not cleaned.size:
+            return cleaned
+        tiling, done = Tiling(self, len(rows)), 0
+        step = self.hop * max(1, self.batch // len(rows))
+        for start in range(0, source.shape[1], step):
+            piece = tiling.push(source[:, start : start + step])
+            cleaned[:, done : done + piece.shape[1]] = piece
+            done += piece.shape[1]
+        cleaned[:, done:] = tiling.finish()
         cleaned[gaps] = np.nan
         return cleaned
 
-    def _batches(self, rows: int, samples: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """Yield the row and the first sample of the tiles of one batch after another.
-
-        The first tile starts before sample 0, and the last ends after the last sample, so that
-        every sample lies under a full set of overlapping tiles and their weights sum to one.
-        """
-        before = self.window - self.hop
-        positions = -(-(samples + before) // self.hop) if samples else 0
-        for first in range(0, rows * positions, self.batch):
-            tile = np.arange(first, min(first + self.batch, rows * positions))
-            yield tile // positions, tile % positions * self.hop - before
-
     def _apply(self, tiles: Floats) -> Floats:
-        """Run the network on `(n, window)` tiles and return as many."""
-        result = np.asarray(self.apply(tiles[..., None]), dtype=np.float32)
+        result = np.asarray(self.network(tiles[..., None]), dtype=np.float32)
         if result.shape != (*tiles.shape, 1):
             raise ModelError(
                 f"The network must return the shape that it is given, {(*tiles.shape, 1)}. "
                 f"Received: shape={result.shape}. Is it a denoiser for windows of {self.window}?"
             )
         return result[..., 0]
+
+
+class Tiling:
+    """Cleans rows that come in piece by piece: what comes out does not depend on the pieces.
+
+    A sample comes out once every tile that covers it was cleaned, at most `window` samples after
+    it came in.
+
+    Args:
+        tiled: The network and how its tiles lie.
+        rows: How many signals there are.
+    """
+
+    def __init__(self, tiled: TiledNetwork, rows: int) -> None:
+        self.tiled = tiled
+        self._source = np.zeros((rows, 0), np.float32)  # what later tiles may need
+        self._first = 0  # where it starts
+        self._start = tiled.hop - tiled.window  # of the next tile
+        # Sums of the tiles from the next one's start on.
+        self._open = np.zeros((rows, tiled.window - tiled.hop), np.float32)
+
+    def push(self, rows: Floats) -> Floats:
+        """Take further samples `(rows, n)`, finite, and return the cleaned ones that are done."""
+        self._source = np.concatenate([self._source, rows], axis=1)
+        window, hop = self.tiled.window, self.tiled.hop
+        seen = self._first + self._source.shape[1]
+        if seen <= window - hop:  # too few to mirror the beginning
+            return self._source[:, :0]
+        ready = max(0, (seen - window - self._start) // hop + 1)
+        cleaned = self._clean(ready, seen)
+        # A tile at the end mirrors up to a window before it.
+        keep = max(self._first, min(self._start, seen - window))
+        self._source = self._source[:, keep - self._first :].copy()
+        self._first = keep
+        return cleaned
+
+    def finish(self) -> Floats:
+        """Return the rest of the cleaned samples; the last of them are mirrored."""
+        seen = self._first + self._source.shape[1]
+        before = max(0, self._start)  # what came out
+        left = -(-(seen - self._start) // self.tiled.hop) if seen else 0
+        return self._clean(left, seen)[:, : seen - before]
+
+    def _clean(self, tiles: int, samples: int) -> Floats:
+        """Clean the next tiles of each row, and return what no further tile covers."""
+        window, hop = self.tiled.window, self.tiled.hop
+        rows = len(self._source)
+        length = tiles * hop + window - hop
+        total = np.zeros((rows, length), np.float32)
+        total[:, : window - hop] = self._open
+        at_once = max(1, self.tiled.batch // max(1, rows))
+        for first in range(0, tiles, at_once):
+            numbers = np.arange(first, min(first + at_once, tiles))
+            index = (self._start + numbers * hop)[:, None] + np.arange(window)
+            index = mirrored(index, samples) - self._first
+            cut = self._source[:, index].reshape(-1, window)
+            faded = (self.tiled.apply(cut) * self.tiled.weights).reshape(rows, -1, window)
+            for place, number in enumerate(numbers):
+                total[:, number * hop : number * hop + window] += faded[:, place]
+        outside = max(0, -self._start)  # what lies before the first sample
+        self._start += tiles * hop
+        self._open = total[:, tiles * hop :].copy()
+        return total[:, min(outside, tiles * hop) : tiles * hop]
+
+
+def mirrored(index: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
+    """Return where a signal is read for places before its start and after its end.
+
+    Args:
+        index: Places, from any number below 0 to any number above `samples`.
+        samples: The signal's length; it is mirrored at both ends, as often as needed.
+    """
+    period = max(1, 2 * (samples - 1))
+    place: NDArray[np.int64] = np.abs((index + samples - 1) % period - (samples - 1))
+    return place
 
 
 def crossfade(window: int, hop: int) -> Floats:
@@ -159,34 +234,16 @@ def bridge_gaps(rows: Floats, gaps: NDArray[np.bool_]) -> Floats:
     return rows
 
 
-def _cut(source: Floats, row: NDArray[Any], start: NDArray[Any], window: int) -> Floats:
-    """Cut tiles out of rows that are mirrored at both ends as often as needed."""
-    samples = source.shape[1]
-    index = start[:, None] + np.arange(window)
-    period = max(1, 2 * (samples - 1))
-    index = np.abs((index + samples - 1) % period - (samples - 1))
-    tiles: Floats = source[row[:, None], index]
-    return tiles
-
-
-def _overlap_add(cleaned: Floats, tiles: Floats, row: NDArray[Any], start: NDArray[Any]) -> None:
-    """Add each tile to its place; what lies outside the signal is dropped."""
-    samples, window = cleaned.shape[1], tiles.shape[1]
-    for tile, r, s in zip(tiles, row, start, strict=True):
-        first, last = max(s, 0), min(s + window, samples)
-        cleaned[r, first:last] += tile[first - s : last - s]
-
-
-def keras_denoiser(
+def keras_tiles(
     model: Any, window: int, overlap: float = OVERLAP, batch: int = BATCH
-) -> Denoiser:
-    """Return a denoiser around a Keras model.
+) -> TiledNetwork:
+    """Return what applies a Keras model.
 
     Args:
         model: A `keras.Model` from `(n, window, 1)` to `(n, window, 1)`, in mV.
         window: Samples that the model sees at once.
-        overlap: As for `Denoiser`.
-        batch: As for `Denoiser`.
+        overlap: As for `TiledNetwork`.
+        batch: As for `TiledNetwork`.
     """
     import keras
 
@@ -199,28 +256,30 @@ def keras_denoiser(
         padded = np.concatenate([tiles, np.zeros((size - len(tiles), window, 1), np.float32)])
         return np.asarray(model.predict_on_batch(padded))[: len(tiles)]
 
-    return Denoiser(apply, window, overlap, batch)
+    return TiledNetwork(apply, window, overlap, batch)
 
 
 def from_keras(
     path: str | Path, window: int | None = None, overlap: float = OVERLAP, batch: int = BATCH
-) -> Denoiser:
-    """Return a denoiser around a saved `.keras` file.
+) -> TiledNetwork:
+    """Return what applies a saved `.keras` file.
 
     Args:
         path: The model file.
         window: Samples that the model sees at once; may be left out where the model fixes it.
-        overlap: As for `Denoiser`.
-        batch: As for `Denoiser`.
+        overlap: As for `TiledNetwork`.
+        batch: As for `TiledNetwork`.
 
     Raises:
         MissingFileError: There is no such file.
         ModelError: The file is no Keras model, or neither it nor the caller names the window.
     """
+    from ecgmodel.architectures import load_network
+
     model = load_network(path)
     fixed = model.input_shape[1]
     if window is None and fixed is None:
         raise ModelError(f"{path} takes windows of any length: say which with `window`.")
     if None not in (window, fixed) and window != fixed:
         raise ModelError(f"{path} takes windows of {fixed} samples. Received: window={window}")
-    return keras_denoiser(model, int(window or fixed), overlap, batch)
+    return keras_tiles(model, int(window or fixed), overlap, batch)
