@@ -35,7 +35,8 @@ def test_pieces_do_not_matter(seed: int, samples: int, fs: float) -> None:
     signal = np.random.default_rng(seed).normal(size=(samples, 2))
     signal[np.random.default_rng(seed + 1).random((samples, 2)) < 0.3] = np.nan
     whole = through(Bridging(2, 50), signal, None)
-    np.testing.assert_array_equal(through(Bridging(2, 50), signal, seed), whole)
+    bridged = through(Bridging(2, 50), signal, seed)
+    np.testing.assert_allclose(bridged, whole, rtol=0, atol=1e-12)
     assert np.isfinite(whole).all()
     there = np.isfinite(signal)
     np.testing.assert_array_equal(whole[there], signal[there])
