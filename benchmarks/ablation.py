@@ -120,8 +120,8 @@ def _settings(config: Path, steps: int, dataset: Stored, pairs: Sequence[str]) -
 
 def _measure(model: Stored, dataset: Stored, settings: Settings, into: Path) -> None:
     import_keras()
-    from ecgmodel.tiles import from_keras
     from ecgmodel.evaluation.evaluate import evaluate_method
+    from ecgmodel.tiles import from_keras
 
     window = int(dataset.info["lengths"]["validation"])
     clean = from_keras(model.file("model.keras"), window, settings.evaluation.overlap).clean_many

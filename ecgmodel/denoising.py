@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ecgmodel.tiles import OVERLAP, TiledNetwork, from_keras
 from ecgmodel.errors import EcgError, RecordError
 from ecgmodel.quiet import import_keras
 from ecgmodel.signals.masks import MaskSettings, usable_samples
@@ -25,6 +24,7 @@ from ecgmodel.signals.writing import to_original_rate, write_cleaned
 from ecgmodel.sources.base import RecordSource
 from ecgmodel.sources.folder import FolderSource
 from ecgmodel.store import digest, file_sha256
+from ecgmodel.tiles import OVERLAP, TiledNetwork, from_keras
 
 STATISTICS, RECORDING = "statistics", "recording"
 

@@ -52,6 +52,10 @@ class ModelError(EcgError, ValueError):
     """A network cannot be built, loaded or applied as asked."""
 
 
+class SignalError(EcgError, ValueError):
+    """A signal cannot be cleaned: its shape, its numbers or its rate."""
+
+
 class StoreInUseError(EcgError, RuntimeError):
     """A store cannot be cleared while a process works on it."""
 

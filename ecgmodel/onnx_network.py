@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecgmodel.errors import MissingFileError, ModelError
 from ecgmodel.tiles import Floats, TiledNetwork
 
+FILE = "model.onnx"
+"""What such a file is called."""
 KEY = "ecg-denoiser"
 """Under which a file's metadata hold `Facts`, as JSON."""
 BATCH = 32  # tiles of 4,096 samples: what they need fits into a processor's cache

@@ -9,7 +9,7 @@ networks for a protocol, and the peers.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecgmodel.config import Settings, load_settings
 from ecgmodel.errors import ModelError, SettingsError
+from ecgmodel.signals.resampling import FS
 from ecgmodel.store import MANIFEST, file_sha256, read_stored, write_text
 from ecgmodel.versions import PACKAGE, ROOT
 
@@ -88,10 +89,37 @@ class Trained:
         """Put `.keras` files into the folder, as small as they can be, and list them."""
         for name, source in networks.items():
             _deflate(source, self.folder / name)
-        sums = self._sums() | {name: file_sha256(self.folder / name) for name in networks}
+        self._list(networks)
+        self._note({name: training_facts(source) for name, source in networks.items()})
+
+    def export(self) -> float:
+        """Write the network for continuous ECG as ONNX beside it, and list that.
+
+        Returns:
+            How far both are apart, mV; see `ecgmodel.exporting`.
+
+        Raises:
+            ModelError: It is not there or was altered, or cannot be exported.
+        """
+        from ecgmodel.exporting import export_onnx
+        from ecgmodel.onnx_network import FILE, Facts
+
+        network, recipe = self.file(NETWORK), self.settings()
+        facts = Facts(
+            name=self.name,
+            fs=FS,
+            window=recipe.mix.window,
+            overlap=recipe.evaluation.overlap,
+            sha256=file_sha256(network),
+        )
+        apart = export_onnx(network, self.folder / FILE, facts)
+        self._list([FILE])
+        return apart
+
+    def _list(self, names: Iterable[str]) -> None:
+        sums = self._sums() | {name: file_sha256(self.folder / name) for name in names}
         lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
         write_text(self.folder / SUMS, "".join(lines))
-        self._note({name: training_facts(source) for name, source in networks.items()})
 
     def _note(self, trainings: Mapping[str, TrainingFacts | None]) -> None:
         """Write what the trainings took; nothing of a former network stays under its name."""

@@ -244,9 +244,9 @@ def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> No
 
 def _measure_model(model: Path, dataset: Stored, settings: Settings, tile: int, into: Path) -> None:
     import_keras()
-    from ecgmodel.tiles import from_keras
     from ecgmodel.evaluation import examples
     from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
+    from ecgmodel.tiles import from_keras
 
     denoiser = from_keras(model, tile, settings.evaluation.overlap)
     window = metric_window(settings)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ecgmodel.benchmarks._costs import COST, Timed, filter_costs, network_costs, training_of
 from ecgmodel.benchmarks._methods import NOTHING, Network, filters
 from ecgmodel.benchmarks._work import Recordings, Work
-from ecgmodel.tiles import OVERLAP
 from ecgmodel.evaluation import baselines
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step
 from ecgmodel.store import Stored, Unit, file_sha256
+from ecgmodel.tiles import OVERLAP
 from ecgmodel.versions import code_version, library_versions
 
 Denoise = Callable[[NDArray[Any]], NDArray[Any]]

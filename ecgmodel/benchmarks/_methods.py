@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgmodel.tiles import OVERLAP
 from ecgmodel.evaluation import baselines
+from ecgmodel.tiles import OVERLAP
 from ecgmodel.trained import FOLDER, NETWORK, Trained, shipped, trained
 from ecgmodel.versions import PACKAGE, ROOT
 

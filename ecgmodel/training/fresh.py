@@ -121,6 +121,7 @@ class FreshBatches:
             (how.wander, disturbances.wander),
             (how.hum, disturbances.hum),
             (how.pops, disturbances.pops),
+            (how.hiss, disturbances.hiss),
         ):
             chosen = rng.random(count) < share
             extra = draw(int(chosen.sum()), self.samples, rng)

@@ -11,12 +11,12 @@ import pytest
 from scipy.signal import resample_poly
 
 from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
-from ecgmodel.tiles import TiledNetwork, from_keras
 from ecgmodel.errors import ModelError
 from ecgmodel.evaluation.metrics import per_window
 from ecgmodel.signals.resampling import highpass
 from ecgmodel.sources import _simulated_ecg
 from ecgmodel.store import file_sha256
+from ecgmodel.tiles import TiledNetwork, from_keras
 from ecgmodel.trained import NETWORK, Trained, shipped
 
 LIMIT = 10e6  # bytes

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ecgmodel.tiles import TiledNetwork, crossfade, from_keras
 from ecgmodel.errors import MissingFileError, ModelError, SettingsError
+from ecgmodel.tiles import TiledNetwork, crossfade, from_keras
 
 
 def identity(tiles):

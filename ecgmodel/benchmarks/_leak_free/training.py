@@ -9,7 +9,7 @@ from ecgmodel.benchmarks._work import TrainingWork
 from ecgmodel.config import Settings
 from ecgmodel.steps import Step
 from ecgmodel.store import Stored
-from ecgmodel.trained import NETWORK, Trained
+from ecgmodel.trained import NETWORK, Trained, shipped
 from ecgmodel.training_steps import fit_step
 
 
@@ -40,6 +40,8 @@ def keep(models: Mapping[str, Network]) -> None:
     """Put networks in the place of the committed ones."""
     for one in _named(tuple(models)):
         one.put({NETWORK: models[one.name].path})
+        if one in shipped():
+            one.export()
 
 
 def training_settings(recipe: Settings, base: Settings) -> Settings:

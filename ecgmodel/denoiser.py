@@ -1,0 +1,276 @@
+"""Any ECG in, a clean one out: any rate, length and number of leads, whole or while it comes in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ecgmodel.assessment import Assessment, Cleaned, Untrusted
+from ecgmodel.errors import MissingFileError, SignalError
+from ecgmodel.onnx_network import FILE, Facts, read_onnx
+from ecgmodel.signals.streams import BRIDGE_S, Bridging, Resampling, ratio_to
+from ecgmodel.tiles import TiledNetwork, Tiling
+
+LOWEST_FS, HIGHEST_FS = 50.0, 4000.0
+MOST_LEADS = 256
+DEFAULT = "default"
+SHIPPED = Path(__file__).with_name("models")
+
+Array = NDArray[np.float64]
+
+
+class Denoiser:
+    """Takes drift, muscle noise and electrode motion out of ECG recordings.
+
+    A signal is brought to 360 Hz, cleaned in overlapping tiles whose seams do not show, and
+    brought back. Missing samples (NaN or infinite) stay missing; the network sees them bridged.
+    What lies below 0.5 Hz is taken away with the noise.
+
+    For research; not a medical device.
+
+    Args:
+        tiled: The network and how its tiles lie.
+        facts: What is known of it.
+
+    Example:
+        >>> denoiser = Denoiser.load()
+        >>> clean = denoiser(noisy, fs=250)  # (samples,) or (samples, leads), mV
+    """
+
+    def __init__(self, tiled: TiledNetwork, facts: Facts) -> None:
+        self.tiled = tiled
+        self.facts = facts
+
+    @classmethod
+    def load(cls, model: str | Path = DEFAULT, threads: int | None = None) -> Denoiser:
+        """Return a denoiser.
+
+        Args:
+            model: An `.onnx` file that this project wrote, or the name of a shipped one.
+            threads: Processor threads; None takes one a core.
+
+        Raises:
+            MissingFileError: There is no such file or name.
+            ModelError: The file is no such network.
+        """
+        shipped = SHIPPED / model / FILE
+        path = shipped if Path(model).name == str(model) and shipped.is_file() else Path(model)
+        if not path.is_file():
+            names = ", ".join(sorted(file.parent.name for file in SHIPPED.glob(f"*/{FILE}")))
+            raise MissingFileError(
+                f"There is no network {str(model)!r}. Expected the path of an .onnx file, or the "
+                f"name of a shipped one: {names}."
+            )
+        return cls(*read_onnx(path, threads))
+
+    def __call__(self, signal: ArrayLike, fs: float) -> NDArray[Any]:
+        """Clean a recording.
+
+        Args:
+            signal: `(samples,)` or `(samples, leads)` in mV, NaN where a sample is missing.
+            fs: Its sampling rate, 50 to 4,000 Hz.
+
+        Returns:
+            The cleaned signal in mV, of the same shape and rate; float32 for float32, else float64.
+
+        Raises:
+            SignalError: The signal has another shape or is no numbers, or the rate is out of range.
+        """
+        return self._whole(signal, fs, None).signal
+
+    def clean(
+        self,
+        signal: ArrayLike,
+        fs: float,
+        *,
+        untrusted: Untrusted = "mark",
+        rails: Iterable[tuple[float, float] | None] | None = None,
+    ) -> Cleaned:
+        """Clean a recording, and say of every 10 s of each lead how far to trust it.
+
+        Args:
+            signal: As for a call.
+            fs: As for a call.
+            untrusted: What to do where the network is not to be trusted: "mark" cleans there too
+                and says so, "pass" gives the input back there.
+            rails: Per lead, the lowest and highest value that its converter gives, mV; where they
+                are known, clipping is told better.
+
+        Raises:
+            SignalError: As for a call.
+        """
+        given = None if rails is None else tuple(rails)
+        return self._whole(signal, fs, Assessment(fs, untrusted, given))
+
+    def stream(self, chunks: Iterable[ArrayLike], fs: float) -> Iterator[NDArray[Any]]:
+        """Clean a signal while it comes in; all pieces together equal the whole that a call gives.
+
+        What comes out is `latency(fs)` samples behind what went in, to the sample, until the end.
+        Memory does not grow.
+
+        Args:
+            chunks: Pieces `(n,)` or `(n, leads)` in mV, of any sizes.
+            fs: As for a call.
+
+        Yields:
+            One piece for each that came in, maybe empty, and what is left at the end.
+
+        Raises:
+            SignalError: As for a call, or a piece has another number of leads than the first.
+        """
+        pipe: _Pipe | None = None
+        shape: tuple[int, ...] = ()
+        behind = self.latency(fs)
+        for chunk in chunks:
+            piece = _checked(chunk, fs)
+            if pipe is None:
+                pipe, shape = _Pipe(self.tiled, fs, _leads(piece)), piece.shape[1:]
+                held = np.zeros((0, _leads(piece)))
+            if piece.shape[1:] != shape:
+                raise SignalError(
+                    f"Expected pieces of one shape (n, {', '.join(map(str, shape))}). Received: "
+                    f"{piece.shape}."
+                )
+            held = np.concatenate([held, pipe.push(_columns(piece))])
+            due = max(0, pipe.seen - behind) - (pipe.done - len(held))
+            out, held = held[:due], held[due:]
+            yield out.reshape(-1, *shape)
+        if pipe is not None:
+            yield np.concatenate([held, pipe.finish()]).reshape(-1, *shape)
+
+    def latency(self, fs: float) -> int:
+        """Return how many samples `stream` is behind, at a rate in Hz.
+
+        They are the network's window, a second in which a gap may end, and the reach of filters.
+        """
+        _check_rate(fs)
+        return _Pipe(self.tiled, fs, 1).latency
+
+    def _whole(self, signal: ArrayLike, fs: float, assessment: Assessment | None) -> Cleaned:
+        array = _checked(signal, fs)
+        dtype = np.float32 if array.dtype == np.float32 else np.float64
+        columns = _columns(array)
+        samples, leads = columns.shape
+        cleaned = np.empty(columns.shape, dtype)
+        if columns.size:
+            pipe, done = _Pipe(self.tiled, fs, leads), 0
+            step = pipe.step
+            for start in range(0, samples + 1, step):
+                piece = columns[start : start + step]
+                is_last = start + step > samples
+                out = pipe.push(piece)
+                parts = [out, pipe.finish()] if is_last else [out]
+                for part in parts:
+                    cleaned[done : done + len(part)] = part
+                    done += len(part)
+        found = assessment.of(columns, cleaned) if assessment else None
+        return Cleaned(
+            signal=cleaned.reshape(array.shape),
+            noise=(columns - cleaned).reshape(array.shape) if assessment else np.zeros(0),
+            windows=found or (),
+        )
+
+
+class _Pipe:
+    """A signal on its way: gaps bridged, to 360 Hz, through the network, and back.
+
+    Args:
+        tiled: The network.
+        fs: The signal's rate, Hz.
+        leads: How many leads it has.
+    """
+
+    def __init__(self, tiled: TiledNetwork, fs: float, leads: int) -> None:
+        ratio = ratio_to(fs)
+        self.seen = self.done = 0
+        self.step = max(1, round(tiled.hop * max(1, tiled.batch // leads) / ratio))
+        reach = max(1, round(BRIDGE_S * fs))
+        self._bridging = Bridging(leads, reach)
+        self._there = None if ratio == 1 else Resampling(leads, ratio)
+        self._back = None if ratio == 1 else Resampling(leads, 1 / ratio)
+        self._tiling = Tiling(tiled, leads)
+        self._missing = np.zeros((0, leads), bool)
+        self.latency = reach + tiled.window
+        if self._there and self._back:
+            at_360 = tiled.window + self._back.reach + 2
+            self.latency = reach + self._there.reach + math.ceil(at_360 / ratio) + 4
+
+    def push(self, signal: NDArray[Any]) -> Array:
+        """Take `(n, leads)` and return the cleaned samples that are done."""
+        signal = signal.astype(np.float64)
+        missing = ~np.isfinite(signal)
+        signal[missing] = np.nan
+        self._missing = np.concatenate([self._missing, missing])
+        self.seen += len(signal)
+        x = self._bridging.push(signal)
+        x = self._there.push(x) if self._there else x
+        x = self._network(x)
+        return self._out(self._back.push(x) if self._back else x)
+
+    def finish(self) -> Array:
+        """Return the rest."""
+        x = self._bridging.finish()
+        if self._there:
+            x = np.concatenate([self._there.push(x), self._there.finish()])
+        x = np.concatenate([self._network(x), self._tiling.finish().T.astype(np.float64)])
+        if self._back:
+            x = np.concatenate([self._back.push(x), self._back.finish(self.seen)])
+        return self._out(x)
+
+    def _network(self, x: Array) -> Array:
+        return self._tiling.push(np.ascontiguousarray(x.T, np.float32)).T.astype(np.float64)
+
+    def _out(self, x: Array) -> Array:
+        """Put the gaps back in."""
+        x = x.copy()
+        x[self._missing[: len(x)]] = np.nan
+        self._missing = self._missing[len(x) :]
+        self.done += len(x)
+        return x
+
+
+def _check_rate(fs: float) -> None:
+    if not (isinstance(fs, int | float | np.number) and LOWEST_FS <= fs <= HIGHEST_FS):
+        raise SignalError(
+            f"Expected a sampling rate from {LOWEST_FS:g} to {HIGHEST_FS:,g} Hz. Received: "
+            f"fs={fs!r}. Is it in Hz? Resample a signal outside of that first."
+        )
+
+
+def _checked(signal: ArrayLike, fs: float) -> NDArray[Any]:
+    """Return a signal as an array.
+
+    Raises:
+        SignalError: It cannot be one.
+    """
+    _check_rate(fs)
+    try:
+        array = np.asarray(signal)
+    except ValueError as error:
+        raise SignalError(f"The signal is no array of numbers: {error}.") from error
+    if array.ndim not in (1, 2):
+        raise SignalError(
+            "Expected a signal of shape (samples,) or (samples, leads). Received: "
+            f"shape={array.shape}."
+        )
+    if array.dtype.kind not in "iuf":
+        raise SignalError(f"Expected a signal of real numbers, mV. Received: dtype={array.dtype}.")
+    if array.ndim == 2 and array.shape[1] > MOST_LEADS:
+        raise SignalError(
+            f"Expected at most {MOST_LEADS} leads. Received: {array.shape[1]}, from shape "
+            f"{array.shape}. Is it (leads, samples)? Give signal.T."
+        )
+    return array
+
+
+def _leads(signal: NDArray[Any]) -> int:
+    return 1 if signal.ndim == 1 else signal.shape[1]
+
+
+def _columns(signal: NDArray[Any]) -> NDArray[Any]:
+    return signal[:, None] if signal.ndim == 1 else signal

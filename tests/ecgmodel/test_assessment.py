@@ -1,0 +1,86 @@
+"""What is said of windows: how noisy they are, and where the network is not to be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecgmodel.denoiser import Denoiser
+from tests.ecgmodel.test_denoiser import ecg
+
+FS = 360
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> Denoiser:
+    return Denoiser.load()
+
+
+def coloured(samples: int, seed: int = 0) -> np.ndarray:
+    """Return noise of the kind of muscles, with a deviation of 1."""
+    white = np.random.default_rng(seed).normal(size=samples)
+    noise = np.convolve(white, np.hanning(15), "same")
+    return noise / noise.std()
+
+
+@pytest.mark.parametrize("snr_db", [18.0, 6.0, 0.0, -6.0])
+def test_the_snr_is_about_the_true_one(denoiser: Denoiser, snr_db: float) -> None:
+    clean = ecg(60)
+    noise = coloured(len(clean)) * clean.std() / 10 ** (snr_db / 20)
+    windows = denoiser.clean(clean + noise, FS).windows
+    assert len(windows) == 6
+    assert np.median([w.snr_db for w in windows]) == pytest.approx(snr_db, abs=3)
+
+
+def test_quality_falls_with_noise_and_rises_by_cleaning(denoiser: Denoiser) -> None:
+    clean = ecg(60)
+    before, after = [], []
+    for level in (0.0, 0.1, 0.3, 1.0):
+        windows = denoiser.clean(clean + level * coloured(len(clean)), FS).windows
+        before.append(np.median([w.quality_in for w in windows]))
+        after.append(np.median([w.quality_out for w in windows]))
+    assert before == sorted(before, reverse=True)
+    assert before[0] > 0.9
+    assert before[-1] < 0.4
+    assert all(a > b for a, b in zip(after[1:], before[1:], strict=True))
+
+
+def test_each_reason_is_found_where_it_is_and_nowhere_else(denoiser: Denoiser) -> None:
+    signal = np.stack([ecg(80, subject=n) for n in (1, 2)], axis=1)
+    ten = 10 * FS
+    signal[ten : 2 * ten, 0] = np.nan
+    signal[2 * ten : 3 * ten, 0] = 0.7
+    signal[3 * ten : 4 * ten, 0] += 60 * coloured(ten)
+    signal[:ten, 1] = np.clip(3 * signal[:ten, 1], -0.3, 0.3)
+    signal[5 * ten : 6 * ten, 1] *= 1e-3
+    windows = denoiser.clean(signal, FS).windows
+    found = {(w.lead, w.start // ten): w.reason for w in windows if w.reason}
+    assert found == {
+        (0, 1): "missing",
+        (0, 2): "lead off",
+        (0, 3): "too noisy",
+        (1, 0): "clipped",
+        (1, 5): "too weak",
+    }
+
+
+def test_the_input_is_passed_where_asked(denoiser: Denoiser) -> None:
+    signal = ecg(60)
+    spoilt = slice(20 * FS, 30 * FS)
+    signal[spoilt] += 60 * coloured(10 * FS)
+    marked = denoiser.clean(signal, FS)
+    passed = denoiser.clean(signal, FS, untrusted="pass")
+    np.testing.assert_array_equal(marked.signal, denoiser(signal, FS))
+    np.testing.assert_allclose(passed.signal[spoilt], signal[spoilt])
+    away = np.r_[: 19 * FS, 31 * FS : 60 * FS]
+    np.testing.assert_array_equal(passed.signal[away], marked.signal[away])
+    np.testing.assert_allclose(passed.signal + passed.noise, signal)
+    assert [w.reason for w in passed.untrusted] == ["too noisy"]
+
+
+@pytest.mark.parametrize(("samples", "fs"), [(1, 360), (40, 360), (900, 50), (5000, 4000)])
+def test_short_signals_have_a_window_too(denoiser: Denoiser, samples: int, fs: float) -> None:
+    [*_, last] = denoiser.clean(np.zeros(samples), fs).windows
+    assert last.stop == samples
+    assert last.reason
+    assert all(v is None or v == v for v in last.to_dict().values())

@@ -1,0 +1,154 @@
+"""Any rate, length and number of leads; gaps stay; a stream equals the whole; the rest is refused."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import resample_poly
+
+from ecgmodel.denoiser import MOST_LEADS, Denoiser
+from ecgmodel.errors import EcgError, MissingFileError, ModelError, SignalError
+from ecgmodel.signals.resampling import highpass
+from ecgmodel.sources import _simulated_ecg
+
+RATES = [50, 128, 250, 333.3, 360, 500, 1000, 4000]
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> Denoiser:
+    return Denoiser.load()
+
+
+def ecg(seconds: float, fs: int = 360, subject: int = 1) -> np.ndarray:
+    """Return a lead of simulated ECG (128 Hz) at another rate."""
+    signal = _simulated_ecg.simulate(0, subject, seconds + 1).signal[:, :1]
+    clean = highpass(resample_poly(signal, 45, 16))[:, 0]
+    return resample_poly(clean, fs, 360)[: round(seconds * fs)]
+
+
+def noisy(clean: np.ndarray, fs: float) -> np.ndarray:
+    at = np.arange(len(clean)) / fs
+    noise = np.sin(2 * np.pi * 0.25 * at) + 0.3 * np.sin(2 * np.pi * 10 * at) * (at % 7 < 2)
+    return clean + noise
+
+
+def chunks(signal: np.ndarray, seed: int, most: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    while len(signal):
+        size = int(rng.integers(0, most))
+        yield signal[:size]
+        signal = signal[size:]
+
+
+@pytest.mark.parametrize("fs", [50, 128, 250, 360, 500, 1000, 4000])
+def test_noise_goes_at_every_rate(denoiser: Denoiser, fs: int) -> None:
+    clean = ecg(30, fs)
+    given = noisy(clean, fs)
+    result = denoiser(given, fs)
+    assert result.shape == given.shape
+    before, after = (10 * np.log10(clean.var() / (x - clean).var()) for x in (given, result))
+    assert after - before > 6
+
+
+@pytest.mark.parametrize("fs", RATES)
+def test_a_stream_equals_the_whole_and_keeps_its_latency(denoiser: Denoiser, fs: float) -> None:
+    signal = np.random.default_rng(0).normal(size=(round(45 * fs), 2)).cumsum(0) / 30
+    signal[round(3 * fs) : round(5.5 * fs), 0] = np.nan
+    signal[-round(fs) :, 1] = np.nan
+    whole, behind = denoiser(signal, fs), denoiser.latency(fs)
+    assert behind < 13 * fs
+    pieces = list(chunks(signal, 1, round(4 * fs)))
+    stream = denoiser.stream(iter(pieces), fs)
+    out: list[np.ndarray] = []
+    went_in = 0
+    for piece in pieces:
+        went_in += len(piece)
+        out.append(next(stream))
+        assert sum(map(len, out)) == max(0, went_in - behind)
+    out.extend(stream)
+    np.testing.assert_allclose(np.concatenate(out), whole, rtol=0, atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 4000), st.integers(0, 4), st.sampled_from(RATES), st.integers(0, 10**6))
+def test_what_comes_out_has_the_shape_and_gaps_of_what_went_in(
+    denoiser: Denoiser, samples: int, leads: int, fs: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(size=(samples, leads) if leads else samples)
+    signal[rng.random(signal.shape) < rng.choice([0, 0.01, 0.9, 1])] = rng.choice([np.nan, np.inf])
+    before = signal.copy()
+    result = denoiser(signal, fs)
+    assert (result.shape, result.dtype) == (signal.shape, np.float64)
+    np.testing.assert_array_equal(np.isnan(result), ~np.isfinite(signal))
+    np.testing.assert_array_equal(signal, before)
+
+
+def test_leads_do_not_matter_to_each_other(denoiser: Denoiser) -> None:
+    signal = np.stack([noisy(ecg(40, subject=n), 360) for n in (1, 2, 3)], axis=1)
+    together = denoiser(signal.astype(np.float32), 360)
+    assert together.dtype == np.float32
+    for lead in range(3):
+        alone = denoiser(signal[:, lead], 360)
+        np.testing.assert_allclose(together[:, lead], alone, rtol=0, atol=1e-4)
+
+
+def test_seams_cannot_be_seen(denoiser: Denoiser) -> None:
+    """Under a tiling shifted by half a tile the result is the same, but for its own uncertainty.
+
+    The bound is an eighth of the error that is left: what tiles disagree on is little of it.
+    """
+    clean = ecg(90)
+    given = noisy(clean, 360)
+    shift = denoiser.facts.window // 2
+    whole, shifted = denoiser(given, 360)[shift:], denoiser(given[shift:], 360)
+    inside = slice(12 * 360, -12 * 360)
+    difference, error = (whole - shifted)[inside], (whole - clean[shift:])[inside]
+    assert difference.std() < 0.5 * error.std()
+    assert np.abs(difference).max() < 0.1
+    jumps = np.abs(np.diff(whole - clean[shift:]))
+    seams = np.arange(denoiser.tiled.hop, len(whole), denoiser.tiled.hop) - shift
+    at_seams = [jumps[max(0, s - 5) : s + 5].max() for s in seams if 0 < s < len(jumps)]
+    assert max(at_seams) <= 2 * np.quantile(jumps, 0.999)
+
+
+def test_memory_does_not_grow_with_a_stream(denoiser: Denoiser) -> None:
+    def peak(seconds: int) -> int:
+        piece = np.zeros(3600)
+        tracemalloc.start()
+        for _ in denoiser.stream((piece for _ in range(seconds // 10)), 360):
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    short = peak(60)
+    assert peak(1200) < 1.2 * short
+
+
+def test_what_cannot_be_cleaned_is_said(denoiser: Denoiser, tmp_path: Path) -> None:
+    for fs in (0, 49.9, 4001, float("nan"), -360, None, "360"):
+        with pytest.raises(SignalError, match="sampling rate"):
+            denoiser(np.zeros(10), fs)  # type: ignore[arg-type]
+    with pytest.raises(SignalError, match="shape"):
+        denoiser(np.zeros((2, 3, 4)), 360)
+    with pytest.raises(SignalError, match="real numbers"):
+        denoiser(np.zeros(5, complex), 360)
+    with pytest.raises(SignalError, match="no array of numbers|real numbers"):
+        denoiser([[1.0, 2.0], [3.0]], 360)
+    with pytest.raises(SignalError, match="leads, samples"):
+        denoiser(np.zeros((2, MOST_LEADS + 1)), 360)
+    with pytest.raises(SignalError, match="pieces of one shape"):
+        list(denoiser.stream([np.zeros((5, 2)), np.zeros((5, 3))], 360))
+    with pytest.raises(MissingFileError, match="default"):
+        Denoiser.load("nothing")
+    (tmp_path / "wrong.onnx").write_bytes(b"no network")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        Denoiser.load(tmp_path / "wrong.onnx")
+    assert issubclass(SignalError, EcgError)
