@@ -13,17 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.signals.masks import Limits, MaskSettings, usable_samples
-from ecgmodel.signals.quality import QualitySettings, judge
+from ecgmodel.signals.quality import QualitySettings, judge, noisiness
 
 WINDOW_S = 10.0
 AT_ONCE = 60  # windows: 10 minutes
-CUTOFF = 0.5  # Hz: what is slower counts as wander
+CUTOFF = 0.5  # Hz: what is slower counts as drift
+WANDER = 0.5  # of the ECG's RMS: drift that makes a window noisy
+TINY_MV = 1e-3
 
 Untrusted = Literal["mark", "pass"]
 
 # From which share of a window on it counts as missing, flat or clipped.
 SPOILT = 0.5
-CLIPPED = 0.05
+CLIPPED = 0.01
 NOISIEST_DB = -18.0
 """On windows of people and noise that trained nothing, `Window.snr_db` was within 2 dB of the true
 SNR, and what came out had 4 dB or less over its own error below this one (medians)."""
@@ -41,9 +43,9 @@ class Window:
         lead: Number of the lead, from 0.
         start: Its first sample.
         stop: The one after its last.
-        quality_in: Of what went in, from 0 (noise) to 1: one less the share that noise has in the
-            amplitude, by what lies between and under beats, and by drift. NaN where it is too
-            short to tell.
+        quality_in: Of what went in, from 0 (noise) to 1 (none seen): by what lies between and
+            under the beats, and by drift. At a half the quality gate begins to take it for noisy.
+            NaN where it is too short to tell.
         quality_out: Of what came out, by the same measure.
         snr_db: Of what went in, dB: the power of what came out over that of what was taken out.
         reason: Why the network is not to be trusted here, "" if it is.
@@ -192,12 +194,12 @@ class Assessment:
         return values
 
     def _judged(self, ecg: NDArray[np.float64], x: NDArray[np.float64]) -> list[float]:
-        scores = judge(ecg.astype(np.float32), self.fs, QualitySettings()).scores
-        share = scores["muscle"] ** 2 + scores["hum"] ** 2 + scores["unrest"] ** 2
-        slow = (x.reshape(ecg.shape) - ecg).var(axis=1)
-        fast = scores["rms_mv"].astype(np.float64) ** 2
-        noise = np.sqrt((share * fast + slow) / np.maximum(fast + slow, 1e-12))
-        return [round(float(q), 4) for q in 1 - np.minimum(noise, 1)]
+        gate = QualitySettings()
+        scores = judge(ecg.astype(np.float32), self.fs, gate).scores
+        drift = (x.reshape(ecg.shape) - ecg).std(axis=1)
+        drift /= WANDER * np.maximum(scores["rms_mv"], TINY_MV)
+        worst = np.maximum(noisiness(scores, gate), drift)
+        return [round(float(q), 4) for q in 1 / (1 + worst**2)]
 
 
 def _highpass(x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:

@@ -193,6 +193,33 @@ def _verdict(finite: np.ndarray, s: dict[str, np.ndarray], settings: QualitySett
     return Verdict(kept=reason == "", reason=reason, scores=s)
 
 
+def noisiness(scores: dict[str, np.ndarray], settings: QualitySettings) -> np.ndarray:
+    """Return how noisy windows are: the largest measure, each as a multiple of its threshold.
+
+    Around 1 the gate begins to leave windows out.
+
+    Args:
+        scores: Of `judge`, each `(windows,)`.
+        settings: The thresholds.
+    """
+    s, rms = scores, scores["rms_mv"]
+    audible = settings.negligible_mv / np.maximum(rms, _TINY)
+    regular = (s["repeat"] >= settings.repeats) | (s["sharpness"] < settings.sharpness)
+    motion = np.sqrt(s["unrest"] * s["level"])
+    motion = motion / np.where(regular, settings.motion_regular, settings.motion)
+    motion = motion * (s["unrest"] * rms > settings.motion_floor_mv)
+    worst: np.ndarray = np.max(
+        [
+            s["muscle"] / np.maximum(settings.muscle, audible),
+            s["muscle_burst"] / np.maximum(settings.muscle_burst, audible),
+            s["hum"] / np.maximum(settings.hum, audible),
+            motion,
+        ],
+        axis=0,
+    )
+    return worst
+
+
 def _scores(x: np.ndarray, fs: float) -> dict[str, np.ndarray]:
     """Return the measures of some windows `(windows, samples)`."""
     x = x.astype(np.float32, copy=False)

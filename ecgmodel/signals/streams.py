@@ -66,9 +66,8 @@ class Bridging:
         following = np.minimum.accumulate(following[::-1])[::-1]
         filled = lead.copy()
         edges = np.diff(missing[:count].astype(np.int8), prepend=0, append=0)
-        for start, stop in zip(
-            np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True
-        ):
+        starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        for start, stop in zip(starts, stops, strict=True):
             held = filled[start - 1] if start else level
             end = following[start]  # the next known sample, or none
             known = end < len(lead)

@@ -1,4 +1,4 @@
-"""Synthetic disturbances for training: drift, power line hum, electrode pops, hiss.
+"""Synthetic disturbances for training: drift, power line hum, electrode pops, random noise.
 
 Each returns `(count, samples)`, of any scale: who adds them sets it.
 """
@@ -45,14 +45,18 @@ def pops(count: int, samples: int, rng: np.random.Generator) -> np.ndarray:
     return result
 
 
-def hiss(count: int, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the noise of amplifiers and converters: white to pink, within a band, swelling."""
+def gaussian(count: int, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Return Gaussian noise, white to pink, as it is or within a band, swelling.
+
+    That of amplifiers and converters is white; in bands it teaches that what has no shape is noise,
+    wherever it lies.
+    """
     frequency = np.fft.rfftfreq(samples, 1 / FS)[None]
     spectrum = np.fft.rfft(rng.normal(size=(count, samples)))
     slope = rng.uniform(0, 0.5, (count, 1)) * (rng.random((count, 1)) < 0.5)
-    shape = np.maximum(frequency, 0.5) ** -slope
     lowest = rng.uniform(0, 40, (count, 1)) * (rng.random((count, 1)) < 0.3)
-    highest = np.where(rng.random((count, 1)) < 0.5, FS, rng.uniform(20, FS / 2, (count, 1)))
-    shape *= (frequency >= lowest) & (frequency <= np.maximum(highest, lowest + 10))
+    highest = np.exp(rng.uniform(np.log(4), np.log(FS / 2), (count, 1)))
+    highest = np.where(rng.random((count, 1)) < 0.4, FS, np.maximum(highest, lowest + 10))
+    shape = np.maximum(frequency, 0.5) ** -slope * (frequency >= lowest) * (frequency <= highest)
     swing = 1 + 0.3 * waves(count, samples, (0.3, 2.0), rng)
     return np.fft.irfft(spectrum * shape, samples) * swing

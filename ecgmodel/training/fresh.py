@@ -117,15 +117,15 @@ class FreshBatches:
         power = np.maximum(power, 1e-4)  # a stretch that is all but flat
         snr = rng.uniform(*how.snr_db, count)
         added = scaled(noise, power, snr) * (rng.random(count) >= how.unmixed)[:, None]
-        for share, draw in (
-            (how.wander, disturbances.wander),
-            (how.hum, disturbances.hum),
-            (how.pops, disturbances.pops),
-            (how.hiss, disturbances.hiss),
+        for share, draw, strongest in (
+            (how.wander, disturbances.wander, -6),
+            (how.hum, disturbances.hum, -6),
+            (how.pops, disturbances.pops, -6),
+            (how.gaussian, disturbances.gaussian, -15),
         ):
             chosen = rng.random(count) < share
             extra = draw(int(chosen.sum()), self.samples, rng)
-            level = rng.uniform(-6, 24, chosen.sum())
+            level = rng.uniform(strongest, 24, chosen.sum())
             added[chosen] += scaled(extra, power[chosen], level)
         return np.asarray(added, np.float32)
 

@@ -45,8 +45,10 @@ class FreshSettings(BaseModel):
     wander: float = Field(0.15, description="Share of windows with synthetic drift.", **SHARE)
     hum: float = Field(0.15, description="Share of windows with power line hum.", **SHARE)
     pops: float = Field(0.1, description="Share of windows with electrode pops.", **SHARE)
-    hiss: float = Field(
-        0.25, description="Share of windows with the noise of amplifiers and converters.", **SHARE
+    gaussian: float = Field(
+        0.25,
+        description="Share of windows with Gaussian noise, white to pink or in a band.",
+        **SHARE,
     )
 
     @model_validator(mode="after")

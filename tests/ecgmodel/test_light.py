@@ -1,4 +1,4 @@
-"""Cleaning takes NumPy, SciPy, onnxruntime, wfdb and pydantic, and nothing that these do not bring."""
+"""Cleaning takes NumPy, SciPy, onnxruntime, wfdb, pydantic and what these bring, no more."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def closure(names: tuple[str, ...]) -> set[str]:
             required = metadata.requires(name) or []
         except metadata.PackageNotFoundError:  # for another platform
             continue
-        todo += [re.split(r"[^\\w.-]", r, maxsplit=1)[0] for r in required if "extra ==" not in r]
+        todo += [re.split(r"[^\w.-]", r, maxsplit=1)[0] for r in required if "extra ==" not in r]
     return found
 
 
