@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.signal
 
 from ecgmodel.denoiser import Denoiser
+from ecgmodel.sources import _simulated_noise
 from tests.ecgmodel.test_denoiser import ecg
 
 FS = 360
@@ -17,18 +17,18 @@ def denoiser() -> Denoiser:
     return Denoiser.load()
 
 
-def coloured(samples: int, seed: int = 0) -> np.ndarray:
-    """Return noise below 8 Hz, as of moving electrodes, with a deviation of 1."""
-    white = np.random.default_rng(seed).normal(size=samples)
-    noise = scipy.signal.sosfilt(scipy.signal.butter(4, 8, fs=FS, output="sos"), white)
-    return noise / noise.std()
+def noise(samples: int, kind: str = "ma") -> np.ndarray:
+    """Return simulated noise with a deviation of 1."""
+    drawn = _simulated_noise.simulate(0, kind, samples / FS + 1)[:samples, 0]
+    return (drawn - drawn.mean()) / drawn.std()
 
 
-@pytest.mark.parametrize("snr_db", [18.0, 6.0, 0.0, -6.0])
-def test_the_snr_is_about_the_true_one(denoiser: Denoiser, snr_db: float) -> None:
+@pytest.mark.parametrize("kind", ["bw", "ma", "em"])
+@pytest.mark.parametrize("snr_db", [18.0, 6.0, 0.0, -12.0])
+def test_the_snr_is_about_the_true_one(denoiser: Denoiser, kind: str, snr_db: float) -> None:
     clean = ecg(60)
-    noise = coloured(len(clean)) * clean.std() / 10 ** (snr_db / 20)
-    windows = denoiser.clean(clean + noise, FS).windows
+    added = noise(len(clean), kind) * clean.std() / 10 ** (snr_db / 20)
+    windows = denoiser.clean(clean + added, FS).windows
     assert len(windows) == 6
     assert np.median([w.snr_db for w in windows]) == pytest.approx(snr_db, abs=3)
 
@@ -37,22 +37,22 @@ def test_quality_falls_with_noise_and_rises_by_cleaning(denoiser: Denoiser) -> N
     clean = ecg(60)
     before, after = [], []
     for level in (0.0, 0.1, 0.3, 1.0):
-        windows = denoiser.clean(clean + level * coloured(len(clean)), FS).windows
+        windows = denoiser.clean(clean + level * noise(len(clean)), FS).windows
         before.append(np.median([w.quality_in for w in windows]))
         after.append(np.median([w.quality_out for w in windows]))
     assert before == sorted(before, reverse=True)
-    assert before[0] > 0.9
+    assert before[0] > 0.8
     assert before[-1] < 0.4
     assert all(a > b for a, b in zip(after[1:], before[1:], strict=True))
 
 
 def test_each_reason_is_found_where_it_is_and_nowhere_else(denoiser: Denoiser) -> None:
-    signal = np.stack([ecg(80, subject=n) for n in (1, 2)], axis=1)
+    signal = np.stack([ecg(80, subject=n) for n in (1, 2, 3)], axis=1)
     ten = 10 * FS
     signal[ten : 2 * ten, 0] = np.nan
     signal[2 * ten : 3 * ten, 0] = 0.7
-    signal[3 * ten : 4 * ten, 0] += 3 * coloured(ten)
-    signal[:ten, 1] = np.clip(3 * signal[:ten, 1], -0.3, 0.3)
+    signal[3 * ten : 4 * ten, 0] += 3 * noise(ten)
+    signal[:, 2] = np.clip(signal[:, 2], -0.1, 0.2)
     signal[5 * ten : 6 * ten, 1] *= 1e-3
     windows = denoiser.clean(signal, FS).windows
     found = {(w.lead, w.start // ten): w.reason for w in windows if w.reason}
@@ -60,15 +60,15 @@ def test_each_reason_is_found_where_it_is_and_nowhere_else(denoiser: Denoiser) -
         (0, 1): "missing",
         (0, 2): "lead off",
         (0, 3): "too noisy",
-        (1, 0): "clipped",
         (1, 5): "too weak",
+        **{(2, number): "clipped" for number in range(8)},
     }
 
 
 def test_the_input_is_passed_where_asked(denoiser: Denoiser) -> None:
     signal = ecg(60)
     spoilt = slice(20 * FS, 30 * FS)
-    signal[spoilt] += 3 * coloured(10 * FS)
+    signal[spoilt] += 3 * noise(10 * FS)
     marked = denoiser.clean(signal, FS)
     passed = denoiser.clean(signal, FS, untrusted="pass")
     np.testing.assert_array_equal(marked.signal, denoiser(signal, FS))
