@@ -1,4 +1,4 @@
-"""One record through a network: read, brought to 360 Hz, cleaned, and written as it was."""
+"""One record through a network: read, cleaned, and written as it was."""
 
 from __future__ import annotations
 
@@ -11,32 +11,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from ecgmodel.denoiser import Denoiser
 from ecgmodel.errors import EcgError, RecordError
-from ecgmodel.quiet import import_keras
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import to_standard_rate
 from ecgmodel.signals.statistics import describe
-from ecgmodel.signals.writing import to_original_rate, write_cleaned
+from ecgmodel.signals.writing import write_cleaned
 from ecgmodel.sources.base import RecordSource
 from ecgmodel.sources.folder import FolderSource
 from ecgmodel.store import digest, file_sha256
-from ecgmodel.tiles import OVERLAP, TiledNetwork, from_keras
 
 STATISTICS, RECORDING = "statistics", "recording"
 
-# The network uses every processor by itself, and its first call builds it: one at a time.
+# The network uses every processor by itself: one recording at a time.
 _network = threading.Lock()
 
 
 class Cleaning(BaseModel):
-    """How a record is read and a network applied to it.
+    """How a record is read.
 
     Attributes:
-        overlap: Share of a tile that the next one covers too.
         uncalibrated_gain: Steps per mV for leads without a gain; None refuses them.
         mask: What cannot be used.
         quality: The gate that the statistics ask.
@@ -44,7 +41,6 @@ class Cleaning(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    overlap: float = OVERLAP
     uncalibrated_gain: float | None = None
     mask: MaskSettings = MaskSettings()
     quality: QualitySettings = QualitySettings()
@@ -55,9 +51,8 @@ class UsedModel:
     """The network that cleans.
 
     Attributes:
-        file: The `.keras` file.
+        file: The `.onnx` file.
         sha256: Of that file.
-        window: Samples that it sees at once.
         label: How a header names it, e.g. "models:/ecg-denoiser version 3".
         version: The number of the registered version, "" for a file that is not registered.
         dataset: The folder of the dataset that it was trained on, None if that is not known.
@@ -65,16 +60,15 @@ class UsedModel:
 
     file: Path
     sha256: str
-    window: int
     label: str
     version: str = ""
     dataset: Path | None = None
 
     @classmethod
-    def of_file(cls, file: Path, window: int) -> UsedModel:
-        """Return a `.keras` file that is not registered."""
+    def of_file(cls, file: Path, label: str = "") -> UsedModel:
+        """Return an `.onnx` file that is not registered."""
         sha256 = file_sha256(file)
-        return cls(file, sha256, window, f"{file.name} {sha256[:12]}")
+        return cls(file, sha256, label or f"{file.name} {sha256[:12]}")
 
 
 def denoise_record(
@@ -91,7 +85,8 @@ def denoise_record(
 
     Returns:
         Facts for the manifest: "record", "recording" (a hash of its files), "leads", "samples",
-        "fs", "model", "version", "remarks" and "statistics" of what came in.
+        "fs", "model", "version", "remarks", "statistics" of what came in, and "windows": what is
+        known of every 10 s.
 
     Raises:
         RecordError: The record cannot be used.
@@ -134,30 +129,25 @@ def _clean(path: Path, name: str, model: UsedModel, how: Cleaning, into: Path) -
         raise RecordError(f"{name}: all of it is flat, clipped or missing. Leave the record out.")
     signal, usable_360 = to_standard_rate(recording.signal, usable, recording.fs)
     statistics = describe(signal, usable_360, recording.fs, how.quality)
-    cleaned = _apply(model, how.overlap, signal)
-    samples = len(recording.signal)
-    back = to_original_rate(cleaned.astype(np.float64), recording.fs, samples)
-    back[~np.isfinite(recording.signal)] = np.nan
-    write_cleaned(path, back, f"ECG cleaned by ecg-denoise with {model.label}", into)
+    with _network:
+        cleaned = _denoiser(model.file, model.sha256).clean(
+            recording.signal, recording.fs, rails=recording.rails
+        )
+    write_cleaned(path, cleaned.signal, f"ECG cleaned by ecg-denoise with {model.label}", into)
     return {
         "leads": list(recording.leads),
-        "samples": samples,
+        "samples": len(recording.signal),
         "fs": recording.fs,
         "remarks": list(recording.remarks),
         STATISTICS: statistics.to_dict(),
+        "windows": [window.to_dict() for window in cleaned.windows],
     }
 
 
-def _apply(model: UsedModel, overlap: float, signal: np.ndarray) -> np.ndarray:
-    with _network:
-        import_keras()
-        return _denoiser(model.file, model.sha256, model.window, overlap)(signal)
-
-
 @lru_cache(maxsize=2)
-def _denoiser(file: Path, _sha256: str, window: int, overlap: float) -> TiledNetwork:
+def _denoiser(file: Path, _sha256: str) -> Denoiser:
     """Read a network once a process; the hash tells a new content from an old one."""
-    return from_keras(file, window, overlap)
+    return Denoiser.load(file)
 
 
 def _annotations(path: Path, names: Iterable[str]) -> list[Path]:

@@ -14,12 +14,13 @@ from ecgmodel.arrays import read_array
 from ecgmodel.config import Settings
 from ecgmodel.denoising import RECORDING, STATISTICS, Cleaning, UsedModel, denoise_record
 from ecgmodel.errors import SettingsError
-from ecgmodel.signals.resampling import RECORDED, USABLE
+from ecgmodel.onnx_network import FILE, Facts
+from ecgmodel.signals.resampling import FS, RECORDED, USABLE
 from ecgmodel.signals.statistics import RecordingStatistics, describe
 from ecgmodel.sources.base import RecordSource
 from ecgmodel.sources.folder import FolderSource
 from ecgmodel.steps import Step
-from ecgmodel.store import MANIFEST, Store, Stored, Unit, read_stored
+from ecgmodel.store import MANIFEST, Store, Stored, Unit, file_sha256, read_stored
 from ecgmodel.versions import code_version, library_versions
 
 STAGE = "denoise"
@@ -30,7 +31,6 @@ def denoise_step(
 ) -> Step:
     """A record's WFDB files with its ECG cleaned, and what the record was like before."""
     how = Cleaning(
-        overlap=settings.evaluation.overlap,
         uncalibrated_gain=settings.resample.uncalibrated_gain,
         mask=settings.resample.mask,
         quality=settings.quality,
@@ -40,16 +40,46 @@ def denoise_step(
         record.name,
         {
             "record": record.settings(),
-            "model": {"window": model.window, "label": model.label},
+            "model": {"label": model.label},
             "how": how.model_dump(mode="json"),
         },
         {"model": model.sha256},
         {
             "modules": code_version("ecgmodel.denoising"),
-            "libraries": library_versions("keras", "tensorflow", "numpy", "scipy", "wfdb"),
+            "libraries": library_versions("onnxruntime", "numpy", "scipy", "wfdb"),
         },
     )
     return Step(unit, partial(denoise_record, source, record, model, how))
+
+
+def export_step(network: Path, window: int, overlap: float) -> Step:
+    """A `.keras` file as an `.onnx` one: `model.onnx`.
+
+    Args:
+        network: The file.
+        window: Samples that it sees at once.
+        overlap: Share of a tile that the next one covers too.
+    """
+    facts = Facts(
+        name=network.stem, fs=FS, window=window, overlap=overlap, sha256=file_sha256(network)
+    )
+    unit = Unit(
+        "export",
+        network.stem,
+        facts.model_dump(mode="json"),
+        {"network": facts.sha256},
+        {
+            "modules": code_version("ecgmodel.exporting"),
+            "libraries": library_versions("keras", "tensorflow", "onnx", "tf2onnx"),
+        },
+    )
+    return Step(unit, partial(_export, network, facts))
+
+
+def _export(network: Path, facts: Facts, into: Path) -> dict[str, Any]:
+    from ecgmodel.exporting import export_onnx
+
+    return {"apart_mv": export_onnx(network, into / FILE, facts)}
 
 
 def place(stored: Stored, out: Path) -> Path:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ecgmodel.errors import RecordError
-from ecgmodel.signals.resampling import FS
 
 # Format 16 holds +-32 mV in steps of 1 uV: finer than any converter's, so that writing adds no
 # noise. What does not fit goes into 32 bits.
@@ -26,25 +24,6 @@ class _Lead:
     steps: np.ndarray
     gain: float
     baseline: int
-
-
-def to_original_rate(signal: np.ndarray, fs: float, samples: int) -> np.ndarray:
-    """Resample from 360 Hz back by the polyphase filter that is the inverse of the way there.
-
-    Args:
-        signal: `(samples at 360 Hz, leads)`, mV, finite, as `to_standard_rate` gives it.
-        fs: The original rate, Hz.
-        samples: The original number of samples, which the result has exactly.
-    """
-    import scipy.signal
-
-    ratio = Fraction(FS / fs).limit_denominator(2000)
-    if ratio == 1:
-        return signal[:samples]
-    resampled: np.ndarray = scipy.signal.resample_poly(
-        signal, ratio.denominator, ratio.numerator, axis=0, padtype="line"
-    )
-    return resampled[:samples]
 
 
 def write_cleaned(source: Path, cleaned: np.ndarray, comment: str, into: Path) -> None:

@@ -19,12 +19,13 @@ from ecgmodel.denoising_steps import (
     place,
 )
 from ecgmodel.errors import MissingFileError, RecordError, SettingsError
+from ecgmodel.exporting import export_onnx
+from ecgmodel.onnx_network import FILE, Facts
 from ecgmodel.signals.records import read_recording
 from ecgmodel.sources.folder import FolderSource
 from ecgmodel.store import Store, Stored
 from tests.wfdb_files import ecg, write_record
 
-WINDOW = 512
 SETTINGS = Settings()
 
 
@@ -40,9 +41,11 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> UsedModel:
         [keras.Input((None, 1)), keras.layers.Conv1D(1, 1, use_bias=False, name="half")]
     )
     network.get_layer("half").set_weights([np.full((1, 1, 1), 0.5, np.float32)])
-    file = tmp_path_factory.mktemp("model") / "half.keras"
-    network.save(file)
-    return UsedModel.of_file(file, WINDOW)
+    folder = tmp_path_factory.mktemp("model")
+    network.save(folder / "half.keras")
+    facts = Facts(name="half", fs=360, window=512, overlap=0.5)
+    export_onnx(folder / "half.keras", folder / FILE, facts)
+    return UsedModel.of_file(folder / FILE)
 
 
 def clean(folder: Path, name: str, model: UsedModel, store: Path) -> Stored:
@@ -73,6 +76,7 @@ def test_the_record_comes_back_as_it_was_but_cleaned(
     assert stored.file("p1.atr").read_bytes() == path.with_suffix(".atr").read_bytes()
     assert wfdb.rdheader(str(stored.path / "p1")).comments[-1].endswith(half.label)
     assert stored.info["statistics"]["sampling_rate_hz"] == fs
+    assert {(w["lead"], w["reason"]) for w in stored.info["windows"]} >= {(0, ""), (1, "")}
 
 
 def test_the_same_content_is_cleaned_once_wherever_it_lies(half: UsedModel, tmp_path: Path) -> None:
@@ -144,7 +148,7 @@ def test_incoming_recordings_count_once_and_the_newest_count(
     half: UsedModel, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
-    other = UsedModel(half.file, half.sha256, WINDOW, "another name of the same network", "2")
+    other = UsedModel(half.file, half.sha256, "another name of the same network", "2")
     for number, rate in enumerate((100, 200, 300)):
         write_record(tmp_path / "in", f"p{number}", ecg(10, rate), rate)
         for model in (half, other):

@@ -136,7 +136,7 @@ def test_drift_is_shown_and_told_once_a_version(
     assert result.drift.verdict == "drift"
     assert "sampling rate (Hz) 360 -> 250" in newest("drift")
     assert told(settings) == []  # a file is no version: nobody would know what to train anew
-    registered = UsedModel(network, "0" * 64, 512, "models:/ecg-denoiser version 71", "71")
+    registered = UsedModel(network, "0" * 64, "models:/ecg-denoiser version 71", "71")
     store = Store(settings.store)
     assert tell(result.drift, registered, settings, store)
     assert not tell(result.drift, registered, settings, store)
