@@ -23,9 +23,7 @@ from ecgmodel.signals.units import millivolts
 ENDS = "Recording ends"  # of EDF+'s standard texts
 _HEADROOM = 1.1
 _ONSET = re.compile(rb"([+-]\d{1,12}(?:\.\d{1,24})?)\x14")
-_NOTE = re.compile(
-    rb"([+-]\d{1,12}(?:\.\d{0,24})?)(?:\x15(\d{1,12}(?:\.\d{0,24})?))?\x14((?:[^\0\x14]*\x14)+)\0"
-)
+_NOTE = re.compile(rb"([+-]\d{1,12}(?:\.\d{0,24})?)(?:\x15(\d{1,12}(?:\.\d{0,24})?))?\x14")
 
 
 @dataclass(frozen=True)
@@ -249,10 +247,12 @@ def _marks(layout: Layout, data: NDArray[np.uint8]) -> tuple[Mark, ...]:
     begin = float(onsets[0]) if len(onsets) else 0.0
     found = []
     for channel in (c for c in layout.channels if layout.is_annotations(c)):
-        for match in _NOTE.finditer(layout.bytes_of(data, channel).tobytes()):
-            at, duration = float(match[1]) - begin, float(match[2]) if match[2] else None
-            texts = match[3].decode("utf-8", "replace").split("\x14")
-            found += [Mark(at, duration, text) for text in texts if text]
+        notes = layout.bytes_of(data, channel).tobytes().split(b"\0")
+        for note, match in ((note, _NOTE.match(note)) for note in notes):
+            if match:
+                at, duration = float(match[1]) - begin, float(match[2]) if match[2] else None
+                texts = note[match.end() :].decode("utf-8", "replace").split("\x14")
+                found += [Mark(at, duration, text) for text in texts if text]
     return tuple(sorted(found, key=lambda mark: mark.at_s))
 
 
