@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import pytest
 
 from ecgmodel.config import Settings
 from ecgmodel.denoiser import Denoiser
+from ecgmodel.versions import ROOT
 from flows.train import Training
 from tasks.models import load_denoiser
 from tests.flows import small
@@ -27,6 +30,7 @@ from tests.wfdb_files import ecg
 
 pytestmark = pytest.mark.timeout(900)
 
+README = (ROOT / "README.md").read_text()
 ADDRESS = "models:/ecg-denoiser/1"
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -59,14 +63,13 @@ def serving(tracking: str, folder: Path) -> Iterator[str]:
     for name in ("tensorflow", "keras"):
         (folder / f"{name}.py").write_text("raise ModuleNotFoundError('not where it is served')\n")
     (port,) = free_ports(1)
-    bin_folder = Path(sys.executable).parent
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", ADDRESS]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    (line,) = re.findall(r"^mlflow models serve .*$", README, re.MULTILINE)
+    command = shlex.split(line.replace("@champion", "/1").replace("5001", str(port)))
     environment = {
         **os.environ,
         "MLFLOW_TRACKING_URI": tracking,
         "PYTHONPATH": str(folder),
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     log = folder / "serve.log"
     with log.open("wb") as output:
@@ -136,6 +139,13 @@ def test_360_hz_is_taken_where_no_rate_is_given(served: Served) -> None:
     signal = noisy(3, 360, 2)
     assert_equal(served.predictions({"inputs": signal.tolist()}), served.denoiser(signal, 360))
     assert served.predictions({"inputs": []}) == []
+
+
+def test_the_request_of_the_readme_is_answered(served: Served) -> None:
+    (body,) = re.findall(r"^curl .*/invocations .*\n +-d '(.*)'$", README, re.MULTILINE)
+    request = json.loads(body)
+    signal = np.array(request["inputs"], np.float64)
+    assert_equal(served.predictions(request), served.denoiser(signal, request["params"]["fs"]))
 
 
 def test_gaps_go_in_as_null_and_come_out_as_null(served: Served) -> None:
