@@ -28,6 +28,21 @@ class MissingFileError(RecordError, FileNotFoundError):
     """A file of a recording is not there."""
 
 
+class HintNeededError(RecordError):
+    """A file does not say what it holds; the user has to.
+
+    Attributes:
+        option: What to give, as an option of the command: "--fs", "--unit" or "--column".
+    """
+
+    def __init__(self, option: str, message: str) -> None:
+        super().__init__(message)
+        self.option = option
+
+    def __reduce__(self) -> tuple[type[HintNeededError], tuple[str, str]]:
+        return type(self), (self.option, str(self))
+
+
 class SourceError(EcgError, OSError):
     """A source did not give what it lists, and asking again cannot change that."""
 

@@ -10,9 +10,7 @@ import numpy as np
 import wfdb
 
 from ecgmodel.errors import MissingFileError, RecordError
-
-# How many millivolts a unit is.
-MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "nv": 1e-6}
+from ecgmodel.signals.units import MILLIVOLTS
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ecgmodel.errors import RecordError
+from ecgmodel.signals.units import MILLIVOLTS
 
 # Format 16 holds +-32 mV in steps of 1 uV: finer than any converter's, so that writing adds no
 # noise. What does not fit goes into 32 bits.
@@ -26,7 +30,13 @@ class _Lead:
     baseline: int
 
 
-def write_cleaned(source: Path, cleaned: np.ndarray, comment: str, into: Path) -> None:
+def write_cleaned(
+    source: Path,
+    cleaned: np.ndarray,
+    comment: str,
+    into: Path,
+    columns: Sequence[int] | None = None,
+) -> None:
     """Write a record like another one, with cleaned ECG leads.
 
     Names and order of the leads, units, rate, length, time of start and comments are the
@@ -39,16 +49,19 @@ def write_cleaned(source: Path, cleaned: np.ndarray, comment: str, into: Path) -
             those of `read_recording`, in its order.
         comment: A line for the header that says what was done.
         into: The folder for `<name>.hea` and `<name>.dat`.
+        columns: Which of the ECG leads these are; None for all of them. The others are kept
+            sample by sample.
 
     Raises:
         RecordError: The samples or leads are not as many as the source's, or its header cannot
             be written again.
     """
-    from ecgmodel.signals.records import MILLIVOLTS, read_joined  # wfdb takes a second to import
+    from ecgmodel.signals.records import read_joined  # wfdb takes a second to import
 
     record = read_joined(source)
     scales = [MILLIVOLTS.get((unit or "mV").strip().lower()) for unit in record.units]
     ecg = [index for index, scale in enumerate(scales) if scale]
+    ecg = ecg if columns is None else [ecg[column] for column in columns]
     if cleaned.shape != (len(record.d_signal), len(ecg)):
         raise RecordError(
             f"{source.name}: expected a cleaned signal of shape {(len(record.d_signal), len(ecg))}."
@@ -58,6 +71,39 @@ def write_cleaned(source: Path, cleaned: np.ndarray, comment: str, into: Path) -
     for column, index in enumerate(ecg):
         leads[index] = _cleaned(cleaned[:, column], scales[index] or 1.0)
     _write(source.name, record, leads, [*_comments(record), comment], into)
+
+
+def write_signal(
+    name: str,
+    signal: np.ndarray,
+    fs: float,
+    leads: Sequence[str],
+    comments: Sequence[str],
+    start: datetime | None,
+    into: Path,
+) -> None:
+    """Write a signal as a new record, in steps of 1 uV.
+
+    Args:
+        name: The record's name.
+        signal: `(samples, leads)`, mV, NaN where a sample is missing.
+        fs: Its sampling rate, Hz.
+        leads: Names of the leads.
+        comments: Lines for the header.
+        start: When the first sample was taken, None if unknown.
+        into: The folder for `<name>.hea` and `<name>.dat`.
+
+    Raises:
+        RecordError: It cannot be written.
+    """
+    record = SimpleNamespace(
+        fs=fs,
+        units=["mV"] * len(leads),
+        sig_name=list(leads),
+        base_time=start.time() if start else None,
+        base_date=start.date() if start else None,
+    )
+    _write(name, record, [_cleaned(lead, 1.0) for lead in signal.T], list(comments), into)
 
 
 def _write(name: str, record: Any, leads: list[_Lead], comments: list[str], into: Path) -> None:

@@ -1,0 +1,27 @@
+"""Recordings in the formats that people have, one a file: read as millivolts and written back.
+
+Each format has
+
+- `LABEL`, a few words, and `SUFFIXES`, the file names' ends by which it is known;
+- `read(path, hints) -> Ecg`;
+- `rewrite(source, ecg, into, comment)`: the same file with other leads, all else as it was;
+- `write(name, ecg, into, comment)`: a new file of a recording that came in another format.
+
+The last two write into an empty folder; `write_ecg` moves its files to their place.
+"""
+
+from ecgmodel.files._ecg import Ecg, Hints, Mark
+from ecgmodel.files._finding import find_recordings, format_of, formats
+from ecgmodel.files._reading import read_ecg
+from ecgmodel.files._writing import write_ecg
+
+__all__ = [
+    "Ecg",
+    "Hints",
+    "Mark",
+    "find_recordings",
+    "format_of",
+    "formats",
+    "read_ecg",
+    "write_ecg",
+]

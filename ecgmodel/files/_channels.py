@@ -1,0 +1,125 @@
+"""Which channels of a recording are ECG leads, by their names and units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecgmodel.errors import HintNeededError
+from ecgmodel.files._ecg import Hints
+from ecgmodel.signals.units import millivolts, plain_unit, split_unit
+
+# Standard leads, those of Holter recordings (MLII, CM5, CC5, ML5) and Frank's with their V.
+_LEAD = (
+    r"(?:mod[. _]*|lead[ _]*|ml|m|d)?(?:i{1,3}|a?v[rlf]|v(?:1[0-2]|[1-9])?r?|v[xyz]|[1-3])"
+    r"|c[mcbrs]\d|ml\d|d[1-4]|e[sai]|a[si]"
+)
+_ECG = re.compile(rf"(?:.*(?:ecg|ekg|electrocardio).*|{_LEAD})", re.IGNORECASE)
+_BARE = re.compile(r"[1-3]")
+_ABOUT_ECG = re.compile(r".*(?:quality|label|annot|class|peak|rate|time|sqi|_id).*", re.IGNORECASE)
+# Types of the EDF+ standard texts that are measured in volts too, and what tables hold besides.
+_OTHER = re.compile(
+    r"(?:eeg|eog|emg|erg|meg|mcg|ep|ecog|seeg|gsr|eda|emgi?|resp\w*|ppg|pleth\w*|abp|art|bp|cvp|pap"
+    r"|icp|spo2|sao2|pulse|temp\w*|hr|heart ?rate|rr|qrs|acc\w*|gyr\w*|mag\w*|light|sound|event\w*"
+    r"|annot\w*|label\w*|class\w*|beat\w*|marker\w*|trigger|status|quality|sqi|id|patient\w*"
+    r"|record\w*|age|sex|counter|battery)(?:[^a-z].*)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The leads among the channels of a recording.
+
+    Attributes:
+        leads: Where they are, in the file's order.
+        remarks: What to tell of the others.
+    """
+
+    leads: tuple[int, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def is_ecg(name: str) -> bool:
+    """Return whether a channel's name is that of an ECG lead."""
+    plain = name.strip()
+    return bool(_ECG.fullmatch(plain)) and not (_BARE.fullmatch(plain) or _ABOUT_ECG.match(plain))
+
+
+def is_other(name: str) -> bool:
+    """Return whether a channel's name says that it is no ECG."""
+    plain = name.strip()
+    return bool(_OTHER.fullmatch(plain) or _ABOUT_ECG.match(plain)) and not is_ecg(name)
+
+
+def find_columns(
+    names: Sequence[str], wanted: Sequence[str | int], path: Path, option: str = "--column"
+) -> tuple[int, ...]:
+    """Return where the named or numbered (from 1) columns are.
+
+    Raises:
+        HintNeededError: There is no such column, or it is there twice.
+    """
+    found = []
+    plain = [split_unit(name)[0].lower() for name in names]
+    for column in wanted:
+        text = str(column).strip()
+        places = [i for i, name in enumerate(names) if name == text] or [
+            i for i, name in enumerate(plain) if name == text.lower()
+        ]
+        if not places and text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= len(names):
+            places = [int(text) - 1]
+        if len(places) != 1:
+            what = f"{len(places)} columns are called" if places else "there is no column"
+            raise HintNeededError(
+                option, f"{path.name}: {what} {text!r}. Give {option} as one of {listed(names)}."
+            )
+        found += places
+    return tuple(dict.fromkeys(found))
+
+
+def choose_leads(
+    names: Sequence[str], units: Sequence[str | None], hints: Hints, path: Path
+) -> Chosen:
+    """Return which channels are ECG leads.
+
+    Those that the user names; else those whose names are of ECG leads; else those in volts; else
+    the only one that is left.
+
+    Args:
+        names: Names of the channels, "" for one that has none.
+        units: Their units, None for one that is not told.
+        hints: What the user says.
+        path: The file, for errors.
+
+    Raises:
+        HintNeededError: They cannot be told.
+    """
+    if hints.columns:
+        return Chosen(find_columns(names, hints.columns, path))
+    free = [
+        i
+        for i, name in enumerate(names)
+        if not is_other(name) and (not plain_unit(units[i]) or millivolts(units[i]))
+    ]
+    named = [i for i in free if is_ecg(names[i])]
+    in_volts = [i for i in free if millivolts(units[i])]
+    leads = named or in_volts or (free if len(free) == 1 else [])
+    if not leads:
+        raise HintNeededError(
+            "--column",
+            f"{path.name}: it cannot be told which of its columns are ECG leads. Give --column "
+            f"(names or numbers from 1). It holds {listed(names)}.",
+        )
+    left = [names[i] for i in in_volts if i not in leads]
+    remark = f"{listed(left)}: not taken for ECG; name by --column to clean"
+    return Chosen(tuple(leads), (remark,) if left else ())
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names for a message, at most so many of them and so long."""
+    shown = [repr(name if len(name) <= 40 else f"{name[:37]}...") for name in names[:most]]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(shown) + more

@@ -1,0 +1,213 @@
+"""How a table of text is written: delimiter, decimal sign, lines of names and units."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecgmodel.errors import RecordError
+from ecgmodel.files._rates import time_unit
+from ecgmodel.files._tables import Column
+from ecgmodel.files._text import (
+    WHITESPACE,
+    encoding_of,
+    is_clock,
+    lines,
+    number,
+    plain,
+    seconds,
+    split,
+)
+from ecgmodel.signals.units import millivolts
+
+_LOOKED_AT = 200
+_DELIMITERS = ("\t", ";", ",", "|", WHITESPACE)
+_RATE = re.compile(
+    r"(?:sampl\w*[ _-]?(?:rate|freq\w*)|frequency|\bfs|\brate)\W{1,6}"
+    r"(\d{1,6}(?:[.,]\d{1,9})?)\s*(k)?(?:hz|hertz|samples|/|\W|$)",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(r"^\W*units?\W{1,4}(\w{1,12}|\S{1,3})\W*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is written.
+
+    Attributes:
+        encoding: Of the file.
+        delimiter: Between cells; a space stands for any white space.
+        decimal: "." or ",".
+        first: Lines before the first sample's.
+        columns: The columns.
+        rate: A rate in the lines above the table, Hz; None for none.
+        unit: A unit there, None for none.
+        clock: Per column, whether it holds times of a clock.
+        decimals: The most digits behind the decimal sign that were seen.
+    """
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    first: int
+    columns: tuple[Column, ...]
+    rate: float | None
+    unit: str | None
+    clock: tuple[bool, ...]
+    decimals: int
+
+
+@dataclass(frozen=True)
+class _Parse:
+    """The first lines of a table, cut by a delimiter."""
+
+    delimiter: str
+    decimal: str
+    rows: list[list[str]]
+    first: int
+
+    @property
+    def data(self) -> list[list[str]]:
+        return [row for row in self.rows[self.first :] if row]
+
+    @property
+    def score(self) -> tuple[float, bool, int, int]:
+        """How well it fits: numbers among the cells, a line of names, columns, rows."""
+        cells = [cell for row in self.data for cell in row]
+        known = sum(seconds(cell, self.decimal) is not None for cell in cells)
+        names = bool(self.first) and len(self.rows[self.first - 1]) == len(self.data[0])
+        return round(known / len(cells), 3), names, len(self.data[0]), len(self.data)
+
+
+def find_dialect(path: Path) -> Dialect:
+    """Return how a table is written.
+
+    Raises:
+        RecordError: It is no table of numbers.
+    """
+    encoding = encoding_of(path)
+    head = list(itertools.islice(lines(path, encoding), _LOOKED_AT))
+    texts = [line.removeprefix("\ufeff").rstrip("\r\n") for line in head]
+    parses = [
+        parse
+        for delimiter, decimal in itertools.product(_DELIMITERS, ".,")
+        if delimiter != decimal and (parse := _parse(texts, delimiter, decimal))
+    ]
+    if not parses:
+        raise RecordError(
+            f"{path.name}: expected a table, with a line for each sample and its numbers apart by "
+            "commas, semicolons, tabs or spaces. Found no line of numbers at the end of its first "
+            f"{len(texts)} lines."
+        )
+    best = max(parses, key=lambda parse: parse.score)
+    names, units, above = _above(best, texts)
+    data = best.data
+    return Dialect(
+        encoding=encoding,
+        delimiter=best.delimiter,
+        decimal=best.decimal,
+        first=best.first,
+        columns=tuple(
+            _column(name, unit, [row[i] for row in data], best.decimal)
+            for i, (name, unit) in enumerate(zip(names, units, strict=True))
+        ),
+        rate=next((r for line in above if (r := _rate(line))), None),
+        unit=next((m[1] for line in above if (m := _UNIT.match(line)) and millivolts(m[1])), None),
+        clock=tuple(all(is_clock(row[i]) for row in data[:20]) for i in range(len(data[0]))),
+        decimals=max(_decimals(cell, best.decimal) for row in data for cell in row),
+    )
+
+
+def _parse(texts: Sequence[str], delimiter: str, decimal: str) -> _Parse | None:
+    """Cut lines into cells, and find where samples begin; None if they do not."""
+    try:
+        rows = [split(text, delimiter) if text.strip() else [] for text in texts]
+    except ValueError:
+        return None
+    last = next((i for i in range(len(rows) - 1, -1, -1) if rows[i]), None)
+    if last is None or not _is_data(rows[last], len(rows[last]), decimal):
+        return None
+    first = last
+    for i in range(last, -1, -1):
+        if texts[i].startswith("#") or (
+            rows[i] and not _is_data(rows[i], len(rows[last]), decimal)
+        ):
+            break
+        first = i if rows[i] else first
+    parse = _Parse(delimiter, decimal, rows, first)
+    return _Parse(delimiter, decimal, rows, first + _numbered(parse))
+
+
+def _is_data(row: Sequence[str], count: int, decimal: str) -> bool:
+    found = (number(cell, decimal) for cell in row)
+    return len(row) == count and any(value is not None and value == value for value in found)
+
+
+def _numbered(parse: _Parse) -> int:
+    """Return 1 where the first line numbers the columns (0, 1, 2), as pandas does, else 0."""
+    row = [plain(cell) for cell in parse.data[0]]
+    counted = row[1:] if row and not row[0] else row
+    from_zero = counted == [str(i) for i in range(len(counted))] and counted
+    below = [cell for row in parse.data[1:] for cell in row]
+    broken = any(parse.decimal in cell for cell in below)
+    return int(bool(from_zero and broken and len(row) > 1))
+
+
+def _above(parse: _Parse, texts: Sequence[str]) -> tuple[list[str], list[str | None], list[str]]:
+    """Return names and units of the columns, and the lines above them."""
+    count = len(parse.data[0])
+    above = [(i, _cells(texts[i], parse.delimiter)) for i in range(parse.first) if texts[i].strip()]
+    fitting = [(i, cells) for i, cells in above[-2:] if len(cells) in (count, count - 1)]
+    fitting = fitting if fitting and fitting[-1][0] == above[-1][0] else []
+    units: list[str | None] = [None] * count
+    names, top = [""] * count, parse.first
+    if len(fitting) == 2 and any(_is_unit(cell) for cell in fitting[1][1]):
+        top, names = fitting[0]
+        units = [unit or None for unit in _padded(fitting[1][1], count)]
+    elif fitting:
+        top, names = fitting[-1]
+    if _RATE.search(texts[top] if top < len(texts) else "") or _UNIT.match(
+        texts[top] if top < parse.first else ""
+    ):
+        names, top = [""] * count, parse.first  # a line such as "Sample rate,512 hertz"
+    return _padded(names, count), units, list(texts[:top])
+
+
+def _cells(text: str, delimiter: str) -> list[str]:
+    try:
+        return [plain(cell) for cell in split(text.lstrip("# "), delimiter)]
+    except ValueError:
+        return []
+
+
+def _padded(cells: Sequence[str], count: int) -> list[str]:
+    return [*cells, *[""] * (count - len(cells))]
+
+
+def _is_unit(cell: str) -> bool:
+    return bool(millivolts(cell)) or (bool(cell) and time_unit("", cell) is not None)
+
+
+def _column(name: str, unit: str | None, cells: Sequence[str], decimal: str) -> Column:
+    values = [number(cell, decimal) for cell in cells]
+    numeric = all(value is not None for value in values)
+    steps = [b - a for a, b in itertools.pairwise(v for v in values if v is not None)]
+    rising = len(steps) > 1 and min(steps) > 0 and max(steps) <= 2.01 * min(steps)
+    return Column(name, unit, numeric, numeric and rising)
+
+
+def _rate(line: str) -> float | None:
+    found = _RATE.search(line)
+    if not found:
+        return None
+    return float(found[1].replace(",", ".")) * (1000 if found[2] else 1)
+
+
+def _decimals(cell: str, decimal: str) -> int:
+    text = plain(cell)
+    if decimal not in text or number(text, decimal) is None:
+        return 0
+    return len(re.split("[eE]", text.partition(decimal)[2])[0]) + (8 if "e" in text.lower() else 0)

@@ -1,0 +1,130 @@
+"""What a file of any format is read as, and what its user can say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgmodel.errors import RecordError, SettingsError
+from ecgmodel.signals.units import millivolts
+
+LOWEST_FS, HIGHEST_FS = 1.0, 100_000.0
+MOST_LEADS = 256
+
+Rails = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the user says where a file does not; it goes before what the file says.
+
+    Attributes:
+        fs: Sampling rate, Hz.
+        unit: Unit of the ECG leads: mV, uV (or µV), V, nV.
+        columns: Names or numbers (from 1) of the leads: columns of a table, channels, rows or
+            columns of an array, arrays of an archive.
+        time_column: Name or number (from 1) of the column of times.
+
+    Raises:
+        SettingsError: The rate or the unit has no meaning.
+    """
+
+    fs: float | None = None
+    unit: str | None = None
+    columns: tuple[str | int, ...] = ()
+    time_column: str | int | None = None
+
+    def __post_init__(self) -> None:
+        if self.fs is not None:
+            _check_rate(self.fs, SettingsError, "")
+        if self.unit is not None and millivolts(self.unit) is None:
+            raise SettingsError(f"Expected a unit of mV, uV, V or nV. Received: {self.unit!r}.")
+
+    @property
+    def scale(self) -> float | None:
+        """How many mV the unit is, None where none is given."""
+        return millivolts(self.unit)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An annotation.
+
+    Attributes:
+        at_s: Where it is, s from the first sample.
+        duration_s: How long, s; None for a moment.
+        text: What it says; of beats, their WFDB symbol.
+    """
+
+    at_s: float
+    duration_s: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Ecg:
+    """A recording.
+
+    Attributes:
+        signal: `(samples, leads)` float64, mV; NaN where a sample is missing.
+        fs: Sampling rate, Hz.
+        leads: Names of the leads.
+        rails: Per lead, the lowest and highest value that its converter gives, mV; None if
+            unknown.
+        other: Names of the channels and columns that are no ECG lead; they are kept as they are.
+        remarks: What was put right or taken for granted while reading.
+        start: When the first sample was taken, None if unknown.
+        marks: Annotations, for a format that holds some; the same format keeps all of its own.
+        hints: What the user said, so that it is written as it was read.
+    """
+
+    signal: NDArray[np.float64]
+    fs: float
+    leads: tuple[str, ...]
+    rails: tuple[Rails, ...]
+    other: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    start: datetime | None = None
+    marks: tuple[Mark, ...] = ()
+    hints: Hints = Hints()
+
+
+def check_ecg(ecg: Ecg, path: Path) -> Ecg:
+    """Return a recording as it was read, if it can be one.
+
+    Raises:
+        RecordError: Its rate, its number of leads or its samples say nothing.
+    """
+    _check_rate(ecg.fs, RecordError, f"{path.name}: ")
+    samples, leads = ecg.signal.shape
+    if leads > MOST_LEADS:
+        raise RecordError(
+            f"{path.name}: expected at most {MOST_LEADS} leads. Received: {leads}. Name those to "
+            "clean by --column."
+        )
+    if not samples or not np.isfinite(ecg.signal).any():
+        raise RecordError(f"{path.name} holds no samples of an ECG. Leave it out.")
+    return ecg
+
+
+def check_rate(fs: float, path: Path) -> float:
+    """Return a sampling rate that a file states.
+
+    Raises:
+        RecordError: It is no number or none that an ECG can have.
+    """
+    _check_rate(fs, RecordError, f"{path.name}: ")
+    return float(fs)
+
+
+def _check_rate(fs: float, error: type[RecordError | SettingsError], where: str) -> None:
+    if not (isfinite(fs) and LOWEST_FS <= fs <= HIGHEST_FS):
+        raise error(
+            f"{where}expected a sampling rate of {LOWEST_FS:g} to {HIGHEST_FS:,.0f} Hz. "
+            f"Received: {fs:g}."
+        )

@@ -1,0 +1,135 @@
+"""Lines and cells of a table as text, so that what is not replaced stays as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from ecgmodel.errors import RecordError
+
+LONGEST_LINE = 2**16
+WHITESPACE = " "
+MISSING = frozenset(
+    ("", "nan", "na", "n/a", "null", "none", "-", "--", "?", "inf", "-inf", "+inf", "infinity")
+)
+NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,4})?", re.ASCII)
+_CLOCK = re.compile(
+    r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)(?:\s+\d\d/\d\d/\d{4})?", re.ASCII
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d?:\d\d.*", re.ASCII)
+_CELL = re.compile(r"\S+")
+_EPOCH = datetime(2000, 1, 1)
+
+
+def encoding_of(path: Path) -> str:
+    """Return a text file's encoding by its first bytes.
+
+    Bytes that are no UTF-8 are carried along as they are (Python's "surrogateescape").
+    """
+    with path.open("rb") as file:
+        first = file.read(2)
+    return {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(first, "utf-8")
+
+
+def escaping(encoding: str) -> str:
+    """Return how bytes are treated that an encoding does not know."""
+    return "surrogateescape" if encoding == "utf-8" else "strict"
+
+
+def lines(path: Path, encoding: str) -> Iterator[str]:
+    """Yield a file's lines with their ends, a mark of the encoding included.
+
+    Raises:
+        RecordError: A line is too long, or holds bytes that no text has.
+    """
+    with path.open(encoding=encoding, errors=escaping(encoding), newline="") as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE or "\0" in line:
+                raise RecordError(
+                    f"{path.name}, line {number}: expected text of at most {LONGEST_LINE:,} "
+                    f"letters. Received {'more' if len(line) > LONGEST_LINE else 'a NUL byte'}; "
+                    "is it a table?"
+                )
+            yield line
+
+
+def split(text: str, delimiter: str) -> list[str]:
+    """Return a line's cells, quotes and spaces included.
+
+    Raises:
+        ValueError: A quote is not closed in the line.
+    """
+    if delimiter == WHITESPACE:
+        return text.split()
+    if '"' not in text:
+        return text.split(delimiter)
+    parts = text.split('"')
+    if len(parts) % 2 == 0:
+        raise ValueError("a quote is not closed in its line")
+    parts[1::2] = [part.replace(delimiter, "\0") for part in parts[1::2]]
+    return [cell.replace("\0", delimiter) for cell in '"'.join(parts).split(delimiter)]
+
+
+def replaced(text: str, delimiter: str, cells: Mapping[int, str]) -> str:
+    """Return a line with other cells in some places, in the quotes of those that were there."""
+    if delimiter == WHITESPACE:
+        found = list(_CELL.finditer(text))
+        for place in sorted(cells, reverse=True):
+            text = text[: found[place].start()] + cells[place] + text[found[place].end() :]
+        return text
+    raw = split(text, delimiter)
+    for place, cell in cells.items():
+        old = plain(raw[place])
+        raw[place] = raw[place].replace(old, cell, 1) if old else cell
+    return delimiter.join(raw)
+
+
+def plain(cell: str) -> str:
+    """Return a cell without the spaces and quotes around it."""
+    return cell.strip().strip("\"'").strip()
+
+
+def number(cell: str, decimal: str) -> float | None:
+    """Return a cell's number, NaN where it is missing, None where it is none."""
+    if decimal == ".":
+        try:
+            value = float(cell)
+        except ValueError:
+            pass
+        else:
+            if "_" not in cell:
+                return value
+    text = plain(cell)
+    if text.lower() in MISSING:
+        return float("inf") if "inf" in text.lower() else float("nan")
+    if decimal == ",":
+        text = text.replace(",", ".") if "." not in text else ""
+    return float(text) if NUMBER.fullmatch(text) else None
+
+
+def seconds(cell: str, decimal: str) -> float | None:
+    """Return a cell's time: a number as it is; of a clock or a date, the seconds; else None."""
+    text = plain(cell).strip("[]")
+    found = _CLOCK.fullmatch(text)
+    if found:
+        hours, minutes, rest = found.groups()
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
+    if _DATE.fullmatch(text):
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return (at.replace(tzinfo=None) - _EPOCH).total_seconds() - (
+            at.utcoffset().total_seconds() if at.utcoffset() else 0  # type: ignore[union-attr]
+        )
+    return number(cell, decimal)
+
+
+def is_clock(cell: str) -> bool:
+    """Return whether a cell is a time of a clock or a date, which counts in seconds."""
+    text = plain(cell).strip("[]")
+    return bool(_CLOCK.fullmatch(text) or _DATE.fullmatch(text))

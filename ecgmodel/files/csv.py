@@ -1,0 +1,186 @@
+"""Tables of text: a line a sample, cells apart by commas, semicolons, tabs, bars or spaces."""
+
+from __future__ import annotations
+
+import csv
+import math
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgmodel.errors import RecordError
+from ecgmodel.files._amplitude import to_millivolts
+from ecgmodel.files._dialect import Dialect, find_dialect
+from ecgmodel.files._ecg import Ecg, Hints, check_rate
+from ecgmodel.files._limits import check_file
+from ecgmodel.files._rates import ask_rate, rate_of_times
+from ecgmodel.files._tables import Roles, find_roles
+from ecgmodel.files._text import escaping, lines, number, replaced, seconds, split
+
+LABEL = "table of text"
+SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
+# Cleaned samples are written in steps of 10 nV or finer: below any converter's.
+STEP_MV, MOST_DECIMALS = 1e-5, 9
+_DAY_S = 86_400.0
+
+
+def read(path: Path, hints: Hints) -> Ecg:
+    """Read a table. See `ecgmodel.files.read_ecg`.
+
+    Names and units come from the one or two lines above the samples ("ECG (mV)", "MLII_uV", or a
+    line of units as PhysioNet writes it); the rate from a column of times, or from a line such as
+    "Sample Rate,512 hertz". Empty cells and words such as "NaN" or "-" are missing samples.
+
+    Raises:
+        HintNeededError: Rate, unit or leads are not told.
+        RecordError: It is no table, a cell is no number, or times have gaps.
+    """
+    check_file(path)
+    dialect = find_dialect(path)
+    roles = find_roles(dialect.columns, hints, path, dialect.unit)
+    raw, times = _numbers(path, dialect, roles, hints.fs is None)
+    scaled = to_millivolts(raw, roles.units, roles.names, hints, path)
+    fs, remarks = _rate(path, dialect, roles, hints, times)
+    return Ecg(
+        signal=scaled.signal,
+        fs=check_rate(fs, path),
+        leads=roles.names,
+        rails=(None,) * len(roles.leads),
+        other=roles.other,
+        remarks=(*roles.remarks, *scaled.remarks, *remarks),
+        hints=hints,
+    )
+
+
+def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+    """Write a table with other numbers in the leads' cells; all else stays to the letter.
+
+    Cells whose number did not change stay as well. The comment joins those at the top, where a
+    table has some (lines that start with #).
+    """
+    dialect = find_dialect(source)
+    roles = find_roles(dialect.columns, ecg.hints, source, dialect.unit)
+    raw, _ = _numbers(source, dialect, roles, False)
+    scaled = to_millivolts(raw, roles.units, roles.names, ecg.hints, source)
+    if ecg.signal.shape != scaled.signal.shape:
+        raise RecordError(
+            f"{source.name}: expected a signal of shape {scaled.signal.shape}. "
+            f"Received: {ecg.signal.shape}."
+        )
+    kept = (scaled.signal == ecg.signal) | (np.isnan(scaled.signal) & np.isnan(ecg.signal))
+    decimals = [min(MOST_DECIMALS, max(dialect.decimals, _least(s))) for s in scaled.scales]
+    values = ecg.signal / np.asarray(scaled.scales)
+    with (into / source.name).open(
+        "w", encoding=dialect.encoding, errors=escaping(dialect.encoding), newline=""
+    ) as file:
+        row = 0
+        for line, is_sample in _marked(source, dialect):
+            if is_sample:
+                cells = {
+                    column: _text(values[row, i], decimals[i], dialect.decimal)
+                    for i, column in enumerate(roles.leads)
+                    if not kept[row, i]
+                }
+                text = line.rstrip("\r\n")
+                end = line[len(text) :]
+                line = replaced(text, dialect.delimiter, cells) + end if cells else line
+                row += 1
+            file.write(line)
+            if line.startswith("#") and comment:
+                file.write(f"# {comment}{line[len(line.rstrip()) :] or chr(10)}")
+                comment = ""
+
+
+def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+    """Write a new table: times in s (to 1 us), a column a lead in mV (to 10 nV), commas."""
+    decimals = _least(1.0)
+    with (into / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["time (s)", *(f"{lead} (mV)" for lead in ecg.leads)])
+        for row, sample in enumerate(ecg.signal.tolist()):
+            cells = [_text(value, decimals, ".") for value in sample]
+            table.writerow([f"{row / ecg.fs:.6f}", *cells])
+
+
+def _marked(path: Path, dialect: Dialect) -> Iterator[tuple[str, bool]]:
+    """Yield all lines of a file, and whether each is a sample's."""
+    for place, line in enumerate(lines(path, dialect.encoding)):
+        filled = bool(line.strip()) and not line.startswith("#")
+        yield line, place >= dialect.first and filled
+
+
+def _numbers(
+    path: Path, dialect: Dialect, roles: Roles, with_times: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return the leads' numbers `(samples, leads)` and the times `(samples,)` of a table.
+
+    Raises:
+        RecordError: A line has other cells than the rest, or a cell is no number.
+    """
+    count, decimal = len(dialect.columns), dialect.decimal
+    leads = [(column, array("d")) for column in roles.leads]
+    times = array("d")
+    time = roles.time if with_times else None
+    for place, (line, is_sample) in enumerate(_marked(path, dialect), 1):
+        if not is_sample:
+            continue
+        try:
+            cells = split(line.rstrip("\r\n"), dialect.delimiter)
+        except ValueError as error:
+            raise RecordError(f"{path.name}, line {place}: {error}.") from error
+        if len(cells) != count:
+            raise RecordError(
+                f"{path.name}, line {place}: expected {count} cells, as in the lines above. "
+                f"Received {len(cells)}; is the file cut off?"
+            )
+        for column, values in leads:
+            values.append(_value(number(cells[column], decimal), path, place, cells[column]))
+        if time is not None:
+            times.append(_value(seconds(cells[time], decimal), path, place, cells[time]))
+    raw = np.stack([np.frombuffer(values) for _, values in leads], axis=1)
+    return raw, np.frombuffer(times).copy() if time is not None else None
+
+
+def _value(found: float | None, path: Path, place: int, cell: str) -> float:
+    if found is None:
+        raise RecordError(
+            f"{path.name}, line {place}: expected a number. Received: {cell[:40]!r}. Correct it, "
+            "or leave the cell empty for a missing sample."
+        )
+    return found
+
+
+def _rate(
+    path: Path,
+    dialect: Dialect,
+    roles: Roles,
+    hints: Hints,
+    times: NDArray[np.float64] | None,
+) -> tuple[float, tuple[str, ...]]:
+    """Return the sampling rate, and a remark where it took a choice."""
+    if hints.fs is not None:
+        return hints.fs, ()
+    if times is None or roles.time is None:
+        if dialect.rate is None:
+            raise ask_rate(path)
+        return dialect.rate, ()
+    of_clock = dialect.clock[roles.time]
+    if of_clock:  # past midnight a clock starts again
+        times = times + _DAY_S * np.cumsum(np.diff(times, prepend=times[0]) < -_DAY_S / 2)
+    unit = 1.0 if of_clock else roles.seconds
+    fs = rate_of_times(times, unit, path)
+    name = dialect.columns[roles.time].name
+    return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only likely rate",)
+
+
+def _least(scale: float) -> int:
+    """Return the digits behind the decimal sign that a unit of `scale` mV takes at least."""
+    return max(0, math.ceil(math.log10(scale / STEP_MV)))
+
+
+def _text(value: float, decimals: int, decimal: str) -> str:
+    text = f"{value:.{decimals}f}"
+    return text if decimal == "." else text.replace(".", decimal)

@@ -1,0 +1,217 @@
+"""NumPy's `.npz`: named arrays, the signal, its rate and the leads' names among them."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgmodel.errors import HintNeededError, RecordError
+from ecgmodel.files._arrays import Leads, Shape, find_leads, read_shape, read_values, with_leads
+from ecgmodel.files._channels import listed
+from ecgmodel.files._ecg import Ecg, Hints, check_rate
+from ecgmodel.files._limits import check_file, check_values
+from ecgmodel.files._rates import ask_rate
+
+LABEL = "NumPy archive"
+SUFFIXES = (".npz",)
+COMMENT = "comment"
+_RATES = ("fs", "sampling_rate", "sample_rate", "samplingrate", "sampling_frequency", "sfreq")
+_UNITS = ("unit", "units")
+_NAMES = ("leads", "lead_names", "sig_name", "channels", "channel_names", "ch_names")
+_SIGNALS = ("signal", "signals", "ecg", "p_signal", "data", "x")
+_MOST_ARRAYS = 10_000
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An archive's arrays.
+
+    Attributes:
+        key: Of the signal.
+        array: The signal.
+        shapes: Headers of all arrays of numbers or text, by their names.
+        rate: Sampling rate, Hz, None where none is given.
+        leads: The signal's leads.
+    """
+
+    key: str
+    array: NDArray[Any]
+    shapes: Mapping[str, Shape]
+    rate: float | None
+    leads: Leads
+
+
+def read(path: Path, hints: Hints) -> Ecg:
+    """Read an archive. See `ecgmodel.files.read_ecg`.
+
+    The signal is the array that is named first of "signal", "ecg", "p_signal", "data", "x", or the
+    only one that can be one; `hints.columns` may name another. Its rate is a number called "fs" or
+    "sampling_rate", units and leads are texts ("units", "leads").
+
+    Raises:
+        HintNeededError: Signal, rate or unit are not told.
+        RecordError: The archive is damaged or holds more than its size can.
+    """
+    found = _find(path, hints)
+    fs = hints.fs if hints.fs is not None else found.rate
+    if fs is None:
+        raise ask_rate(path)
+    other = tuple(name for name in found.shapes if name != found.key)
+    return Ecg(
+        signal=found.leads.scaled.signal,
+        fs=check_rate(fs, path),
+        leads=found.leads.names,
+        rails=(None,) * len(found.leads.names),
+        other=(*found.leads.other, *other),
+        remarks=found.leads.remarks,
+        hints=hints,
+    )
+
+
+def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+    """Write an archive with another signal; other arrays are kept byte by byte.
+
+    The comment becomes an array of that name, if there is none yet.
+    """
+    found = _find(source, ecg.hints)
+    made = with_leads(found.array, found.leads, ecg.signal)
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(into / source.name, "w") as new:
+        for info in old.infolist():
+            member = zipfile.ZipInfo(info.filename, info.date_time)
+            member.compress_type = info.compress_type
+            with new.open(member, "w", force_zip64=True) as file:
+                if _name(info) == found.key:
+                    np.lib.format.write_array(file, made, allow_pickle=False)
+                else:
+                    with old.open(info) as kept:
+                        shutil.copyfileobj(kept, file)
+        if comment and COMMENT not in {_name(info) for info in old.infolist()}:
+            buffer = io.BytesIO()
+            np.save(buffer, np.array(comment), allow_pickle=False)
+            new.writestr(f"{COMMENT}.npy", buffer.getvalue())
+
+
+def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+    """Write "signal" (samples, leads) in mV, "fs", "leads", "unit" and "comment"."""
+    np.savez_compressed(
+        into / f"{name}.npz",
+        signal=ecg.signal,
+        fs=np.array(ecg.fs),
+        leads=np.array(ecg.leads),
+        unit=np.array("mV"),
+        comment=np.array(comment),
+    )
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    return info.filename.removesuffix(".npy")
+
+
+def _find(path: Path, hints: Hints) -> _Found:
+    """Read what is needed of an archive.
+
+    Raises:
+        RecordError: It is damaged.
+        HintNeededError: The signal is not told.
+    """
+    size = check_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _find_in(archive, size, hints, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise RecordError(f"{path.name} is a damaged archive ({error}). Get it again.") from error
+
+
+def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _Found:
+    members = {_name(info): info for info in archive.infolist() if not info.is_dir()}
+    if len(archive.infolist()) > _MOST_ARRAYS or len(members) != len(archive.infolist()):
+        raise RecordError(
+            f"{path.name}: expected at most {_MOST_ARRAYS:,} arrays, each once. Received: "
+            f"{len(archive.infolist()):,} members."
+        )
+    check_values(path, sum(info.file_size for info in members.values()) // 8, size)
+    shapes = {name: shape for name, info in members.items() if (shape := _shape(archive, info))}
+    key, columns = _signal(shapes, hints, path)
+    array = _values(archive, members[key], shapes[key], path)
+    texts = {
+        kind: _texts(archive, members, shapes, names, path)
+        for kind, names in (("unit", _UNITS), ("leads", _NAMES))
+    }
+    inner = Hints(hints.fs, hints.unit, columns, hints.time_column)
+    unit = texts["unit"][0] if len(set(texts["unit"])) == 1 else None
+    leads = find_leads(array, texts["leads"], unit, inner, path)
+    rate = _rate(archive, members, shapes, path)
+    return _Found(key, array, shapes, rate, leads)
+
+
+def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Shape | None:
+    """Return an array's header, None for what is no array of numbers or text."""
+    with archive.open(info) as file:
+        try:
+            return read_shape(file, Path(info.filename))  # type: ignore[arg-type]
+        except RecordError:
+            return None
+
+
+def _values(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: Shape, path: Path
+) -> NDArray[Any]:
+    with archive.open(info) as file:
+        file.seek(shape.offset)
+        return read_values(file, shape, info.file_size, path)  # type: ignore[arg-type]
+
+
+def _signal(
+    shapes: Mapping[str, Shape], hints: Hints, path: Path
+) -> tuple[str, tuple[str | int, ...]]:
+    """Return the signal's name, and which of its leads are asked for."""
+    able = {name for name, s in shapes.items() if s.is_numeric and len(s.shape) in (1, 2)}
+    able = {name for name in able if shapes[name].values > 2 and name.lower() not in _RATES}
+    asked = [column for column in hints.columns if column in able]
+    if asked:
+        rest = tuple(column for column in hints.columns if column not in asked)
+        return str(asked[0]), rest
+    named = [name for want in _SIGNALS for name in sorted(able) if name.lower() == want]
+    if named or len(able) == 1:
+        return (named or sorted(able))[0], hints.columns
+    raise HintNeededError(
+        "--column",
+        f"{path.name}: it cannot be told which of its arrays is the ECG. Give --column (a name). "
+        f"It holds {listed(sorted(shapes))}.",
+    )
+
+
+def _rate(
+    archive: zipfile.ZipFile,
+    members: Mapping[str, zipfile.ZipInfo],
+    shapes: Mapping[str, Shape],
+    path: Path,
+) -> float | None:
+    for name, shape in shapes.items():
+        if name.lower() in _RATES and shape.is_numeric and shape.values == 1:
+            return float(_values(archive, members[name], shape, path).ravel()[0])
+    return None
+
+
+def _texts(
+    archive: zipfile.ZipFile,
+    members: Mapping[str, zipfile.ZipInfo],
+    shapes: Mapping[str, Shape],
+    wanted: tuple[str, ...],
+    path: Path,
+) -> tuple[str, ...]:
+    """Return the texts of the first array of one of the names; none if there is none."""
+    for name, shape in shapes.items():
+        if name.lower() in wanted and shape.dtype.kind == "U" and shape.values <= 2**10:
+            array = _values(archive, members[name], shape, path)
+            return tuple(str(text) for text in array.ravel())
+    return ()

@@ -1,0 +1,191 @@
+"""WFDB records of PhysioNet: a header, files of samples, files of annotations."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgmodel.errors import MissingFileError
+from ecgmodel.files._channels import choose_leads
+from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate
+from ecgmodel.files._finding import record_path
+from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
+from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
+from ecgmodel.sources.base import safe_name
+from ecgmodel.sources.folder import ANNOTATORS
+
+LABEL = "WFDB record"
+# Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.
+_MORE = "ann apn ari atm gqrs jqrs marker mrg pu q2c qt1 qt2 sqrs st sta stb stc stf vf wabp wqrs"
+_ANNOTATORS = frozenset((*ANNOTATORS, *_MORE.split()))
+SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS))
+# The beats and notes of these are taken along into other formats.
+_MARKS = ("atr", "ecg", "qrs", "man")
+_NOT_IN_NAMES = re.compile(r"[^-\w]+", re.ASCII)
+
+
+def read(path: Path, hints: Hints) -> Ecg:
+    """Read a record; segments are joined. See `ecgmodel.files.read_ecg`.
+
+    Raises:
+        MissingFileError: A file of the record is not there.
+        RecordError: Header and data disagree, or a header names files outside its folder.
+        HintNeededError: No channel is an ECG in volts, or a lead has no gain.
+    """
+    from ecgmodel.signals.records import read_recording  # wfdb takes a second to import
+
+    record = _record(path)
+    headers = _checked(record)
+    recording = read_recording(record.absolute(), record.name)
+    units = ["mV"] * len(recording.leads)
+    chosen = choose_leads(recording.leads, units, hints, record)
+    leads = list(chosen.leads)
+    left = [name for i, name in enumerate(recording.leads) if i not in chosen.leads]
+    header = headers[0].wfdb
+    frames = {f for h in headers for f in getattr(h.wfdb, "samps_per_frame", None) or ()}
+    mean = ("some channels have several samples a frame; their means are read",)
+    return Ecg(
+        signal=recording.signal[:, leads],
+        fs=check_rate(hints.fs if hints.fs is not None else recording.fs, record),
+        leads=tuple(recording.leads[i] for i in leads),
+        rails=tuple(recording.rails[i] for i in leads),
+        other=(*left, *_no_volts(header, recording.leads)),
+        remarks=(*recording.remarks, *chosen.remarks, *(mean if frames - {1} else ())),
+        start=_start(header),
+        marks=_marks(record, recording.fs),
+        hints=hints,
+    )
+
+
+def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+    """Write a record like another one, with its annotation files. See `write_cleaned`."""
+    from ecgmodel.signals.records import read_recording
+    from ecgmodel.signals.writing import write_cleaned
+
+    record = _record(source).absolute()
+    names = read_recording(record, record.name).leads
+    columns = [names.index(lead) for lead in ecg.leads]
+    write_cleaned(record, ecg.signal, comment, into, columns)
+    written = {file.name for file in into.iterdir()}
+    for file in sorted(record.parent.iterdir()):
+        if file.is_file() and file.name not in written and _is_annotation(file, record):
+            shutil.copyfile(file, into / file.name)
+
+
+def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+    """Write a new record: format 16 in steps of 1 uV, 32 bits where that is too narrow.
+
+    Letters of its name that WFDB does not take become "_". Annotations go into a `.atr` file: WFDB
+    symbols as they are, anything else as notes.
+    """
+    from ecgmodel.signals.writing import write_signal
+
+    plain = _NOT_IN_NAMES.sub("_", name).strip("_") or "record"
+    write_signal(plain, ecg.signal, ecg.fs, ecg.leads, [comment], ecg.start, into)
+    if ecg.marks:
+        _write_marks(plain, ecg, into)
+
+
+def _record(path: Path) -> Path:
+    """Return the record that a file belongs to.
+
+    Raises:
+        MissingFileError: There is no header.
+    """
+    record = record_path(path)
+    if record is None:
+        raise MissingFileError(
+            f"There is no header for {path}. Expected {path.with_suffix('.hea').name} beside it."
+        )
+    return record
+
+
+def _checked(record: Path) -> list[Header]:
+    """Return a record's header and those of its segments, once sizes and names are sound.
+
+    Raises:
+        MissingFileError: A file is not there.
+        RecordError: A header lies.
+    """
+    header = _header(record, record.name)
+    headers = [header]
+    for name in dict.fromkeys(header.segments):
+        segment = record.with_name(safe_name(name, f"segment in the header of {record.name},"))
+        headers.append(_header(segment, record.name))
+        check_segment(header, headers[-1])
+    size, lengths = 0, []
+    for each in headers:
+        lengths.append(check_sizes(each, record.parent))
+        size += sum((record.parent / file.name).stat().st_size for file in each.files)
+    frames = max(lengths[0] or 0, sum(header.wfdb.seg_len) if header.segments else 0)
+    check_values(record, frames * header.wfdb.n_sig, size)
+    return headers
+
+
+def _header(record: Path, name: str) -> Header:
+    path = record.with_name(f"{record.name}.hea")
+    check_file(path, HEADER_BYTES)
+    header = read_header(path, name)
+    check_rate(header.fs, path)
+    return header
+
+
+def _no_volts(header: Any, leads: tuple[str, ...]) -> tuple[str, ...]:
+    names = getattr(header, "sig_name", None) or ()
+    return tuple(str(name) for name in names if name and name not in leads)
+
+
+def _start(header: Any) -> datetime | None:
+    if header.base_date and header.base_time:
+        return datetime.combine(header.base_date, header.base_time)
+    return None
+
+
+def _is_annotation(file: Path, record: Path) -> bool:
+    return file.stem == record.name and file.suffix[1:] in _ANNOTATORS
+
+
+def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
+    """Return the annotations of a record's first file of them; a damaged one is no hindrance."""
+    import wfdb
+
+    for suffix in _MARKS:
+        file = record.with_name(f"{record.name}.{suffix}")
+        if file.is_file() and file.stat().st_size:
+            try:
+                found = wfdb.rdann(str(record.absolute()), suffix)
+            except Exception:  # wfdb raises whatever damaged bytes lead to
+                return ()
+            notes = [str(note).strip("\x00 ") for note in found.aux_note]
+            rows = zip(found.sample.tolist(), found.symbol, notes, strict=True)
+            return tuple(Mark(at / fs, None, note or symbol) for at, symbol, note in rows)
+    return ()
+
+
+def _write_marks(name: str, ecg: Ecg, into: Path) -> None:
+    """Write annotations that came from another format."""
+    import wfdb
+
+    known = set(wfdb.io.annotation.ann_label_table["symbol"]) - {" "}
+    marks = [mark for mark in ecg.marks if 0 <= mark.at_s * ecg.fs < len(ecg.signal)]
+    if not marks:
+        return
+    wfdb.wrann(
+        name,
+        "atr",
+        np.array([round(mark.at_s * ecg.fs) for mark in marks]),
+        [mark.text if mark.text in known else _kind(mark.text) for mark in marks],
+        aux_note=["" if mark.text in known else mark.text for mark in marks],
+        fs=ecg.fs,
+        write_dir=str(into),
+    )
+
+
+def _kind(text: str) -> str:
+    """Return the symbol of a note: WFDB's rhythms start with a bracket."""
+    return "+" if text.startswith("(") else '"'

@@ -1,0 +1,46 @@
+"""Units of voltage, in all the ways in which files write them."""
+
+from __future__ import annotations
+
+import re
+
+MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "nv": 1e-6}
+"""How many millivolts a unit is, by its name in small letters."""
+
+# "ECG (mV)", "II [µV]", "MLII_uV", "V5/mV", "lead in mV"; a bare V needs brackets: V is a lead.
+_BRACKETED = re.compile(r"^(.*?)[\s_]*[\(\[]\s*([^()\[\]]*?)\s*[\)\]]$")
+_SUFFIXED = re.compile(r"^(.+?)(?:[\s_/.-]+|\sin\s)([mun\u00b5\u03bc\udcb5]v)$", re.IGNORECASE)
+_WORDS = {
+    "millivolt": "mV",
+    "microvolt": "uV",
+    "nanovolt": "nV",
+    "volt": "V",
+}
+
+
+def plain_unit(unit: str | None) -> str | None:
+    """Return a unit without spaces and brackets, "uV" for all ways to write microvolts."""
+    if unit is None:
+        return None
+    plain = unit.strip().strip("'\"()[] ").replace("\u03bc", "u").replace("\u00b5", "u")
+    plain = plain.replace("\udcb5", "u")  # µ of Latin-1, read as UTF-8
+    return _WORDS.get(plain.lower().rstrip("s"), plain)
+
+
+def split_unit(name: str) -> tuple[str, str | None]:
+    """Return a column's name and the unit that it carries, None for none.
+
+    Example:
+        >>> split_unit("MLII_uV"), split_unit("ECG [mV]"), split_unit("V5")
+        (('MLII', 'uV'), ('ECG', 'mV'), ('V5', None))
+    """
+    text = name.strip().strip("'\"").strip()
+    found = _BRACKETED.match(text) or _SUFFIXED.match(text)
+    if not found:
+        return text, None
+    return found[1].strip(), plain_unit(found[2])
+
+
+def millivolts(unit: str | None) -> float | None:
+    """Return how many mV a unit is, None if it is no voltage or not given."""
+    return MILLIVOLTS.get((plain_unit(unit) or "").lower())
