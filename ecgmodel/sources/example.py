@@ -1,7 +1,7 @@
 """A simulated recording that shows what the denoiser does: five minutes, two leads, all that spoils.
 
-Half a minute each: as it is, baseline wander, muscle noise, electrode motion, all of them, much of
-all of them; then a lead that is off, a converter at its end, samples that are missing, and clean
+Half a minute each: all kinds of noise, baseline wander, muscle noise, electrode motion, much of all
+of them, none; then a lead that is off, a converter at its end, samples that are missing, and clean
 again.
 """
 
@@ -25,12 +25,12 @@ UP, DOWN = 45, 16  # 128 Hz -> 360 Hz
 
 # The SNR of each part, dB, by noise record.
 PARTS: tuple[dict[str, float], ...] = (
-    {},
+    {"bw": 3.0, "ma": 6.0, "em": 3.0},
     {"bw": 0.0},
     {"ma": 3.0},
     {"em": 0.0},
-    {"bw": 3.0, "ma": 6.0, "em": 3.0},
     {"bw": -6.0, "ma": 0.0, "em": -3.0},
+    {},
     {"bw": 6.0},
     {"ma": 6.0},
     {"em": 6.0},

@@ -7,7 +7,7 @@ import { clock, number, reason, spans } from "./words.js";
 const { Document, Models, Plotting, embed } = window.Bokeh;
 const model = (name, attributes) => new (Models.get(name))(attributes);
 
-const MM = 96 / 25.4; // CSS pixels
+const MM = 4; // CSS pixels, so that the paper's lines all look alike; 1 mm is 3.78 of them
 const SPEED = 25; // mm/s
 const SQUARE_S = 0.2;
 const SQUARE_MV = 0.5;
@@ -18,6 +18,7 @@ const SHORTEST_S = 0.2;
 const OFFSET_MV = 1.0; // beyond which what came in is drawn shifted, or it would be out of sight
 const KINDS = ["before", "after", "removed"];
 const SHOWN = { both: ["before", "after"], before: ["before"], after: ["after"], removed: ["removed"] };
+const STRIP = ["wholeBefore", "wholeAfter"];
 const empty = () => ({ x: new Float64Array(0), y: new Float64Array(0) });
 
 export class Chart {
@@ -25,9 +26,12 @@ export class Chart {
    * @param {HTMLElement} paper Holds the ECG.
    * @param {HTMLElement} strip Holds the whole recording.
    * @param {(view: object) => void} changed Is told what is seen: start, end (s), speed (mm/s).
+   * @param {(point: object | null) => void} pointed Is told what is under the mouse: at (s),
+   *     before and after (mV).
    */
-  constructor(paper, strip, changed) {
+  constructor(paper, strip, changed, pointed) {
     this.changed = changed;
+    this.pointed = pointed;
     this.places = [paper, strip];
     this.gain = 10;
     this.kind = "both";
@@ -35,7 +39,7 @@ export class Chart {
     this.x = model("Range1d", { start: 0, end: 10 });
     this.y = model("Range1d", { start: -2, end: 2 });
     this.sources = Object.fromEntries(
-      [...KINDS, "whole"].map((kind) => [kind, model("ColumnDataSource", { data: empty() })]),
+      [...KINDS, ...STRIP].map((kind) => [kind, model("ColumnDataSource", { data: empty() })]),
     );
     this.doubts = model("ColumnDataSource", { data: { left: [], right: [], top: [], bottom: [] } });
     this.words = model("ColumnDataSource", { data: { x: [], y: [], text: [] } });
@@ -155,9 +159,10 @@ export class Chart {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(`--${name}`).trim();
     const font = { text_color: of("text"), text_font: of("font"), text_font_size: "12px" };
-    const label = Object.fromEntries(
-      Object.entries(font).map(([name, value]) => [`major_label_${name}`, value]),
-    );
+    const prefixed = (prefix) =>
+      Object.fromEntries(Object.entries(font).map(([name, value]) => [`${prefix}_${name}`, value]));
+    const label = prefixed("major_label");
+    const named = { ...prefixed("axis_label"), axis_label_text_font_style: "normal" };
     for (const plot of [this.ecg, this.whole]) {
       plot.setv({
         background_fill_color: of("paper"),
@@ -166,17 +171,19 @@ export class Chart {
       });
     }
     for (const axis of this.axes) {
-      axis.setv({ ...label, axis_line_color: of("line"), major_tick_line_color: of("line") });
+      axis.setv({ ...label, ...named, axis_line_color: of("line"), major_tick_line_color: of("line") });
     }
     for (const grid of this.grids) {
       grid.setv({ grid_line_color: of("large"), minor_grid_line_color: of("small") });
     }
     for (const kind of KINDS) this.lines[kind].glyph.line_color = of(kind);
-    this.lines.whole.glyph.line_color = of("after");
+    this.lines.wholeBefore.glyph.line_color = of("before");
+    this.lines.wholeAfter.glyph.line_color = of("after");
     for (const area of this.areas) {
       area.glyph.setv({ fill_color: of("doubt"), hatch_color: of("doubt") });
     }
     this.said.glyph.setv({ ...font, text_color: of("doubt-text"), background_fill_color: of("paper") });
+    this.cross.line_color = of("text");
     this.frame.setv({ fill_color: of("accent"), line_color: of("accent") });
   }
 
@@ -190,7 +197,7 @@ export class Chart {
       toolbar_location: null,
       tools: [],
       min_border: 0,
-      min_border_left: 44,
+      min_border_left: 52,
       lod_threshold: null,
       x_axis_type: null,
       y_axis_type: null,
@@ -204,12 +211,13 @@ export class Chart {
       return grid;
     });
     this.times = times();
-    const volts = model("LinearAxis", { ticker: squares(1), axis_label: null });
+    this.volts = squares(1);
+    const volts = model("LinearAxis", { ticker: this.volts, axis_label: "mV", axis_label_standoff: 2 });
     volts.formatter.doFormat = (ticks) => ticks.map((tick) => number(tick, 0));
     this.axes = [model("LinearAxis", { ...this.times }), volts];
     figure.add_layout(this.axes[0], "below");
     figure.add_layout(volts, "left");
-    volts.setv({ minor_tick_line_color: null, ticker: this.volts = squares(1) });
+    volts.minor_tick_line_color = null;
     this.areas = [hatched(figure, this.doubts)];
     this.lines = {};
     for (const kind of KINDS) {
@@ -225,7 +233,11 @@ export class Chart {
     });
     const pan = model("PanTool", { dimensions: "both" });
     const wheel = model("WheelZoomTool", { dimensions: "width", maintain_focus: false });
-    figure.add_tools(pan, wheel);
+    const cross = model("CrosshairTool", { dimensions: "height", line_alpha: 0.4 });
+    this.cross = cross;
+    figure.add_tools(pan, wheel, cross);
+    figure.on_event("mousemove", (event) => this.#point(event.x));
+    figure.on_event("mouseleave", () => this.pointed(null));
     figure.toolbar.setv({ active_drag: pan, active_scroll: wheel });
     return figure;
   }
@@ -239,7 +251,7 @@ export class Chart {
       toolbar_location: null,
       tools: [],
       min_border: 0,
-      min_border_left: 44,
+      min_border_left: 52,
       lod_threshold: null,
       x_axis_type: null,
       y_axis_type: null,
@@ -249,7 +261,8 @@ export class Chart {
     figure.add_layout(axis, "below");
     this.axes.push(axis);
     this.areas.push(hatched(figure, this.doubts));
-    this.lines.whole = line(figure, this.sources.whole, 1);
+    for (const kind of STRIP) this.lines[kind] = line(figure, this.sources[kind], 1);
+    this.lines.wholeBefore.glyph.line_alpha = 0.5;
     const tool = model("RangeTool", { x_range: this.x, start_gesture: "none" });
     this.frame = tool.overlay;
     this.frame.setv({ fill_alpha: 0.18, line_width: 2, line_alpha: 1, line_dash: [] });
@@ -285,6 +298,14 @@ export class Chart {
     });
   }
 
+  #point(at) {
+    const { fs, samples, signals } = this.recording;
+    const index = Math.round(at * fs);
+    if (index < 0 || index >= samples) return this.pointed(null);
+    const { before, after } = signals[this.index];
+    return this.pointed({ at: index / fs, before: before[index], after: after[index] });
+  }
+
   #pyramid(kind) {
     if (!this.pyramids.has(kind)) {
       const { before, after } = this.recording.signals[this.index];
@@ -303,8 +324,7 @@ export class Chart {
         ? this.#pyramid(kind).slice(this.x.start * fs, this.x.end * fs, pixels)
         : empty();
       for (let i = 0; i < data.x.length; i++) data.x[i] /= fs;
-      const offset = kind === "after" ? 0 : this.offset;
-      if (offset) for (let i = 0; i < data.y.length; i++) data.y[i] -= offset;
+      if (kind !== "after") shift(data.y, this.offset);
       this.sources[kind].data = data;
     }
     this.#rule();
@@ -342,13 +362,16 @@ export class Chart {
 
   #drawStrip() {
     const { fs, samples } = this.recording;
-    const whole = this.pyramids.get("after");
-    const data = whole.slice(0, samples, Math.max(200, this.whole.inner_width));
-    for (let i = 0; i < data.x.length; i++) data.x[i] /= fs;
-    this.sources.whole.data = data;
-    let [low, high] = whole.extent();
+    const pixels = Math.max(200, this.whole.inner_width);
+    for (const [kind, name] of [["before", STRIP[0]], ["after", STRIP[1]]]) {
+      const data = this.pyramids.get(kind).slice(0, samples, pixels);
+      for (let i = 0; i < data.x.length; i++) data.x[i] /= fs;
+      if (kind === "before") shift(data.y, this.offset);
+      this.sources[name].data = data;
+    }
+    let [low, high] = this.pyramids.get("after").extent();
     if (!Number.isFinite(low)) [low, high] = [-1, 1];
-    const room = 0.06 * (high - low) + 0.01;
+    const room = 0.25 * (high - low) + 0.01;
     this.whole.y_range.setv({ start: low - room, end: high + room });
     this.doubts.data = {
       left: this.doubtful.map((span) => span.start / fs),
@@ -361,6 +384,10 @@ export class Chart {
     this.wholeTimes.ticker.interval = step;
     this.wholeTimes.formatter.digits = step < 1 ? 1 : 0;
   }
+}
+
+function shift(values, offset) {
+  if (offset) for (let i = 0; i < values.length; i++) values[i] -= offset;
 }
 
 /** Return about the median of a signal. */

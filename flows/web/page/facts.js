@@ -12,14 +12,14 @@ export function showFacts(list, recording, lead) {
   const rate = recording.heart_rate[lead];
   const doubtful = windows.filter((window) => window.reason).length;
   list.replaceChildren(
-    fact("Noise", `${number(of(windows, "snr_db"))} dB`, "SNR of what came in, median of 10 s", "snr"),
+    fact("Noise that came in", `${number(of(windows, "snr_db"))} dB`, "SNR, median over 10 s", "snr"),
     fact(
-      "Quality",
+      "Quality, before → after",
       arrow(of(windows, "quality_in"), of(windows, "quality_out"), 2),
-      "before → after, from 0 (noise) to 1 (none seen)",
+      "0 is noise, 1 none seen",
       "quality",
     ),
-    fact("Heart rate", `${arrow(rate.before, rate.after, 0)} /min`, "before → after, by XQRS", ""),
+    fact("Heart rate, before → after", `${arrow(rate.before, rate.after, 0)} /min`, "by XQRS", ""),
     fact(
       "Not to be trusted",
       `${doubtful} of ${windows.length}`,

@@ -116,7 +116,7 @@ async function show(got) {
   showRemarks($("remarks"), got.remarks);
   $("recording").focus();
   if (!chart) {
-    chart = new Chart($("chart"), $("overview"), viewChanged);
+    chart = new Chart($("chart"), $("overview"), viewChanged, pointed);
     await chart.start();
   }
   chart.open(got);
@@ -140,6 +140,12 @@ function viewChanged(view) {
   const where = `${clock(view.start, digits)} to ${clock(view.end, digits)}`;
   $("scale-text").textContent = `${where} · ${speed} mm/s · ${chart.gain} mm/mV${shifted}`;
   showView($("facts"), recording, chart.index, view);
+}
+
+function pointed(point) {
+  $("reading").textContent = point
+    ? `${clock(point.at, 2)} · before ${number(point.before, 2)} mV · after ${number(point.after, 2)} mV`
+    : "";
 }
 
 // ---- what one can do -----------------------------------------------------------------------
