@@ -159,25 +159,36 @@ def find_leads(
 
 
 def with_leads(array: NDArray[Any], leads: Leads, signal: NDArray[np.float64]) -> NDArray[Any]:
-    """Return an array with other leads.
+    """Return an array with other leads, of its type if that holds them; see `as_stored`.
 
-    It keeps its type, if that holds whole microvolts; else it becomes float32.
+    Raises:
+        RecordError: The signal has another shape.
     """
-    new = signal / np.asarray(leads.scaled.scales)
-    dtype = array.dtype
+    scales = leads.scaled.scales
+    new = as_stored(signal / np.asarray(scales), array.dtype, max(scales))
+    made = np.array(array, dtype=new.dtype, order="K")
+    table = made[:, None] if made.ndim == 1 else made.T if leads.rows else made
+    places = list(leads.places)
+    if (len(table), len(places)) != new.shape:
+        raise RecordError(
+            f"Expected a signal of shape {(len(table), len(places))}. Received: {new.shape}."
+        )
+    table[:, places] = new
+    return made
+
+
+def as_stored(values: NDArray[np.float64], dtype: np.dtype[Any], scale: float) -> NDArray[Any]:
+    """Return numbers of a type, if whole ones are fine enough for them; else as float32.
+
+    Args:
+        values: In the file's unit.
+        dtype: The file's type.
+        scale: How many mV the unit is.
+    """
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        fine = max(leads.scaled.scales) <= _FINE_MV and np.isfinite(new).all()
-        if fine and np.all((new >= limits.min) & (new <= limits.max)):
-            new = np.round(new)
-        else:
-            dtype = np.dtype(np.float32)
-    made = np.array(array, dtype=dtype, order="K")
-    table = made[:, None] if made.ndim == 1 else made.T if leads.rows else made
-    if table[:, list(leads.places)].shape != new.shape:
-        raise RecordError(
-            f"Expected a signal of shape {table[:, list(leads.places)].shape}. "
-            f"Received: {new.shape}."
-        )
-    table[:, list(leads.places)] = new
-    return made
+        fits = np.isfinite(values) & (values >= limits.min) & (values <= limits.max)
+        if scale > _FINE_MV or not fits.all():
+            return values.astype(np.float32)
+        values = np.round(values)
+    return values.astype(dtype)
