@@ -158,7 +158,8 @@ def show_settings(config: Path | None, pairs: tuple[str, ...]) -> None:
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip())
 
 
-for command in (denoise, web, benchmark, *REGISTRY_COMMANDS, *SERVICE_COMMANDS, *HOUSEKEEPING_COMMANDS):
+_USED = (denoise, web, benchmark)
+for command in (*_USED, *REGISTRY_COMMANDS, *SERVICE_COMMANDS, *HOUSEKEEPING_COMMANDS):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""A simulated recording that shows what the denoiser does: five minutes, two leads, all that spoils.
+"""A simulated recording that shows what the denoiser does: five minutes of two leads, spoilt.
 
 Half a minute each: all kinds of noise, baseline wander, muscle noise, electrode motion, much of all
 of them, none; then a lead that is off, a converter at its end, samples that are missing, and clean

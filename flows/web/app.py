@@ -95,6 +95,8 @@ _CLEANED: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_COUNTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
 
 def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> ASGIApp:
     """Return the application around a service.
@@ -136,7 +138,7 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
     @app.get(
         "/metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {}}}} | {401: _ERRORS[401]},
+        responses={**_COUNTS, 401: _ERRORS[401]},
         summary="Counts for Prometheus.",
     )
     async def counts() -> Response:
@@ -150,8 +152,10 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
 def _show_page(app: FastAPI, service: Service) -> None:
     """Add the page; the plotting library comes out of its installed package."""
     spec = importlib.util.find_spec("bokeh")
-    assert spec is not None and spec.submodule_search_locations
-    scripts = Path(next(iter(spec.submodule_search_locations))) / "server" / "static" / "js"
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        raise ModuleNotFoundError("The page draws with bokeh, which is not installed.")
+    scripts = Path(next(iter(places))) / "server" / "static" / "js"
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:

@@ -26,7 +26,9 @@ def unpack(archive: Path, into: Path, limits: Limits) -> None:
         with zipfile.ZipFile(archive) as opened:
             entries = [e for e in opened.infolist() if not e.is_dir() and not _is_clutter(e)]
             if len(entries) > limits.files:
-                raise Refused(413, f"The archive holds {len(entries)} files, {limits.files} may be.")
+                raise Refused(
+                    413, f"Expected at most {limits.files} files. Received: {len(entries)}."
+                )
             left = limits.unpacked_megabytes * 1_000_000
             for entry in entries:
                 left -= _unpack_one(opened, entry, into, left, limits)

@@ -5,11 +5,22 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from flows.command_parts import read_settings, with_settings
+
+
+def _limit(
+    name: str, field: str, kind: click.ParamType, default: float, text: str
+) -> Callable[..., Any]:
+    """Return an option --max-NAME for a field of `Limits`."""
+    return click.option(
+        f"--max-{name}", field, default=default, show_default=True, type=kind, help=text
+    )
 
 
 @click.command()
@@ -30,11 +41,11 @@ from flows.command_parts import read_settings, with_settings
     help="What clients have to send; made up where others can reach the service.",
 )
 @click.option("--name", multiple=True, help="Host name that the service has. Can come again.")
-@click.option("--max-mb", default=200, show_default=True, help="Largest body, MB.")
-@click.option("--max-seconds", default=600.0, show_default=True, help="For one recording.")
-@click.option("--max-samples", default=25_000_000, show_default=True, help="Of all leads.")
-@click.option("--max-leads", default=64, show_default=True, help="Of one recording.")
-@click.option("--max-waiting", default=8, show_default=True, help="Recordings that may wait.")
+@_limit("mb", "megabytes", click.IntRange(1), 200, "Largest body, MB.")
+@_limit("seconds", "seconds", click.FloatRange(0.1), 600.0, "For one recording.")
+@_limit("samples", "samples", click.IntRange(1), 25_000_000, "Of all leads together.")
+@_limit("leads", "leads", click.IntRange(1, 256), 64, "Of one recording.")
+@_limit("waiting", "waiting", click.IntRange(0), 8, "Recordings that wait for their turn.")
 @with_settings
 def web(
     host: str,
@@ -42,13 +53,9 @@ def web(
     model: str,
     token: str,
     name: tuple[str, ...],
-    max_mb: int,
-    max_seconds: float,
-    max_samples: int,
-    max_leads: int,
-    max_waiting: int,
     config: Path | None,
     pairs: tuple[str, ...],
+    **limits: Any,
 ) -> None:
     """Serve the denoiser: a page for the browser, and POST /denoise for programs.
 
@@ -57,16 +64,7 @@ def web(
     from flows.web.server import Address, serve
     from flows.web.settings import Limits
 
-    limits = Limits.model_validate(
-        {
-            "megabytes": max_mb,
-            "unpacked_megabytes": 2 * max_mb,
-            "seconds": max_seconds,
-            "samples": max_samples,
-            "leads": max_leads,
-            "waiting": max_waiting,
-        }
-    )
+    cost = Limits.model_validate({**limits, "unpacked_megabytes": 2 * limits["megabytes"]})
     made_up = "" if token or _is_loopback(host) else secrets.token_urlsafe(24)
     file, label = _network(model, config, pairs)
 
@@ -74,7 +72,7 @@ def web(
         click.echo(_greeting(host, used, made_up, bool(token)))
 
     names = (*name, socket.gethostname()) if not _is_loopback(host) else name
-    serve(Address(host, port, names, token or made_up), file, label, limits, ready)
+    serve(Address(host, port, names, token or made_up), file, label, cost, ready)
 
 
 def _greeting(host: str, port: int, made_up: str, has_token: bool) -> str:

@@ -36,8 +36,9 @@ class JsonSignal:
         """Write the answer: the signal as it came, in its unit, null where a sample is missing."""
         signal = cleaned[:, 0] if self.is_flat else cleaned
         signal = signal / (millivolts(self.unit) or 1.0)
-        values = np.where(np.isfinite(signal), signal.astype(object), None).tolist()
-        text = json.dumps({"signal": values, "unit": self.unit, **facts}, allow_nan=False)
+        values = signal.astype(object)
+        values[~np.isfinite(signal)] = None
+        text = json.dumps({"signal": values.tolist(), "unit": self.unit, **facts}, allow_nan=False)
         path.write_text(text)
 
 

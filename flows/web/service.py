@@ -147,6 +147,9 @@ class _Handed(FileResponse):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The file is gone after this answer, so no part of it can be asked for.
+        scope = {**scope, "headers": [h for h in scope["headers"] if h[0] != b"range"]}
+        del self.headers["accept-ranges"]
         try:
             async with asyncio.timeout(self._service.limits.upload_seconds):
                 await super().__call__(scope, receive, send)

@@ -6,12 +6,19 @@ It takes a `Job` a line and answers with an `Outcome` a line, until its input en
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ecgmodel.assessment import Cleaned
+from ecgmodel.denoiser import Denoiser
+from ecgmodel.errors import EcgError, HintNeededError, MissingFileError
+from ecgmodel.files import Ecg, Hints, find_recordings, formats, read_ecg, write_ecg
+from ecgmodel.heart_rate import heart_rate
 from flows.web import archives
 from flows.web.intake import MEDIA
 from flows.web.json_signal import JsonSignal, read_json
@@ -19,12 +26,6 @@ from flows.web.refusing import Refused
 from flows.web.settings import Job, Limits, Options, Outcome, Setup
 from flows.web.view import MEDIA as VIEW
 from flows.web.view import write_view
-
-from ecgmodel.assessment import Cleaned
-from ecgmodel.denoiser import Denoiser
-from ecgmodel.errors import EcgError, HintNeededError
-from ecgmodel.files import Ecg, Hints, find_recordings, read_ecg, write_ecg
-from ecgmodel.heart_rate import heart_rate
 
 
 class Cleaner:
@@ -44,9 +45,9 @@ class Cleaner:
         try:
             return self._do(job)
         except HintNeededError as error:
-            return Outcome(status=422, error=str(error), needs=error.option.lstrip("-"))
+            return Outcome(status=422, error=_said(error, job), needs=_option(error.option))
         except EcgError as error:
-            return Outcome(status=422, error=str(error).replace(f"{job.folder}/in/", ""))
+            return Outcome(status=422, error=_said(error, job))
         except Refused as refused:
             return Outcome(status=refused.status, error=refused.message)
         except MemoryError:
@@ -56,7 +57,8 @@ class Cleaner:
         except Exception:  # one bad recording is not to end the service
             traceback.print_exc()
             return Outcome(
-                status=500, error="It could not be cleaned, by a fault of this service; see its log."
+                status=500,
+                error="It was not cleaned, by a fault of this service; see its log.",
             )
 
     def _do(self, job: Job) -> Outcome:
@@ -69,11 +71,14 @@ class Cleaner:
         if is_zip:
             archives.unpack(files[0], job.folder / "unpacked", self.limits)
             came = job.folder / "unpacked"
+        given: JsonSignal | None = None
         if len(files) == 1 and files[0].suffix.lower() == ".json":
+            if options.format is not None:
+                raise Refused(422, "JSON comes back as JSON; leave out format.")
             given = read_json(files[0], hints)
             ecg, source = given.ecg, files[0]
         else:
-            given, source = None, _the_one(find_recordings([came]))
+            source = _the_one(came)
             ecg = read_ecg(source, hints)
         _check(ecg, self.limits)
         cleaned = self.denoiser.clean(
@@ -83,12 +88,13 @@ class Cleaner:
         file = (
             _as_json(given, cleaned, facts, out)
             if given
-            else self._as_files(source, cleaned, options, out, is_zip)
+            else self._as_files(source, replace(ecg, signal=cleaned.signal), options, out, is_zip)
         )
         name, media = file.name, MEDIA.get(file.suffix.lower(), "application/octet-stream")
         if job.view:
             facts |= {"samples": len(ecg.signal), "file": {"name": name, "media": media}}
-            facts |= {"recording": source.stem, "remarks": list(ecg.remarks)}
+            remarks = [_option(remark) for remark in ecg.remarks]
+            facts |= {"recording": source.stem, "remarks": remarks}
             pairs = [(ecg.signal[:, i], cleaned.signal[:, i]) for i in range(len(ecg.leads))]
             write_view(out / "view", facts, pairs, file)
             file, media = out / "view", VIEW
@@ -111,13 +117,11 @@ class Cleaner:
             "model": self.label,
         }
 
-    def _as_files(
-        self, source: Path, cleaned: Cleaned, options: Options, out: Path, is_zip: bool
-    ) -> Path:
+    def _as_files(self, source: Path, ecg: Ecg, options: Options, out: Path, is_zip: bool) -> Path:
         comment = f"ECG cleaned by ecg-denoise with {self.label}"
         made = out / "files"
         made.mkdir()
-        files = write_ecg(source, cleaned.signal, made, comment=comment, format=options.format)
+        files = write_ecg(source, ecg, made, comment=comment, format=options.format)
         if len(files) == 1 and not is_zip:
             return files[0].rename(out / files[0].name)
         archive = out / f"{source.stem}.zip"
@@ -125,11 +129,35 @@ class Cleaner:
         return archive
 
 
-def _the_one(recordings: list[Path]) -> Path:
+def _the_one(folder: Path) -> Path:
+    """Return the recording that a folder holds.
+
+    Raises:
+        Refused: It holds none, or more than one.
+    """
+    names = [path.name for path in sorted(folder.rglob("*")) if path.is_file()][:10]
+    try:
+        recordings = find_recordings([folder])
+    except MissingFileError as error:
+        raise Refused(
+            415,
+            f"There is no recording in what came: {', '.join(names) or 'nothing'}. Expected one of "
+            f"{', '.join(formats())}; of a WFDB record its header (.hea) too.",
+        ) from error
     if len(recordings) != 1:
-        names = ", ".join(sorted(path.name for path in recordings)[:10])
-        raise Refused(422, f"Expected one recording at a time. Received: {names}.")
+        raise Refused(422, f"Expected one recording at a time. Received: {', '.join(names)}.")
     return recordings[0]
+
+
+def _said(error: EcgError, job: Job) -> str:
+    """Return an error's message without this machine's folders, in the words of an address."""
+    text = re.sub(rf"{re.escape(str(job.folder))}/?(in/|unpacked/|out/)?", "", str(error))
+    return _option(text)
+
+
+def _option(text: str) -> str:
+    """Return a text in which the command's options are those of an address: --fs is fs."""
+    return re.sub(r"--([a-z]+)-?([a-z]*)", lambda m: "_".join(filter(None, m.groups())), text)
 
 
 def _as_json(given: JsonSignal, cleaned: Cleaned, facts: dict[str, Any], out: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
 
@@ -11,7 +10,6 @@ from flows.web.refusing import Refused
 from flows.web.settings import Job, Outcome, Setup
 
 START_S = 120.0
-END_S = 5.0
 
 
 class Worker:
@@ -36,7 +34,6 @@ class Worker:
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,  # Ctrl-C is for the service, which ends it
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )
         ready = await self._answer(START_S)
         if ready.status != 200:
@@ -51,8 +48,10 @@ class Worker:
         """
         if self._process is None or self._process.returncode is not None:
             await self.start()
-        assert self._process is not None and self._process.stdin is not None
-        self._process.stdin.write(job.model_dump_json().encode() + b"\n")
+        process = self._process
+        if process is None or process.stdin is None:
+            raise Refused(503, "The process that cleans was ended.")
+        process.stdin.write(job.model_dump_json().encode() + b"\n")
         return await self._answer(self.setup.limits.seconds)
 
     async def stop(self) -> None:
@@ -66,10 +65,10 @@ class Worker:
 
     async def _answer(self, seconds: float) -> Outcome:
         """Return what the process says next; end it if it says nothing."""
-        assert self._process is not None and self._process.stdout is not None
+        process = self._process
         try:
             async with asyncio.timeout(seconds):
-                line = await self._process.stdout.readline()
+                line = await process.stdout.readline() if process and process.stdout else b""
         except TimeoutError as error:
             await self.stop()
             raise Refused(

@@ -174,7 +174,11 @@ export class Chart {
       axis.setv({ ...label, ...named, axis_line_color: of("line"), major_tick_line_color: of("line") });
     }
     for (const grid of this.grids) {
-      grid.setv({ grid_line_color: of("large"), minor_grid_line_color: of("small") });
+      const isLarge = grid.size === "large";
+      grid.setv({
+        grid_line_color: isLarge ? of("large") : null,
+        minor_grid_line_color: isLarge ? null : of("small"),
+      });
     }
     for (const kind of KINDS) this.lines[kind].glyph.line_color = of(kind);
     this.lines.wholeBefore.glyph.line_color = of("before");
@@ -203,13 +207,16 @@ export class Chart {
       y_axis_type: null,
       stylesheets: [".bk-events { touch-action: pan-y !important; }"],
     });
-    this.small = { x: squares(SQUARE_S), y: squares(SQUARE_MV) };
-    this.grids = [0, 1].map((dimension) => {
-      const ticker = dimension ? this.small.y : this.small.x;
-      const grid = model("Grid", { dimension, ticker, level: "underlay" });
-      figure.add_layout(grid);
-      return grid;
-    });
+    this.squares = { x: squares(SQUARE_S), y: squares(SQUARE_MV) };
+    this.grids = ["small", "large"].flatMap((size) => // the large lines lie over the small ones
+      [0, 1].map((dimension) => {
+        const ticker = dimension ? this.squares.y : this.squares.x;
+        const grid = model("Grid", { dimension, ticker, level: "underlay" });
+        grid.size = size;
+        figure.add_layout(grid);
+        return grid;
+      }),
+    );
     this.times = times();
     this.volts = squares(1);
     const volts = model("LinearAxis", { ticker: this.volts, axis_label: "mV", axis_label_standoff: 2 });
@@ -309,7 +316,9 @@ export class Chart {
   #pyramid(kind) {
     if (!this.pyramids.has(kind)) {
       const { before, after } = this.recording.signals[this.index];
-      this.pyramids.set(kind, new Pyramid(before.map((value, i) => value - after[i])));
+      const removed = new Float32Array(before.length);
+      for (let i = 0; i < removed.length; i++) removed[i] = before[i] - after[i];
+      this.pyramids.set(kind, new Pyramid(removed));
     }
     return this.pyramids.get(kind);
   }
@@ -339,10 +348,10 @@ export class Chart {
     const isPaper = fine * SQUARE_S >= FINEST;
     const step = STEPS.find((one) => one * fine >= LABEL) ?? STEPS.at(-1);
     this.times.ticker.interval = step;
-    this.small.x.interval = isPaper ? SQUARE_S : step;
-    this.small.x.num_minor_ticks = fine * SQUARE_S >= 5 * FINEST ? 5 : 0;
+    this.squares.x.interval = isPaper ? SQUARE_S : step;
+    this.squares.x.num_minor_ticks = fine * SQUARE_S >= 5 * FINEST ? 5 : 0;
     const high = this.gain * MM;
-    this.small.y.num_minor_ticks = high * SQUARE_MV >= 5 * FINEST ? 5 : 0;
+    this.squares.y.num_minor_ticks = high * SQUARE_MV >= 5 * FINEST ? 5 : 0;
     this.volts.interval = high >= 18 ? 1 : high * 2 >= 18 ? 2 : 5;
     this.times.formatter.digits = step < 1 ? (step < 0.1 ? 2 : 1) : 0;
   }
