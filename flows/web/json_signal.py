@@ -15,6 +15,7 @@ from ecgmodel.files import Ecg, Hints
 from ecgmodel.signals.units import millivolts
 
 KEYS = ("signal", "fs", "unit", "leads")
+MOST_FS = 1e6  # what is more can be no sampling rate of anything
 _NUMBERS = {int, float, type(None)}
 
 
@@ -62,10 +63,10 @@ def read_json(path: Path, hints: Hints) -> JsonSignal:
     fs, unit = given.get("fs", hints.fs), given.get("unit", hints.unit or "mV")
     if fs is None:
         raise HintNeededError("--fs", "The sampling rate is missing. Give fs, in Hz.")
-    if isinstance(fs, bool) or not isinstance(fs, int | float):
-        raise SignalError(f"Expected a number of Hz as fs. Received: {fs!r}.")
+    if isinstance(fs, bool) or not isinstance(fs, int | float) or not 0 < fs < MOST_FS:
+        raise SignalError(f"Expected a number of Hz as fs. Received: {str(fs)[:40]}.")
     if not isinstance(unit, str) or millivolts(unit) is None:
-        raise SignalError(f"Expected a unit of mV, uV or V. Received: {unit!r}.")
+        raise SignalError(f"Expected a unit of mV, uV or V. Received: {str(unit)[:40]!r}.")
     signal = _array(given["signal"])
     is_flat = signal.ndim == 1
     signal = (signal[:, None] if is_flat else signal) * (millivolts(unit) or 1.0)
