@@ -11,8 +11,11 @@ import sys
 import traceback
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ecgmodel.assessment import Cleaned
 from ecgmodel.denoiser import Denoiser
@@ -39,6 +42,13 @@ class Cleaner:
         self.limits = setup.limits
         self.denoiser = Denoiser.load(setup.model)
         self.label = setup.label or self.denoiser.facts.name
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Import what the first recording would have to wait for."""
+        second = np.zeros(round(self.denoiser.facts.fs))
+        self.denoiser.clean(second, self.denoiser.facts.fs)
+        import_module("wfdb.processing")
 
     def do(self, job: Job) -> Outcome:
         """Do a job; whatever is wrong with it becomes the answer."""

@@ -18,6 +18,7 @@ const SHORTEST_S = 0.2;
 const OFFSET_MV = 1.0; // beyond which what came in is drawn shifted, or it would be out of sight
 const KINDS = ["before", "after", "removed"];
 const SHOWN = { both: ["before", "after"], before: ["before"], after: ["after"], removed: ["removed"] };
+const EVENTS = ".bk-events { touch-action: pan-y !important; outline: none !important; }";
 const STRIP = ["wholeBefore", "wholeAfter"];
 const empty = () => ({ x: new Float64Array(0), y: new Float64Array(0) });
 
@@ -52,7 +53,10 @@ export class Chart {
   async start() {
     const both = new Document();
     for (const root of [this.ecg, this.whole]) both.add_root(root);
-    await embed.add_document_standalone(both, this.places[0], this.places);
+    const views = await embed.add_document_standalone(both, this.places[0], this.places);
+    for (const root of [this.ecg, this.whole]) {
+      views.get(root).canvas_view.events_el.tabIndex = -1; // the place around it has the focus
+    }
     for (const range of [this.x, this.y]) {
       for (const end of ["start", "end"]) {
         range.properties[end].change.connect(() => this.#soon());
@@ -205,7 +209,7 @@ export class Chart {
       lod_threshold: null,
       x_axis_type: null,
       y_axis_type: null,
-      stylesheets: [".bk-events { touch-action: pan-y !important; }"],
+      stylesheets: [EVENTS],
     });
     this.squares = { x: squares(SQUARE_S), y: squares(SQUARE_MV) };
     this.grids = ["small", "large"].flatMap((size) => // the large lines lie over the small ones
@@ -252,6 +256,7 @@ export class Chart {
   #makeStrip() {
     const figure = Plotting.figure({
       frame_height: 56,
+      stylesheets: [EVENTS],
       sizing_mode: "stretch_width",
       x_range: model("Range1d", { start: 0, end: 10 }),
       y_range: model("Range1d", { start: -1, end: 1 }),
