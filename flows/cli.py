@@ -15,6 +15,7 @@ from flows.denoise_command import denoise
 from flows.housekeeping_commands import HOUSEKEEPING_COMMANDS
 from flows.registry_commands import REGISTRY_COMMANDS
 from flows.service.commands import SERVICE_COMMANDS
+from flows.web.command import web
 
 # Quiet logs and no calls home, unless the user has said otherwise.
 _ENVIRONMENT = {
@@ -157,7 +158,8 @@ def show_settings(config: Path | None, pairs: tuple[str, ...]) -> None:
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip())
 
 
-for command in (denoise, benchmark, *REGISTRY_COMMANDS, *SERVICE_COMMANDS, *HOUSEKEEPING_COMMANDS):
+_USED = (denoise, web, benchmark)
+for command in (*_USED, *REGISTRY_COMMANDS, *SERVICE_COMMANDS, *HOUSEKEEPING_COMMANDS):
     cli.add_command(command)
 
 

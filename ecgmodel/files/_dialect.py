@@ -23,7 +23,7 @@ from ecgmodel.files._text import (
 )
 from ecgmodel.signals.units import millivolts
 
-_LOOKED_AT = 200
+_LOOKED_AT = 500
 _DELIMITERS = ("\t", ";", ",", "|", WHITESPACE)
 _RATE = re.compile(
     r"(?:sampl\w*[ _-]?(?:rate|freq\w*)|frequency|\bfs|\brate)\W{1,6}"
@@ -74,12 +74,16 @@ class _Parse:
         return [row for row in self.rows[self.first :] if row]
 
     @property
-    def score(self) -> tuple[float, bool, int, int]:
-        """How well it fits: numbers among the cells, a line of names, columns, rows."""
+    def score(self) -> tuple[float, bool, int, int, bool]:
+        """How well it fits: numbers among the cells, a line of names, columns, rows.
+
+        Where only whole numbers were seen, semicolons stand for a decimal comma.
+        """
         cells = [cell for row in self.data for cell in row]
         known = sum(seconds(cell, self.decimal) is not None for cell in cells)
         names = bool(self.first) and len(self.rows[self.first - 1]) == len(self.data[0])
-        return round(known / len(cells), 3), names, len(self.data[0]), len(self.data)
+        european = (self.delimiter, self.decimal) == (";", ",")
+        return round(known / len(cells), 3), names, len(self.data[0]), len(self.data), european
 
 
 def find_dialect(path: Path) -> Dialect:

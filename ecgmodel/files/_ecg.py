@@ -21,7 +21,9 @@ Rails = tuple[float, float] | None
 
 @dataclass(frozen=True)
 class Hints:
-    """What the user says where a file does not; it goes before what the file says.
+    """What the user says where a file does not.
+
+    It goes before what a table or an array says, and after the header of WFDB, EDF and BDF.
 
     Attributes:
         fs: Sampling rate, Hz.
@@ -120,6 +122,13 @@ def check_rate(fs: float, path: Path) -> float:
     """
     _check_rate(fs, RecordError, f"{path.name}: ")
     return float(fs)
+
+
+def unheard(fs: float, hints: Hints) -> tuple[str, ...]:
+    """Return a remark where a header's rate is not the one that the user says."""
+    if hints.fs in (None, fs):
+        return ()
+    return (f"its header's rate is used, {fs:g} Hz, not {hints.fs:g} Hz",)
 
 
 def _check_rate(fs: float, error: type[RecordError | SettingsError], where: str) -> None:

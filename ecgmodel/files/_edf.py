@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._channels import choose_leads, listed
-from ecgmodel.files._ecg import Ecg, Hints, Mark, Rails, check_rate
+from ecgmodel.files._ecg import Ecg, Hints, Mark, Rails, check_rate, unheard
 from ecgmodel.files._edf_layout import Channel, Kind, Layout, read_layout
 from ecgmodel.files._limits import check_values
 from ecgmodel.signals.units import millivolts
@@ -76,11 +76,11 @@ def read_ecg_of(path: Path, hints: Hints, kind: Kind) -> Ecg:
     rest = (c for c in found.layout.channels if c not in found.leads)
     return Ecg(
         signal=found.signal,
-        fs=check_rate(hints.fs if hints.fs is not None else found.fs, path),
+        fs=check_rate(found.fs, path),
         leads=tuple(names),
         rails=tuple(_rails(c, found.signal[:, i], s) for i, (c, s) in enumerate(_scaled(found))),
         other=tuple(c.label for c in rest if not found.layout.is_annotations(c)),
-        remarks=found.remarks,
+        remarks=(*found.remarks, *unheard(found.fs, hints)),
         start=start,
         marks=found.marks,
         hints=hints,
@@ -189,10 +189,10 @@ def _read(path: Path, hints: Hints, kind: Kind) -> _Read:
 
 def _unit_scale(channel: Channel, hints: Hints, path: Path, remarks: list[str]) -> float:
     stated = millivolts(channel.unit)
-    if hints.scale is not None:
-        if stated not in (None, hints.scale):
-            remarks.append(f"{channel.label}: {hints.unit} as told, the file says {channel.unit}")
+    if stated is None and hints.scale is not None:
         return hints.scale
+    if hints.scale not in (None, stated):
+        remarks.append(f"{channel.label}: its header's unit is used, {channel.unit}")
     if stated is None:
         raise HintNeededError(
             "--unit",

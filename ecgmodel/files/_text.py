@@ -57,6 +57,11 @@ def lines(path: Path, encoding: str) -> Iterator[str]:
             yield line
 
 
+def is_comment(line: str) -> bool:
+    """Return whether a line is a comment."""
+    return line.removeprefix("\ufeff").startswith("#")
+
+
 def split(text: str, delimiter: str) -> list[str]:
     """Return a line's cells, quotes and spaces included.
 

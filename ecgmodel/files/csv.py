@@ -18,7 +18,7 @@ from ecgmodel.files._ecg import Ecg, Hints, check_rate
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
-from ecgmodel.files._text import escaping, lines, number, replaced, seconds, split
+from ecgmodel.files._text import escaping, is_comment, lines, number, replaced, seconds, split
 
 LABEL = "table of text"
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
@@ -89,7 +89,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
                 line = replaced(text, dialect.delimiter, cells) + end if cells else line
                 row += 1
             file.write(line)
-            if line.startswith("#") and comment:
+            if is_comment(line) and comment:
                 file.write(f"# {comment}{line[len(line.rstrip()) :] or chr(10)}")
                 comment = ""
 
@@ -108,7 +108,7 @@ def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
 def _marked(path: Path, dialect: Dialect) -> Iterator[tuple[str, bool]]:
     """Yield all lines of a file, and whether each is a sample's."""
     for place, line in enumerate(lines(path, dialect.encoding)):
-        filled = bool(line.strip()) and not line.startswith("#")
+        filled = bool(line.strip()) and not is_comment(line)
         yield line, place >= dialect.first and filled
 
 

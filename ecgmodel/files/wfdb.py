@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ecgmodel.errors import EcgError, MissingFileError
+from ecgmodel.errors import EcgError, MissingFileError, RecordError
 from ecgmodel.files._channels import choose_leads
-from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate
+from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate, unheard
 from ecgmodel.files._finding import record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
@@ -27,6 +27,8 @@ _ANNOTATORS = frozenset((*ANNOTATORS, *_MORE.split()))
 SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS))
 # The beats and notes of these are taken along into other formats.
 _MARKS = ("atr", "ecg", "qrs", "man")
+_COMPRESSED = ("508", "516", "524")
+_MOST_SKEW = 10_000
 _NOT_IN_NAMES = re.compile(r"[^-\w]+", re.ASCII)
 
 
@@ -35,8 +37,9 @@ def read(path: Path, hints: Hints) -> Ecg:
 
     Raises:
         MissingFileError: A file of the record is not there.
-        RecordError: Header and data disagree, or a header names files outside its folder.
-        HintNeededError: No channel is an ECG in volts, or a lead has no gain.
+        RecordError: Header and data disagree, a header names files outside its folder, or no
+            channel is in volts.
+        HintNeededError: It cannot be told which channels are ECG leads.
     """
     from ecgmodel.signals.records import read_recording  # wfdb takes a second to import
 
@@ -52,11 +55,16 @@ def read(path: Path, hints: Hints) -> Ecg:
     mean = ("some channels have several samples a frame; their means are read",)
     return Ecg(
         signal=recording.signal[:, leads],
-        fs=check_rate(hints.fs if hints.fs is not None else recording.fs, record),
+        fs=recording.fs,
         leads=tuple(recording.leads[i] for i in leads),
         rails=tuple(recording.rails[i] for i in leads),
         other=(*left, *_no_volts(header, recording.leads)),
-        remarks=(*recording.remarks, *chosen.remarks, *(mean if frames - {1} else ())),
+        remarks=(
+            *recording.remarks,
+            *chosen.remarks,
+            *(mean if frames - {1} else ()),
+            *unheard(recording.fs, hints),
+        ),
         start=_start(header),
         marks=_marks(record, recording.fs),
         hints=hints,
@@ -140,6 +148,7 @@ def _checked(record: Path) -> list[Header]:
         check_segment(header, headers[-1])
     size, lengths = 0, []
     for each in headers:
+        _check_fields(each)
         lengths.append(check_sizes(each, record.parent))
         size += sum((record.parent / file.name).stat().st_size for file in each.files)
     frames = max(lengths[0] or 0, sum(header.wfdb.seg_len) if header.segments else 0)
@@ -153,6 +162,26 @@ def _header(record: Path, name: str) -> Header:
     header = read_header(path, name)
     check_rate(header.fs, path)
     return header
+
+
+def _check_fields(header: Header) -> None:
+    """Raise an error for what a header of one file of samples cannot say.
+
+    Raises:
+        RecordError: A format that is none, or a shift between channels that is no shift.
+    """
+    unknown = [file.fmt for file in header.files if not (file.known or file.fmt in _COMPRESSED)]
+    if unknown:
+        raise RecordError(
+            f"{header.path.name}: expected a WFDB format such as 16, 212 or 516. Received: "
+            f"{unknown[0]!r}. Correct the header."
+        )
+    skews = [skew for skew in getattr(header.wfdb, "skew", None) or () if skew]
+    if any(abs(skew) > _MOST_SKEW for skew in skews):
+        raise RecordError(
+            f"{header.path.name}: expected a skew of at most {_MOST_SKEW} samples. "
+            f"Received: {max(skews, key=abs)}. Correct the header."
+        )
 
 
 def _no_volts(header: Any, leads: tuple[str, ...]) -> tuple[str, ...]:

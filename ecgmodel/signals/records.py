@@ -12,6 +12,9 @@ import wfdb
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.signals.units import MILLIVOLTS
 
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
+_MOST_BITS = 32  # the widest WFDB format
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -223,7 +226,7 @@ def _header_gains(path: Path) -> list[float | None]:
         for line in path.with_name(path.name + ".hea").read_text("latin-1").splitlines()
         if line.strip() and not line.startswith("#")
     ]
-    found = [re.match(r"[-+.0-9eE]+", line[2]) if len(line) > 2 else None for line in lines[1:]]
+    found = [_NUMBER.match(line[2]) if len(line) > 2 else None for line in lines[1:]]
     return [float(match.group()) if match else None for match in found]
 
 
@@ -260,12 +263,13 @@ def _rails(
     header: wfdb.Record, index: int, samples: np.ndarray, baseline: float, scale: float
 ) -> tuple[float, float] | None:
     """Return the converter's range in mV, None where it is not stated or the samples leave it."""
-    bits, zero = header.adc_res[index], header.adc_zero[index] or 0
-    half = 2 ** (bits - 1) if bits else 0
+    bits, zero = header.adc_res[index] or 0, header.adc_zero[index] or 0
+    if not 0 < bits <= _MOST_BITS or abs(zero) > 2**_MOST_BITS:
+        return None
+    half = 2 ** (bits - 1)
     low, high = zero - half, zero + half - 1
     if (
-        not bits
-        or np.nanmin(samples, initial=zero) < low
+        np.nanmin(samples, initial=zero) < low
         or np.nanmax(samples, initial=zero) > high
     ):
         return None

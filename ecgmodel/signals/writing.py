@@ -161,6 +161,10 @@ def _digital(leads: list[_Lead], fmt: str) -> np.ndarray:
 
 
 def _names(names: list[str | None]) -> list[str]:
-    """Return the leads' names; one that is missing or comes twice gets its number."""
-    given = [str(name or f"lead{i + 1}").strip() for i, name in enumerate(names)]
+    """Return the leads' names; one that is missing or comes twice gets its number.
+
+    Letters that do not print become "_", since a header cannot hold them.
+    """
+    plain = ["".join(c if c.isprintable() else "_" for c in name or "").strip() for name in names]
+    given = [name or f"lead{i + 1}" for i, name in enumerate(plain)]
     return [n if given.count(n) == 1 else f"{n}_{i + 1}" for i, n in enumerate(given)]

@@ -1,0 +1,1 @@
+"""The denoiser as a small HTTP service, and its page."""

@@ -1,0 +1,67 @@
+// What the page asks of the service, and what comes back; view.py says how it is laid out.
+
+const MAGIC = "ECGV";
+
+export class ServiceError extends Error {
+  constructor(status, message, needs = "") {
+    super(message);
+    this.status = status;
+    this.needs = needs;
+  }
+}
+
+/** The token: from the address, where it is taken away, or as it was typed. */
+export const token = {
+  get: () => sessionStorage.getItem("token") ?? "",
+  set: (value) => sessionStorage.setItem("token", value),
+};
+
+export async function clean(files, options, signal) {
+  const form = new FormData();
+  for (const file of files) form.append("file", file, file.name);
+  const query = new URLSearchParams(options);
+  return parse(await ask(`/view?${query}`, { method: "POST", body: form, signal }));
+}
+
+export async function example(signal) {
+  const bytes = await ask("/example.zip", { signal });
+  return new File([bytes], "example.zip", { type: "application/zip" });
+}
+
+export async function limits() {
+  const answer = await fetch("/health");
+  return (await answer.json()).limits;
+}
+
+async function ask(address, request) {
+  const headers = token.get() ? { Authorization: `Bearer ${token.get()}` } : {};
+  let answer;
+  try {
+    answer = await fetch(address, { ...request, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServiceError(0, "The service does not answer. Is `ecg-denoise web` still running?");
+  }
+  if (!answer.ok) {
+    const said = await answer.json().catch(() => ({}));
+    throw new ServiceError(answer.status, said.error ?? `It says ${answer.status}.`, said.needs);
+  }
+  return answer.arrayBuffer();
+}
+
+function parse(buffer) {
+  const bytes = new Uint8Array(buffer);
+  const text = new TextDecoder();
+  if (text.decode(bytes.subarray(0, 4)) !== MAGIC) throw new ServiceError(0, "Not understood.");
+  const length = new DataView(buffer).getUint32(4, true);
+  const facts = JSON.parse(text.decode(bytes.subarray(8, 8 + length)));
+  let at = 8 + length;
+  const next = () => {
+    const signal = new Float32Array(buffer, at, facts.samples);
+    at += Math.ceil((4 * facts.samples) / 8) * 8;
+    return signal;
+  };
+  const signals = facts.leads.map(() => ({ before: next(), after: next() }));
+  const file = new Blob([bytes.subarray(at)], { type: facts.file.media });
+  return { ...facts, signals, file, name: facts.file.name };
+}

@@ -1,0 +1,230 @@
+"""What a worker's process does: read a recording, clean it, write it as it came.
+
+It takes a `Job` a line and answers with an `Outcome` a line, until its input ends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgmodel.assessment import Cleaned
+from ecgmodel.denoiser import Denoiser
+from ecgmodel.errors import EcgError, HintNeededError, MissingFileError
+from ecgmodel.files import Ecg, Hints, find_recordings, formats, read_ecg, write_ecg
+from ecgmodel.heart_rate import heart_rate
+from flows.web import archives
+from flows.web.intake import MEDIA
+from flows.web.json_signal import JsonSignal, read_json
+from flows.web.refusing import Refused
+from flows.web.settings import Job, Limits, Options, Outcome, Setup
+from flows.web.view import MEDIA as VIEW
+from flows.web.view import write_view
+
+
+class Cleaner:
+    """Does jobs.
+
+    Args:
+        setup: Which network, and what a job may cost.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.limits = setup.limits
+        self.denoiser = Denoiser.load(setup.model)
+        self.label = setup.label or self.denoiser.facts.name
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Import what the first recording would have to wait for."""
+        second = np.zeros(round(self.denoiser.facts.fs))
+        self.denoiser.clean(second, self.denoiser.facts.fs)
+        import_module("wfdb.processing")
+
+    def do(self, job: Job) -> Outcome:
+        """Do a job; whatever is wrong with it becomes the answer."""
+        try:
+            return self._do(job)
+        except HintNeededError as error:
+            return Outcome(status=422, error=_said(error, job), needs=_option(error.option))
+        except EcgError as error:
+            return Outcome(status=422, error=_said(error, job))
+        except Refused as refused:
+            return Outcome(status=refused.status, error=refused.message)
+        except MemoryError:
+            return Outcome(
+                status=413, error="The recording needs more memory than it may. Cut it into parts."
+            )
+        except Exception:  # one bad recording is not to end the service
+            traceback.print_exc()
+            return Outcome(
+                status=500,
+                error="It was not cleaned, by a fault of this service; see its log.",
+            )
+
+    def _do(self, job: Job) -> Outcome:
+        came, out = job.folder / "in", job.folder / "out"
+        out.mkdir()
+        options = job.options
+        hints = Hints(options.fs, options.unit, tuple(options.column), options.time_column)
+        files = sorted(came.iterdir())
+        is_zip = len(files) == 1 and files[0].suffix.lower() == ".zip"
+        if is_zip:
+            archives.unpack(files[0], job.folder / "unpacked", self.limits)
+            came = job.folder / "unpacked"
+        given: JsonSignal | None = None
+        if len(files) == 1 and files[0].suffix.lower() == ".json":
+            if options.format is not None:
+                raise Refused(422, "JSON comes back as JSON; leave out format.")
+            given = read_json(files[0], hints)
+            ecg, source = given.ecg, files[0]
+        else:
+            source = _the_one(came)
+            ecg = read_ecg(source, hints)
+        _check(ecg, self.limits)
+        cleaned = self.denoiser.clean(
+            ecg.signal, ecg.fs, untrusted=options.untrusted, rails=ecg.rails
+        )
+        facts = self._facts(ecg, cleaned)
+        file = (
+            _as_json(given, cleaned, facts, out)
+            if given
+            else self._as_files(source, replace(ecg, signal=cleaned.signal), options, out, is_zip)
+        )
+        name, media = file.name, MEDIA.get(file.suffix.lower(), "application/octet-stream")
+        if job.view:
+            facts |= {"samples": len(ecg.signal), "file": {"name": name, "media": media}}
+            remarks = [_option(remark) for remark in ecg.remarks]
+            facts |= {"recording": source.stem, "remarks": remarks}
+            pairs = [(ecg.signal[:, i], cleaned.signal[:, i]) for i in range(len(ecg.leads))]
+            write_view(out / "view", facts, pairs, file)
+            file, media = out / "view", VIEW
+        seconds = ecg.signal.size / ecg.fs
+        return Outcome(file=file.name, name=name, media=media, ecg_seconds=seconds)
+
+    def _facts(self, ecg: Ecg, cleaned: Cleaned) -> dict[str, Any]:
+        leads = range(len(ecg.leads))
+        return {
+            "fs": ecg.fs,
+            "leads": list(ecg.leads),
+            "windows": [window.to_dict() for window in cleaned.windows],
+            "heart_rate": [
+                {
+                    "before": heart_rate(ecg.signal[:, lead], ecg.fs),
+                    "after": heart_rate(cleaned.signal[:, lead], ecg.fs),
+                }
+                for lead in leads
+            ],
+            "model": self.label,
+        }
+
+    def _as_files(self, source: Path, ecg: Ecg, options: Options, out: Path, is_zip: bool) -> Path:
+        comment = f"ECG cleaned by ecg-denoise with {self.label}"
+        made = out / "files"
+        made.mkdir()
+        files = write_ecg(source, ecg, made, comment=comment, format=options.format)
+        if len(files) == 1 and not is_zip:
+            return files[0].rename(out / files[0].name)
+        archive = out / f"{source.stem}.zip"
+        archives.pack(files, made, archive)
+        return archive
+
+
+def _the_one(folder: Path) -> Path:
+    """Return the recording that a folder holds.
+
+    Raises:
+        Refused: It holds none, or more than one.
+    """
+    names = [path.name for path in sorted(folder.rglob("*")) if path.is_file()][:10]
+    try:
+        recordings = find_recordings([folder])
+    except MissingFileError as error:
+        raise Refused(
+            415,
+            f"There is no recording in what came: {', '.join(names) or 'nothing'}. Expected one of "
+            f"{', '.join(formats())}; of a WFDB record its header (.hea) too.",
+        ) from error
+    if len(recordings) != 1:
+        raise Refused(422, f"Expected one recording at a time. Received: {', '.join(names)}.")
+    return recordings[0]
+
+
+def _said(error: EcgError, job: Job) -> str:
+    """Return an error's message without this machine's folders, in the words of an address."""
+    text = re.sub(rf"{re.escape(str(job.folder))}/?(in/|unpacked/|out/)?", "", str(error))
+    return _option(text)
+
+
+def _option(text: str) -> str:
+    """Return a text in which the command's options are those of an address: --fs is fs."""
+    return re.sub(r"--([a-z]+)-?([a-z]*)", lambda m: "_".join(filter(None, m.groups())), text)
+
+
+def _as_json(given: JsonSignal, cleaned: Cleaned, facts: dict[str, Any], out: Path) -> Path:
+    given.write(out / "cleaned.json", cleaned.signal, facts)
+    return out / "cleaned.json"
+
+
+def _check(ecg: Ecg, limits: Limits) -> None:
+    samples, leads = ecg.signal.shape
+    if leads > limits.leads:
+        raise Refused(413, f"Expected at most {limits.leads} leads. Received: {leads}.")
+    if samples * leads > limits.samples:
+        raise Refused(
+            413,
+            f"Expected at most {limits.samples:,} samples, all leads together. Received: "
+            f"{samples * leads:,}. Cut the recording, or start the service with a larger "
+            "--max-samples.",
+        )
+
+
+def _limit_memory(megabytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return
+    limit = megabytes * 1_000_000
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def work(setup: Setup, jobs: Iterable[str], answers: Any) -> None:
+    """Say that the network is there, then answer every job."""
+
+    def answer(outcome: Outcome) -> None:
+        answers.write(outcome.model_dump_json() + "\n")
+        answers.flush()
+
+    try:
+        cleaner = Cleaner(setup)
+    except EcgError as error:
+        answer(Outcome(status=500, error=str(error)))
+        return
+    answer(Outcome(name=cleaner.label))
+    for line in jobs:
+        answer(cleaner.do(Job.model_validate_json(line)))
+
+
+def main() -> None:
+    """Work until the service goes, then see that nothing of it stays."""
+    setup = Setup.model_validate_json(sys.argv[1])
+    _limit_memory(setup.limits.memory_megabytes)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    try:
+        work(setup, sys.stdin, answers)
+    finally:
+        archives.remove(setup.root)
+
+
+if __name__ == "__main__":
+    main()

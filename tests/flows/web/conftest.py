@@ -1,0 +1,37 @@
+"""One service for most tests, and the simulated recording that it shows as an example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ecgmodel.denoiser import Denoiser
+from ecgmodel.sources.example import write_example
+from tests.flows.web.running import Web, web
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    with web(tmp_path_factory.mktemp("served")) as running:
+        yield running
+        assert running.left() == []
+
+
+@pytest.fixture
+def client(served: Web) -> Iterator[httpx.Client]:
+    with served.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The header of a WFDB record with samples and annotations beside it."""
+    return write_example(tmp_path_factory.mktemp("record"))[0]
+
+
+@pytest.fixture(scope="package")
+def denoiser() -> Denoiser:
+    return Denoiser.load()
