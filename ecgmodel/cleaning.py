@@ -60,12 +60,14 @@ class CleanedFile:
         files: What was written, the file to read first in front.
         ecg: What went in.
         cleaned: What came out, and what is known of it.
+        label: How its header names the network.
     """
 
     recording: Recording
     files: tuple[Path, ...]
     ecg: Ecg
     cleaned: Cleaned
+    label: str
 
 
 def find(paths: Iterable[str | Path], out: Path, format: str | None = None) -> list[Recording]:
@@ -144,7 +146,7 @@ def clean_file(
     )
     folder = out / recording.folder
     files = write_cleaned_file(recording.path, ecg, cleaned, folder, label, how.format)
-    return CleanedFile(recording, files, ecg, cleaned)
+    return CleanedFile(recording, files, ecg, cleaned, label)
 
 
 def write_cleaned_file(

@@ -41,6 +41,9 @@ SOME_FAILED = 3
 )
 @click.option("--plot", is_flag=True, help="Draw each recording before and after: NAME.png.")
 @click.option(
+    "--report", is_flag=True, help="A page to zoom and pan through, before and after: NAME.html."
+)
+@click.option(
     "--quality", is_flag=True, help="A table of every 10 s of each lead: NAME.quality.csv."
 )
 @click.option(
@@ -54,6 +57,7 @@ def denoise(
     written_as: str | None,
     untrusted: str,
     plot: bool,
+    report: bool,
     quality: bool,
     flow: bool,
     config: Path | None,
@@ -86,7 +90,9 @@ def denoise(
     if flow:
         cleaned, failed = _flow(recordings, out, model, options, config, pairs)
     else:
-        cleaned, failed = _direct(found, out, model, options, (plot, quality), config, pairs)
+        cleaned, failed = _direct(
+            found, out, model, options, (plot, report, quality), config, pairs
+        )
     if len(found) > 1:
         click.echo(f"Cleaned {cleaned} of {len(found)} recordings into {out}.")
     if failed:
@@ -98,15 +104,17 @@ def _direct(
     out: Path,
     model: str,
     options: CleaningOptions,
-    extras: tuple[bool, bool],
+    extras: tuple[bool, bool, bool],
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> tuple[int, int]:
     """Clean in this process; return how many were cleaned and how many were not."""
-    from flows.direct_denoising import Direct, plot, quality
+    from flows.direct_denoising import Direct, plot, quality, report
 
     denoiser, label = _open(model, config, pairs)
-    chosen = [write for write, wanted in zip((plot, quality), extras, strict=True) if wanted]
+    chosen = [
+        write for write, wanted in zip((plot, report, quality), extras, strict=True) if wanted
+    ]
     direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
     direct.clean(found)
     return direct.cleaned, len(direct.failed)

@@ -162,6 +162,14 @@ def plot(done: CleanedFile, beside: Path) -> Path:
     return save(figure, _named(beside, ".png"))
 
 
+def report(done: CleanedFile, beside: Path) -> Path:
+    """Write a page to zoom and pan through the recording before and after."""
+    from flows.web.report import write_report
+
+    name = done.recording.name
+    return write_report(_named(beside, ".html"), name, done.ecg, done.cleaned, done.label)
+
+
 def quality(done: CleanedFile, beside: Path) -> Path:
     """Write what is known of every 10 s of each lead."""
     path, ecg = _named(beside, ".quality.csv"), done.ecg
