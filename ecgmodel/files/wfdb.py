@@ -16,8 +16,7 @@ from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate, unheard
 from ecgmodel.files._finding import record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
-from ecgmodel.sources.base import safe_name
-from ecgmodel.sources.folder import ANNOTATORS
+from ecgmodel.sources._names import ANNOTATORS, safe_name
 
 LABEL = "WFDB record"
 # Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.

@@ -11,6 +11,7 @@ import pytest
 
 from ecgmodel.errors import HintNeededError, RecordError, SettingsError
 from ecgmodel.files import Hints, read_ecg
+from ecgmodel.files._channels import choose_leads
 from ecgmodel.signals.units import millivolts, split_unit
 from tests.wfdb_files import ecg
 
@@ -192,3 +193,26 @@ def test_units_in_all_spellings() -> None:
         assert millivolts(split_unit(name)[1]) == unit, name
     for name in ("V", "V5", "aVL", "ABP (mmHg)", "ecg_v"):
         assert millivolts(split_unit(name)[1]) is None, name
+
+
+@pytest.mark.parametrize(
+    ("names", "leads"),
+    [
+        (("MLII", "V5"), (0, 1)),
+        (("ECG LA-RA", "EEG Fpz-Cz", "EMG chin"), (0,)),
+        (("C3-A2", "O1", "EKG1", "Resp"), (2,)),
+        (("CH1", "CH2", "CH3"), (0, 1, 2)),
+        (("i", "ii", "avr", "v6", "vx"), (0, 1, 2, 3, 4)),
+        (("lead I", "HR", "ecg_quality"), (0,)),
+        (("C3-A2", "signal"), (1,)),
+        (("Fp1", "C3", "Cz"), None),
+        (tuple(f"A{i}" for i in range(3, 40)), None),
+    ],
+)
+def test_channels_in_volts(names: tuple[str, ...], leads: tuple[int, ...] | None) -> None:
+    units = ["uV"] * len(names)
+    if leads is None:
+        with pytest.raises(HintNeededError, match="--column"):
+            choose_leads(names, units, Hints(), Path("x.edf"))
+    else:
+        assert choose_leads(names, units, Hints(), Path("x.edf")).leads == leads
