@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecgmodel.errors import HintNeededError
 from ecgmodel.files._ecg import Hints
-from ecgmodel.signals.units import millivolts, plain_unit, split_unit
+from ecgmodel.signals.units import LONGEST_NAME, millivolts, plain_unit, split_unit
 
 # Standard leads, those of Holter recordings (MLII, CM5, CC5, ML5) and Frank's with their V.
 _LEAD = (
@@ -27,7 +27,8 @@ _OTHER = re.compile(
     r"|record\w*|age|sex|counter|battery)(?:[^a-z].*)?"
     # Electrodes of the 10-20 system and of sleep studies.
     r"|(?:fp|af|fc|ft|cp|tp|po|f|c|t|p|o)(?:z|\d{1,2})(?:[-:/ ].*)?|[am][12]|chin.*|[lr]leg.*|leg.*"
-    r"|[lr]oc.*|e[12](?:[-:/ ].*)?|snor\w*|flow|airflow|thor\w*|abdo?\w*|nasal.*|cannula.*|posit\w*",
+    r"|[lr]oc.*|e[12](?:[-:/ ].*)?|snor\w*|flow|airflow|thor\w*|abdo?\w*|nasal.*|cannula.*"
+    r"|position.*",
     re.IGNORECASE,
 )
 # Channels that no name tells apart are taken for ECG up to a standard ECG's number of leads.
@@ -102,6 +103,7 @@ def choose_leads(
     Raises:
         HintNeededError: They cannot be told.
     """
+    names = [name[:LONGEST_NAME] for name in names]
     if hints.columns:
         return Chosen(find_columns(names, hints.columns, path))
     free = [

@@ -27,6 +27,7 @@ SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS
 _MARKS = ("atr", "ecg", "qrs", "man")
 _COMPRESSED = ("508", "516", "524")
 _MOST_SKEW = 10_000
+_LONGEST_LINE = 1000
 _RATE = re.compile(r"\d{1,9}(?:\.\d{0,15})?", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^-\w]+", re.ASCII)
 
@@ -139,10 +140,15 @@ def _checked(record: Path) -> list[Header]:
 def _header(record: Path, name: str) -> Header:
     path = record.with_name(f"{record.name}.hea")
     check_file(path, HEADER_BYTES)
+    with path.open(encoding="latin-1") as file:
+        lines = [line for line in file if line.strip() and line[0] != "#"]
+    if max(map(len, lines), default=0) > _LONGEST_LINE:
+        raise RecordError(
+            f"{path.name}: expected lines of at most {_LONGEST_LINE} letters. It is no header."
+        )
     header = read_header(path, name)
     check_rate(header.fs, path)
-    with path.open(encoding="latin-1") as file:
-        words = next((line for line in file if line.strip() and line[0] != "#"), "").split()
+    words = lines[0].split()
     stated = words[2].split("/")[0].split("(")[0] if len(words) > 2 else ""
     # wfdb takes what it cannot read for 250 Hz, and "1e3" for 1 Hz.
     if stated and not (_RATE.fullmatch(stated) and float(stated) == header.fs):
