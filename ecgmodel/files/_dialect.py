@@ -161,10 +161,10 @@ def _check_above(parse: _Parse, path: Path) -> None:
     filled = [i for i, cell in enumerate(sample) if _is_data([cell], 1, parse.decimal)]
     for row in parse.rows[: max(0, parse.first - 1)]:
         if len(row) == len(sample) and all(_is_data([row[i]], 1, parse.decimal) for i in filled):
-            broken = parse.rows[parse.first - 1]
+            broken = [cell[:20] for cell in parse.rows[parse.first - 1][:5]]
             raise RecordError(
                 f"{path.name}, line {parse.first}: expected {len(sample)} cells, as in the lines "
-                f"above, all numbers where those are. Received: {[cell[:20] for cell in broken[:5]]}. "
+                f"above, all numbers where those are. Received: {broken}. "
                 "Correct the line."
             )
 

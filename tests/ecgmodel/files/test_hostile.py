@@ -89,6 +89,19 @@ def test_segments_that_fill_the_memory_or_join_themselves(tmp_path: Path) -> Non
         read_ecg(tmp_path / "gone")
 
 
+@pytest.mark.parametrize(
+    "note", [b"## whatever", b"## time resolution:\r", b"## end of definitions"]
+)
+def test_annotations_that_wfdb_never_ends_with(tmp_path: Path, note: bytes) -> None:
+    write_record(tmp_path, "a", ecg(2, 250), 250)
+    length = len(note).to_bytes(1, "little")
+    (tmp_path / "a.atr").write_bytes(b"\x00\x58" + length + b"\xfc" + note + b"\0" * 2)
+    read = read_ecg(tmp_path / "a")
+    assert read.marks == ()
+    files = write_ecg(tmp_path / "a", read, tmp_path / "out", comment="x")
+    assert tmp_path / "out/a.atr" in files
+
+
 def edf(folder: Path, changes: dict[int, bytes]) -> Path:
     file = write_made(folder, "edf")
     data = bytearray(file.read_bytes())
