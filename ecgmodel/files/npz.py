@@ -167,8 +167,10 @@ def _values(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: Shape, path: Path
 ) -> NDArray[Any]:
     with archive.open(info) as file:
-        file.seek(shape.offset)
-        return read_values(file, shape, info.file_size, path)  # type: ignore[arg-type]
+        file.read(shape.offset)
+        array = read_values(file, shape, info.file_size, path)  # type: ignore[arg-type]
+        file.read(1)  # at its end the member's checksum is compared
+        return array
 
 
 def _signal(

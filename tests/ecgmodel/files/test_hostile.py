@@ -192,6 +192,15 @@ def test_archives_that_burst(tmp_path: Path) -> None:
         read_ecg(tmp_path / "twice.npz", HINTS)
 
 
+def test_a_bit_that_fell_over_in_an_archive(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", signal=ecg(2, 250))
+    data = bytearray((tmp_path / "x.npz").read_bytes())
+    data[1500] ^= 1
+    (tmp_path / "x.npz").write_bytes(data)
+    with pytest.raises(RecordError, match="damaged archive"):
+        read_ecg(tmp_path / "x.npz", HINTS)
+
+
 def test_names_in_an_archive_do_not_leave_the_folder(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, ecg(2, 250))
