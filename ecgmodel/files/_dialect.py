@@ -21,7 +21,7 @@ from ecgmodel.files._text import (
     seconds,
     split,
 )
-from ecgmodel.signals.units import millivolts
+from ecgmodel.signals.units import LONGEST_NAME, millivolts
 
 _LOOKED_AT = 500
 _DELIMITERS = ("\t", ";", ",", "|", WHITESPACE)
@@ -107,6 +107,7 @@ def find_dialect(path: Path) -> Dialect:
             f"{len(texts)} lines."
         )
     best = max(parses, key=lambda parse: parse.score)
+    _check_above(best, path)
     names, units, above = _above(best, texts)
     data = best.data
     return Dialect(
@@ -119,7 +120,7 @@ def find_dialect(path: Path) -> Dialect:
             for i, (name, unit) in enumerate(zip(names, units, strict=True))
         ),
         rate=next((r for line in above if (r := _rate(line))), None),
-        unit=next((m[1] for line in above if (m := _UNIT.match(line)) and millivolts(m[1])), None),
+        unit=next((u for line in above if (u := _unit(line)) and millivolts(u)), None),
         clock=tuple(all(is_clock(row[i]) for row in data[:20]) for i in range(len(data[0]))),
         decimals=max(_decimals(cell, best.decimal) for row in data for cell in row),
     )
@@ -150,6 +151,24 @@ def _is_data(row: Sequence[str], count: int, decimal: str) -> bool:
     return len(row) == count and any(value is not None and value == value for value in found)
 
 
+def _check_above(parse: _Parse, path: Path) -> None:
+    """Raise an error where a broken line among the samples would be taken for the names.
+
+    Raises:
+        RecordError: Lines above it hold samples too.
+    """
+    sample = parse.data[-1]
+    filled = [i for i, cell in enumerate(sample) if _is_data([cell], 1, parse.decimal)]
+    for row in parse.rows[: max(0, parse.first - 1)]:
+        if len(row) == len(sample) and all(_is_data([row[i]], 1, parse.decimal) for i in filled):
+            broken = [cell[:20] for cell in parse.rows[parse.first - 1][:5]]
+            raise RecordError(
+                f"{path.name}, line {parse.first}: expected {len(sample)} cells, as in the lines "
+                f"above, all numbers where those are. Received: {broken}. "
+                "Correct the line."
+            )
+
+
 def _numbered(parse: _Parse) -> int:
     """Return 1 where the first line numbers the columns (0, 1, 2), as pandas does, else 0."""
     row = [plain(cell) for cell in parse.data[0]]
@@ -173,9 +192,7 @@ def _above(parse: _Parse, texts: Sequence[str]) -> tuple[list[str], list[str | N
         units = [unit or None for unit in _padded(fitting[1][1], count)]
     elif fitting:
         top, names = fitting[-1]
-    if _RATE.search(texts[top] if top < len(texts) else "") or _UNIT.match(
-        texts[top] if top < parse.first else ""
-    ):
+    if top < parse.first and (_rate(texts[top]) or _unit(texts[top])):
         names, top = [""] * count, parse.first  # a line such as "Sample rate,512 hertz"
     return _padded(names, count), units, list(texts[:top])
 
@@ -204,10 +221,15 @@ def _column(name: str, unit: str | None, cells: Sequence[str], decimal: str) -> 
 
 
 def _rate(line: str) -> float | None:
-    found = _RATE.search(line)
+    found = _RATE.search(line[:LONGEST_NAME])
     if not found:
         return None
     return float(found[1].replace(",", ".")) * (1000 if found[2] else 1)
+
+
+def _unit(line: str) -> str | None:
+    found = _UNIT.match(line[:LONGEST_NAME])
+    return found[1] if found else None
 
 
 def _decimals(cell: str, decimal: str) -> int:

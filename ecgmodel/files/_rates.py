@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._ecg import HIGHEST_FS
+from ecgmodel.signals.units import LONGEST_NAME
 
 _TIME = re.compile(
     r"(?:elapsed|relative|rel|abs|absolute|recording)?[ _]*"
@@ -32,18 +33,18 @@ _DOUBT = 2e-3
 
 def is_time(name: str) -> bool:
     """Return whether a column's name (without its unit) says that it holds times."""
-    return bool(_TIME.fullmatch(name.strip()))
+    return bool(_TIME.fullmatch(name[:LONGEST_NAME].strip()))
 
 
 def is_index(name: str) -> bool:
     """Return whether a column's name says that it numbers the samples."""
-    return bool(_INDEX.fullmatch(name.strip()))
+    return bool(_INDEX.fullmatch(name[:LONGEST_NAME].strip()))
 
 
 def time_unit(name: str, unit: str | None) -> float | None:
     """Return how many seconds a column of times counts in, None where it does not say."""
     found = _TIME.fullmatch(name.strip())
-    text = (unit or (found and (found[1] or found[2])) or "").strip().lower()
+    text = ((unit or "")[:20] or (found and (found[1] or found[2])) or "").strip().lower()
     if not text or ":" in text:  # hh:mm:ss is read as seconds
         return 1.0 if text else None
     if re.fullmatch(

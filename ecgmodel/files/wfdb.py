@@ -17,8 +17,7 @@ from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate, unheard
 from ecgmodel.files._finding import record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
-from ecgmodel.sources.base import safe_name
-from ecgmodel.sources.folder import ANNOTATORS
+from ecgmodel.sources._names import ANNOTATORS, safe_name
 
 LABEL = "WFDB record"
 # Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.
@@ -27,8 +26,18 @@ _ANNOTATORS = frozenset((*ANNOTATORS, *_MORE.split()))
 SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS))
 # The beats and notes of these are taken along into other formats.
 _MARKS = ("atr", "ecg", "qrs", "man")
+_RESOLUTION, _BEGIN, _END = (
+    b"time resolution: ",
+    b"annotation type definitions",
+    b"end of definitions",
+)
+_DEFINITION = re.compile(
+    rb"## (time resolution: (?=\d)|annotation type definitions|end of definitions)?"
+)
 _COMPRESSED = ("508", "516", "524")
 _MOST_SKEW = 10_000
+_LONGEST_LINE = 1000
+_RATE = re.compile(r"\d{1,9}(?:\.\d{0,15})?", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^-\w]+", re.ASCII)
 
 
@@ -159,8 +168,21 @@ def _checked(record: Path) -> list[Header]:
 def _header(record: Path, name: str) -> Header:
     path = record.with_name(f"{record.name}.hea")
     check_file(path, HEADER_BYTES)
+    with path.open(encoding="latin-1") as file:
+        lines = [line for line in file if line.strip() and line[0] != "#"]
+    if max(map(len, lines), default=0) > _LONGEST_LINE:
+        raise RecordError(
+            f"{path.name}: expected lines of at most {_LONGEST_LINE} letters. It is no header."
+        )
     header = read_header(path, name)
     check_rate(header.fs, path)
+    words = lines[0].split()
+    stated = words[2].split("/")[0].split("(")[0] if len(words) > 2 else ""
+    # wfdb takes what it cannot read for 250 Hz, and "1e3" for 1 Hz.
+    if stated and not (_RATE.fullmatch(stated) and float(stated) == header.fs):
+        raise RecordError(
+            f"{path.name}: expected a sampling rate, Hz. Received: {stated!r}. Correct the header."
+        )
     return header
 
 
@@ -205,7 +227,7 @@ def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
 
     for suffix in _MARKS:
         file = record.with_name(f"{record.name}.{suffix}")
-        if file.is_file() and file.stat().st_size:
+        if file.is_file() and _is_sound(file):
             try:
                 found = wfdb.rdann(str(record.absolute()), suffix)
             except Exception:  # wfdb raises whatever damaged bytes lead to
@@ -214,6 +236,18 @@ def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
             rows = zip(found.sample.tolist(), found.symbol, notes, strict=True)
             return tuple(Mark(at / fs, None, note or symbol) for at, symbol, note in rows)
     return ()
+
+
+def _is_sound(file: Path) -> bool:
+    """Return whether wfdb comes to an end with an annotation file.
+
+    It never does with a note "## " that it does not know, a second rate, or definitions that are
+    not closed.
+    """
+    kinds = [match[1] for match in _DEFINITION.finditer(file.read_bytes())]
+    opened = [kind for kind in kinds if kind != _RESOLUTION]
+    closed = opened == [_BEGIN, _END] * (len(opened) // 2)
+    return closed and kinds.count(_RESOLUTION) <= 1
 
 
 def _write_marks(name: str, ecg: Ecg, into: Path) -> None:

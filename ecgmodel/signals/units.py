@@ -17,6 +17,9 @@ _WORDS = {
     "volt": "V",
 }
 
+LONGEST_NAME = 200
+"""Letters of a name that are looked at: more would take the patterns for ever."""
+
 
 def plain_unit(unit: str | None) -> str | None:
     """Return a unit without spaces and brackets, "uV" for all ways to write microvolts."""
@@ -34,7 +37,7 @@ def split_unit(name: str) -> tuple[str, str | None]:
         >>> split_unit("MLII_uV"), split_unit("ECG [mV]"), split_unit("V5")
         (('MLII', 'uV'), ('ECG', 'mV'), ('V5', None))
     """
-    text = name.strip().strip("'\"").strip()
+    text = name[:LONGEST_NAME].strip().strip("'\"").strip()
     found = _BRACKETED.match(text) or _SUFFIXED.match(text)
     if not found:
         return text, None
