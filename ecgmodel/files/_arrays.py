@@ -159,21 +159,15 @@ def find_leads(
 
 
 def with_leads(array: NDArray[Any], leads: Leads, signal: NDArray[np.float64]) -> NDArray[Any]:
-    """Return an array with other leads, of its type if that holds them; see `as_stored`.
+    """Return an array with other leads `(samples, leads)`, of its type if that holds them.
 
-    Raises:
-        RecordError: The signal has another shape.
+    See `as_stored`.
     """
     scales = leads.scaled.scales
     new = as_stored(signal / np.asarray(scales), array.dtype, max(scales))
     made = np.array(array, dtype=new.dtype, order="K")
     table = made[:, None] if made.ndim == 1 else made.T if leads.rows else made
-    places = list(leads.places)
-    if (len(table), len(places)) != new.shape:
-        raise RecordError(
-            f"Expected a signal of shape {(len(table), len(places))}. Received: {new.shape}."
-        )
-    table[:, places] = new
+    table[:, list(leads.places)] = new
     return made
 
 

@@ -24,9 +24,14 @@ _OTHER = re.compile(
     r"(?:eeg|eog|emg|erg|meg|mcg|ep|ecog|seeg|gsr|eda|emgi?|resp\w*|ppg|pleth\w*|abp|art|bp|cvp|pap"
     r"|icp|spo2|sao2|pulse|temp\w*|hr|heart ?rate|rr|qrs|acc\w*|gyr\w*|mag\w*|light|sound|event\w*"
     r"|annot\w*|label\w*|class\w*|beat\w*|marker\w*|trigger|status|quality|sqi|id|patient\w*"
-    r"|record\w*|age|sex|counter|battery)(?:[^a-z].*)?",
+    r"|record\w*|age|sex|counter|battery)(?:[^a-z].*)?"
+    # Electrodes of the 10-20 system and of sleep studies.
+    r"|(?:fp|af|fc|ft|cp|tp|po|f|c|t|p|o)(?:z|\d{1,2})(?:[-:/ ].*)?|[am][12]|chin.*|[lr]leg.*|leg.*"
+    r"|[lr]oc.*|e[12](?:[-:/ ].*)?|snor\w*|flow|airflow|thor\w*|abdo?\w*|nasal.*|cannula.*|posit\w*",
     re.IGNORECASE,
 )
+# Channels that no name tells apart are taken for ECG up to a standard ECG's number of leads.
+_MOST_UNNAMED = 12
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ def choose_leads(
 ) -> Chosen:
     """Return which channels are ECG leads.
 
-    Those that the user names; else those whose names are of ECG leads; else those in volts; else
-    the only one that is left.
+    Those that the user names; else those whose names are of ECG leads; else those in volts, up to
+    twelve; else the only one that is left.
 
     Args:
         names: Names of the channels, "" for one that has none.
@@ -106,16 +111,24 @@ def choose_leads(
     ]
     named = [i for i in free if is_ecg(names[i])]
     in_volts = [i for i in free if millivolts(units[i])]
-    leads = named or in_volts or (free if len(free) == 1 else [])
+    unnamed = in_volts if len(in_volts) <= _MOST_UNNAMED else []
+    leads = named or unnamed or (free if len(free) == 1 else [])
     if not leads:
         raise HintNeededError(
             "--column",
             f"{path.name}: it cannot be told which of its columns are ECG leads. Give --column "
             f"(names or numbers from 1). It holds {listed(names)}.",
         )
-    left = [names[i] for i in in_volts if i not in leads]
-    remark = f"{listed(left)}: not taken for ECG; name by --column to clean"
+    if not named and unnamed:
+        return Chosen(tuple(leads), (f"taken for ECG by their unit: {listed_at(names, leads)}",))
+    left = [i for i in in_volts if i not in leads]
+    remark = f"{listed_at(names, left)}: not taken for ECG; name by --column to clean"
     return Chosen(tuple(leads), (remark,) if left else ())
+
+
+def listed_at(names: Sequence[str], places: Sequence[int]) -> str:
+    """Return some of the names for a message."""
+    return listed([names[i] for i in places])
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -107,6 +107,7 @@ def find_dialect(path: Path) -> Dialect:
             f"{len(texts)} lines."
         )
     best = max(parses, key=lambda parse: parse.score)
+    _check_above(best, path)
     names, units, above = _above(best, texts)
     data = best.data
     return Dialect(
@@ -148,6 +149,23 @@ def _parse(texts: Sequence[str], delimiter: str, decimal: str) -> _Parse | None:
 def _is_data(row: Sequence[str], count: int, decimal: str) -> bool:
     found = (number(cell, decimal) for cell in row)
     return len(row) == count and any(value is not None and value == value for value in found)
+
+
+def _check_above(parse: _Parse, path: Path) -> None:
+    """Raise an error where a broken line among the samples would be taken for the names.
+
+    Raises:
+        RecordError: Lines above it hold samples too.
+    """
+    sample = parse.data[-1]
+    filled = [i for i, cell in enumerate(sample) if _is_data([cell], 1, parse.decimal)]
+    for row in parse.rows[: max(0, parse.first - 1)]:
+        if len(row) == len(sample) and all(_is_data([row[i]], 1, parse.decimal) for i in filled):
+            raise RecordError(
+                f"{path.name}, line {parse.first}: expected {len(sample)} cells, as in the lines "
+                f"above, all numbers where those are. Received: {parse.rows[parse.first - 1][:5]}. "
+                "Correct the line."
+            )
 
 
 def _numbered(parse: _Parse) -> int:

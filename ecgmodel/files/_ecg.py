@@ -114,6 +114,18 @@ def check_ecg(ecg: Ecg, path: Path) -> Ecg:
     return ecg
 
 
+def check_shape(ecg: Ecg, shape: tuple[int, ...], path: Path) -> None:
+    """Raise an error where a recording is not of the shape that its source has.
+
+    Raises:
+        RecordError: It is not.
+    """
+    if ecg.signal.shape != shape:
+        raise RecordError(
+            f"{path.name}: expected a signal of shape {shape}. Received: {ecg.signal.shape}."
+        )
+
+
 def check_rate(fs: float, path: Path) -> float:
     """Return a sampling rate that a file states.
 

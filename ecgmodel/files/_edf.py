@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._channels import choose_leads, listed
-from ecgmodel.files._ecg import Ecg, Hints, Mark, Rails, check_rate, unheard
+from ecgmodel.files._ecg import Ecg, Hints, Mark, Rails, check_rate, check_shape, unheard
 from ecgmodel.files._edf_layout import Channel, Kind, Layout, read_layout
 from ecgmodel.files._limits import check_values
 from ecgmodel.signals.units import millivolts
@@ -96,11 +96,7 @@ def rewrite_as(source: Path, ecg: Ecg, into: Path, comment: str, kind: Kind) -> 
     digital range leaves out.
     """
     found = _read(source, ecg.hints, kind)
-    if ecg.signal.shape != found.signal.shape:
-        raise RecordError(
-            f"{source.name}: expected a signal of shape {found.signal.shape}. "
-            f"Received: {ecg.signal.shape}."
-        )
+    check_shape(ecg, found.signal.shape, source)
     layout, data = found.layout, found.data
     header = bytearray(source.open("rb").read(layout.header_bytes))
     for i, (channel, scale) in enumerate(_scaled(found)):

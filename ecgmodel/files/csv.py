@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import to_millivolts
 from ecgmodel.files._dialect import Dialect, find_dialect
-from ecgmodel.files._ecg import Ecg, Hints, check_rate
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
@@ -65,11 +65,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     roles = find_roles(dialect.columns, ecg.hints, source, dialect.unit)
     raw, _ = _numbers(source, dialect, roles, False)
     scaled = to_millivolts(raw, roles.units, roles.names, ecg.hints, source)
-    if ecg.signal.shape != scaled.signal.shape:
-        raise RecordError(
-            f"{source.name}: expected a signal of shape {scaled.signal.shape}. "
-            f"Received: {ecg.signal.shape}."
-        )
+    check_shape(ecg, scaled.signal.shape, source)
     kept = (scaled.signal == ecg.signal) | (np.isnan(scaled.signal) & np.isnan(ecg.signal))
     decimals = [min(MOST_DECIMALS, max(dialect.decimals, _least(s))) for s in scaled.scales]
     values = ecg.signal / np.asarray(scaled.scales)

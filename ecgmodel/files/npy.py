@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.files._arrays import find_leads, read_shape, read_values, with_leads
-from ecgmodel.files._ecg import Ecg, Hints
+from ecgmodel.files._ecg import Ecg, Hints, check_shape
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate
 
@@ -46,6 +46,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     """
     array = _array(source)
     leads = find_leads(array, (), None, ecg.hints, source)
+    check_shape(ecg, leads.scaled.signal.shape, source)
     np.save(into / source.name, with_leads(array, leads, ecg.signal), allow_pickle=False)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._arrays import Leads, Shape, find_leads, read_shape, read_values, with_leads
 from ecgmodel.files._channels import listed
-from ecgmodel.files._ecg import Ecg, Hints, check_rate
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate
 
@@ -83,6 +83,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     The comment becomes an array of that name, if there is none yet.
     """
     found = _find(source, ecg.hints)
+    check_shape(ecg, found.leads.scaled.signal.shape, source)
     made = with_leads(found.array, found.leads, ecg.signal)
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(into / source.name, "w") as new:
         for info in old.infolist():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import Scaled, to_millivolts
 from ecgmodel.files._arrays import as_stored
-from ecgmodel.files._ecg import Ecg, Hints, check_rate
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Column, Roles, find_roles
@@ -79,11 +79,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     import pyarrow.parquet as pq
 
     found = _read(source, ecg.hints)
-    if ecg.signal.shape != found.scaled.signal.shape:
-        raise RecordError(
-            f"{source.name}: expected a signal of shape {found.scaled.signal.shape}. "
-            f"Received: {ecg.signal.shape}."
-        )
+    check_shape(ecg, found.scaled.signal.shape, source)
     table = _whole(source)
     for i, place in enumerate(found.roles.leads):
         field, scale = found.schema.field(place), found.scaled.scales[i]

@@ -16,8 +16,7 @@ from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate, unheard
 from ecgmodel.files._finding import record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
-from ecgmodel.sources.base import safe_name
-from ecgmodel.sources.folder import ANNOTATORS
+from ecgmodel.sources._names import ANNOTATORS, safe_name
 
 LABEL = "WFDB record"
 # Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.
@@ -28,6 +27,7 @@ SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS
 _MARKS = ("atr", "ecg", "qrs", "man")
 _COMPRESSED = ("508", "516", "524")
 _MOST_SKEW = 10_000
+_RATE = re.compile(r"\d{1,9}(?:\.\d{0,15})?", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^-\w]+", re.ASCII)
 
 
@@ -141,6 +141,14 @@ def _header(record: Path, name: str) -> Header:
     check_file(path, HEADER_BYTES)
     header = read_header(path, name)
     check_rate(header.fs, path)
+    with path.open(encoding="latin-1") as file:
+        words = next((line for line in file if line.strip() and line[0] != "#"), "").split()
+    stated = words[2].split("/")[0].split("(")[0] if len(words) > 2 else ""
+    # wfdb takes what it cannot read for 250 Hz, and "1e3" for 1 Hz.
+    if stated and not (_RATE.fullmatch(stated) and float(stated) == header.fs):
+        raise RecordError(
+            f"{path.name}: expected a sampling rate, Hz. Received: {stated!r}. Correct the header."
+        )
     return header
 
 

@@ -268,10 +268,7 @@ def _rails(
         return None
     half = 2 ** (bits - 1)
     low, high = zero - half, zero + half - 1
-    if (
-        np.nanmin(samples, initial=zero) < low
-        or np.nanmax(samples, initial=zero) > high
-    ):
+    if np.nanmin(samples, initial=zero) < low or np.nanmax(samples, initial=zero) > high:
         return None
     return (low - baseline) * scale, (high - baseline) * scale
 

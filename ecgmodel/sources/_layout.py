@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgmodel.errors import MissingFileError, RecordError
-from ecgmodel.sources.base import safe_name
+from ecgmodel.sources._names import safe_name
 
 # Format -> (samples a block, bytes a block, bytes that the first n samples of a block take).
 # Formats: https://physionet.org/physiotools/wag/signal-5.htm. A file may fill up its last block.

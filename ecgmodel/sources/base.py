@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from ecgmodel.errors import RecordError, unknown_name
+from ecgmodel.errors import unknown_name
+from ecgmodel.sources._names import safe_name
 from ecgmodel.store import file_sha256
-
-# A path that starts at a root or a drive, on any system.
-_ABSOLUTE = re.compile(r"^(/|[A-Za-z]:)")
 
 
 @dataclass(frozen=True)
@@ -139,31 +136,6 @@ def file_info(path: Path, verified: bool, span: tuple[int, int] | None = None) -
         "verified": verified,
         "range": list(span) if span else None,
     }
-
-
-def safe_name(name: str, what: str = "record name") -> str:
-    """Return a relative path with "/" between its parts, if it cannot leave its folder.
-
-    Args:
-        name: The name of a record or of a file.
-        what: What the name is, for the error.
-
-    Raises:
-        RecordError: The name is empty or absolute, or holds "..", a backslash or a control
-            character.
-    """
-    parts = name.split("/")
-    if (
-        _ABSOLUTE.match(name)
-        or "\\" in name
-        or any(part in ("", ".", "..") for part in parts)
-        or any(ord(c) < 32 for c in name)
-    ):
-        raise RecordError(
-            f"The {what} {name!r} does not stay in its folder. Expected a relative name without "
-            "'..', backslashes or empty parts, e.g. '100' or 'p01/100'."
-        )
-    return name
 
 
 def choose(

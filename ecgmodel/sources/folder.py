@@ -8,12 +8,10 @@ from typing import Any
 
 from ecgmodel.errors import MissingFileError, RecordError, SourceError
 from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
+from ecgmodel.sources._names import ANNOTATORS
 from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
 from ecgmodel.sources.transport import FolderTransport
 from ecgmodel.store import file_sha256
-
-# The suffixes of annotation files that are taken along.
-ANNOTATORS = ("atr", "ecg", "man", "pu0", "pu1", "q1c", "qrs")
 
 
 class FolderSource:

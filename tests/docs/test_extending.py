@@ -44,7 +44,7 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
     for folder in ("ecgmodel", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     blocks = BLOCK.findall(PAGE)
-    assert len(blocks) == 12
+    assert len(blocks) == 14
     for name, text in blocks:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
     tests = [name for name, _ in blocks if name.startswith("tests/")]
     offered = "tests/ecgmodel/test_architectures.py::test_every_architecture_offers_what_is_asked"
     losses = "tests/ecgmodel/losses/test_losses.py"
-    assert len(tests) == 5
+    assert len(tests) == 6
     for command in (
         ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, f"{offered}_of_one", losses],
         ["-c", USE],

@@ -33,6 +33,20 @@ signal = np.random.default_rng(0).normal(size=(9000, 2))
 assert denoiser(signal, 250).shape == signal.shape
 assert len(denoiser.clean(signal[:, 0], 500).windows) == 2
 assert sum(map(len, denoiser.stream([signal, signal], 360))) == 18000
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ecgmodel.files import Ecg, find_recordings, read_ecg, write_ecg
+
+with TemporaryDirectory() as folder:
+    made = Path(folder, "a.npz")
+    np.savez(made, signal=signal, fs=250.0, unit="mV")
+    for format in ("wfdb", "csv", "npy", "npz"):
+        (out, *_) = write_ecg(made, read_ecg(made), Path(folder, format), comment="", format=format)
+        if format != "npy":
+            assert read_ecg(out).fs == 250
+    assert len(find_recordings([folder])) == 5
 try:
     import yaml
 except ModuleNotFoundError:

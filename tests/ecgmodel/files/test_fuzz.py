@@ -18,14 +18,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ecgmodel.errors import EcgError
-from ecgmodel.files import Ecg, Hints, read_ecg, write_ecg
+from ecgmodel.files import Ecg, Hints, formats, read_ecg, write_ecg
 from tests.conftest import MIRROR
 from tests.ecgmodel.files.made import made_ecg, write_made
 
 EXAMPLES = int(os.environ.get("ECG_FUZZ_EXAMPLES", "25"))
 LONGEST_S, MOST_BYTES = 20.0, 3 * 2**26
 HINTS = (Hints(), Hints(fs=250, unit="mV"), Hints(fs=360, unit="uV", columns=(1,)))
-FORMATS = ("wfdb", "csv", "edf", "bdf", "npy", "npz", "parquet")
 # Pieces that headers are made of, and what makes them lie.
 PIECES = st.sampled_from(
     [
@@ -149,7 +148,7 @@ def check(folder: Path, name: str) -> bool:
     return could
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", formats())
 def test_a_damaged_file(format: str) -> None:
     original = files(format)
     main = next(name for name in original if name.endswith((".hea", f".{format}")))

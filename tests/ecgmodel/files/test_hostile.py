@@ -1,0 +1,225 @@
+"""Files that are made to do harm: to fill the memory, to run code, to leave their folder."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ecgmodel.errors import EcgError, MissingFileError, RecordError
+from ecgmodel.files import Hints, read_ecg, write_ecg
+from tests.ecgmodel.files.made import made_ecg, write_made
+from tests.wfdb_files import ecg, write_record
+
+HINTS = Hints(fs=250, unit="mV")
+
+
+@pytest.fixture(autouse=True)
+def little_memory() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+
+
+def header(path: Path, change: Callable[[str], str]) -> Path:
+    path.write_text(change(path.read_text()))
+    return path
+
+
+def npy(shape: str, descr: str = "'<f8'", data: bytes = b"") -> bytes:
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + data
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("a 1 250 500", "a 1 250 1000000000", "header and data disagree"),
+        ("a 1 250 500", "a 1 1000000000 500", "sampling rate"),
+        ("a 1 250 500", "a 1 1e3 500", "sampling rate"),
+        ("a 1 250 500", "a 1 -250 500", "sampling rate"),
+        ("a 1 250 500", "a 9999 250 500", "declares|cannot be read"),
+        ("a.dat 16", "../../etc/passwd 16", "does not stay in its folder"),
+        ("a.dat 16", "/etc/passwd 16", "does not stay in its folder"),
+        ("a.dat 16", "a.dat 99", "expected a WFDB format"),
+        ("a.dat 16", "a.dat 16:900000000", "skew"),
+        ("a.dat 16", "a.dat 16x900000000", "disagree"),
+        ("200.0(0)/mV", "-200.0(0)/mV", "negative"),
+        ("200.0(0)/mV", "0/mV", "no gain"),
+        ("/mV 16", "/mV 100000000016", ""),
+        (
+            "a 1 250 500",
+            "a/2 1 250 1000000000\n~ 999999999\na 1",
+            "millions|claims|cannot|disagree",
+        ),
+    ],
+)
+def test_headers_of_wfdb_that_lie(tmp_path: Path, old: str, new: str, message: str) -> None:
+    write_record(tmp_path, "a", ecg(2, 250), 250)
+    assert old in (tmp_path / "a.hea").read_text()
+    header(tmp_path / "a.hea", lambda text: text.replace(old, new, 1))
+    if message:
+        with pytest.raises(RecordError, match=message):
+            read_ecg(tmp_path / "a")
+    else:
+        assert read_ecg(tmp_path / "a").rails == (None,)
+
+
+def test_segments_that_fill_the_memory_or_join_themselves(tmp_path: Path) -> None:
+    write_record(tmp_path, "s", ecg(2, 250), 250)
+    (tmp_path / "gap.hea").write_text("gap/2 1 250 1000000500\n~ 1000000000\ns 500\n")
+    (tmp_path / "many.hea").write_text("many/99999 1 250 49999500\n" + "s 500\n" * 99_999)
+    (tmp_path / "self.hea").write_text("self/2 1 250 1000\nself 500\ns 500\n")
+    (tmp_path / "out.hea").write_text("out/1 1 250 500\n../s 500\n")
+    (tmp_path / "gone.hea").write_text("gone/1 1 250 500\nt 500\n")
+    for name in ("gap", "many", "self", "out"):
+        with pytest.raises(RecordError):
+            read_ecg(tmp_path / name)
+    with pytest.raises(MissingFileError):
+        read_ecg(tmp_path / "gone")
+
+
+def edf(folder: Path, changes: dict[int, bytes]) -> Path:
+    file = write_made(folder, "edf")
+    data = bytearray(file.read_bytes())
+    for at, new in changes.items():
+        data[at : at + len(new)] = new
+    file.write_bytes(data)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({236: b"99999999"}, "disagree"),
+        ({236: b"-5      "}, "disagree"),
+        ({236: b"nan     "}, "expected a number"),
+        ({244: b"0       "}, "data records hold"),
+        ({244: b"1e-9    "}, "sampling rate"),
+        ({252: b"9999"}, "declares 9999 channels"),
+        ({252: b"0   "}, "declares 0 channels"),
+        ({184: b"256     "}, "header of 3 channels takes"),
+        ({0: b"9       "}, "expected a file of EDF"),
+        ({256 + 3 * 216: b"99999999"}, "disagree"),
+        ({256 + 3 * 216: b"-1      "}, "declares -1 samples"),
+        ({256 + 3 * 104: b"1       ", 256 + 3 * 112: b"1       "}, "physical and a digital range"),
+        ({256 + 3 * 120: b"5       ", 256 + 3 * 128: b"4       "}, "physical and a digital range"),
+        ({256 + 3 * 96: b"mmHg    mmHg    "}, "--column"),
+    ],
+)
+def test_headers_of_edf_that_lie(tmp_path: Path, changes: dict[int, bytes], message: str) -> None:
+    with pytest.raises(RecordError, match=message):
+        read_ecg(edf(tmp_path, changes))
+
+
+def test_records_of_an_edf_that_come_after_years(tmp_path: Path) -> None:
+    file = edf(tmp_path, {192: b"EDF+D"})
+    data = file.read_bytes().replace(b"+8\x14\x14\0", b"+8e9\x14"[:1] + b"9999\x14\x14"[:5])
+    file.write_bytes(data[: file.stat().st_size])
+    with pytest.raises(RecordError):
+        read_ecg(file)
+
+
+def test_a_recording_that_was_not_closed_is_read(tmp_path: Path) -> None:
+    assert read_ecg(edf(tmp_path, {236: b"-1      "})).signal.shape == (2500, 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (npy("(1000000000,)"), "cut off or damaged"),
+        (npy("(10**9,)"), "header cannot be read"),
+        (npy("(-5, -5)", data=b"\0" * 200), "cut off or damaged"),
+        (npy("(2, 2, 50)", data=b"\0" * 1600), r"\(samples, leads\)"),
+        (npy("(20, 20)", data=b"\0" * 3200), "more samples than leads"),
+        (npy("(500, 300)", "'|i1'", b"\0" * 150_000), "at most 256 leads"),
+        (npy("()", data=b"\0" * 8), r"\(samples, leads\)"),
+        (npy("(5,)", "'|O'", pickle.dumps([1])), "Python objects"),
+        (npy("(5,)", "[('a', '|O')]", pickle.dumps([1])), "Python objects"),
+        (npy("(9,)", "'<U4'", b"\0" * 144), "no recording that can be read|expected"),
+        (b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65_535, "header cannot be read"),
+        (pickle.dumps(list(range(9))), "header cannot be read"),
+        (npy("(9,)", data=np.full(9, np.nan).tobytes()), "no samples"),
+        (npy("(9,)", data=np.full(9, np.inf).tobytes()), "no samples"),
+    ],
+)
+def test_arrays_that_lie(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "x.npy").write_bytes(data)
+    with pytest.raises(RecordError, match=message):
+        read_ecg(tmp_path / "x.npy", HINTS)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("signal.npy", data)
+    with pytest.raises(RecordError):
+        read_ecg(tmp_path / "x.npz", HINTS)
+
+
+def test_archives_that_burst(tmp_path: Path) -> None:
+    zeros = io.BytesIO()
+    np.save(zeros, np.zeros(2**24))
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("signal.npy", zeros.getvalue())
+    zeros.close()
+    tracemalloc.reset_peak()
+    with pytest.raises(RecordError, match="claims to hold"):
+        read_ecg(tmp_path / "bomb.npz", HINTS)
+    with zipfile.ZipFile(tmp_path / "twice.npz", "w") as archive:
+        archive.writestr("signal.npy", npy("(9,)", data=b"\0" * 72))
+        archive.writestr("signal", npy("(9,)", data=b"\0" * 72))
+    with pytest.raises(RecordError, match="each once"):
+        read_ecg(tmp_path / "twice.npz", HINTS)
+
+
+def test_names_in_an_archive_do_not_leave_the_folder(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, ecg(2, 250))
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("signal.npy", buffer.getvalue())
+        archive.writestr("../../evil.npy", buffer.getvalue())
+    read = read_ecg(tmp_path / "x.npz", HINTS)
+    out = tmp_path / "deep/er/out"
+    assert write_ecg(tmp_path / "x.npz", read, out, comment="x") == [out / "x.npz"]
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_parquet_that_bursts(tmp_path: Path) -> None:
+    flat = pa.table({"II (mV)": pa.array(np.zeros(2**24, np.float32))})
+    pq.write_table(flat, tmp_path / "flat.parquet", compression="zstd")
+    assert (tmp_path / "flat.parquet").stat().st_size < 2**17
+    with pytest.raises(RecordError, match="claims to hold"):
+        read_ecg(tmp_path / "flat.parquet", HINTS)
+    note = pa.DictionaryArray.from_arrays(np.zeros(20_000, np.int32), ["x" * 2**16])
+    signal = pa.array(np.resize(ecg(2, 250), 20_000))
+    texts = pa.table({"II (mV)": signal, "note": note})
+    pq.write_table(texts, tmp_path / "text.parquet", store_schema=False)
+    read = read_ecg(tmp_path / "text.parquet", HINTS)
+    with pytest.raises(RecordError, match="claims to hold"):
+        write_ecg(tmp_path / "text.parquet", read, tmp_path / "out", comment="x")
+
+
+def test_a_link_in_the_place_of_the_result_is_not_followed(tmp_path: Path) -> None:
+    file = write_made(tmp_path / "in", "csv")
+    other = tmp_path / "precious.csv"
+    other.write_text("do not touch")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/r1.csv").symlink_to(other)
+    write_ecg(file, read_ecg(file), tmp_path / "out", comment="x")
+    assert other.read_text() == "do not touch"
+    assert not (tmp_path / "out/r1.csv").is_symlink()
+
+
+def test_a_full_folder_of_errors_leaves_nothing(tmp_path: Path) -> None:
+    file = write_made(tmp_path / "in", "npy", made_ecg())
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises((EcgError, FileExistsError)):
+        write_ecg(file, made_ecg(), tmp_path / "out", comment="x")
+    assert (tmp_path / "out").read_text() == "a file"

@@ -1,0 +1,218 @@
+"""Tables: names, units and rates are recognised, or asked for; never guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ecgmodel.errors import HintNeededError, RecordError, SettingsError
+from ecgmodel.files import Hints, read_ecg
+from ecgmodel.files._channels import choose_leads
+from ecgmodel.signals.units import millivolts, split_unit
+from tests.wfdb_files import ecg
+
+SIGNAL = np.round(np.stack([ecg(3, 250, seed=s) for s in (1, 2)], axis=1), 3)
+
+
+def table(path: Path, head: str, rows: list[str], end: str = "\n", encoding: str = "utf-8") -> Path:
+    path.write_bytes((head + end.join(rows) + end).encode(encoding))
+    return path
+
+
+def rows(form: str, **more: list[str]) -> list[str]:
+    """Return lines of a form such as "{i},{a},{b}"."""
+    return [
+        form.format(i=i, a=a, b=b, ua=a * 1000, ub=b * 1000, **{k: v[i] for k, v in more.items()})
+        for i, (a, b) in enumerate(SIGNAL.tolist())
+    ]
+
+
+def seconds(fs: float, digits: int) -> list[str]:
+    return [f"{i / fs:.{digits}f}" for i in range(len(SIGNAL))]
+
+
+def test_physionets_own_tables(tmp_path: Path) -> None:
+    times = [f"{int(i / 360 // 60)}:{i / 360 % 60:06.3f}" for i in range(len(SIGNAL))]
+    head = "'Elapsed time','MLII','V5'\n'hh:mm:ss.mmm','mV','mV'\n"
+    read = read_ecg(table(tmp_path / "a.csv", head, rows("'{t}',{a:.3f},{b:.3f}", t=times)))
+    assert (read.fs, read.leads) == (360, ("MLII", "V5"))
+    np.testing.assert_array_equal(read.signal, SIGNAL)
+    head = "'sample #','MLII','V5'\n'sample #','uV','uV'\n"
+    file = table(tmp_path / "b.csv", head, rows("{i},{ua:.0f},{ub:.0f}"))
+    with pytest.raises(HintNeededError, match="--fs") as asked:
+        read_ecg(file)
+    assert asked.value.option == "--fs"
+    np.testing.assert_allclose(read_ecg(file, Hints(fs=250)).signal, SIGNAL, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "end", "encoding"),
+    [
+        ("time (s),ECG (mV)\n", "{t},{a}", "\n", "utf-8"),
+        ("\ufefft_s;II_mV\r\n", "{t};{a}", "\r\n", "utf-8"),
+        ("Zeit (s);EKG [\u00b5V]\n", "{k};{ka}", "\n", "latin-1"),
+        ("time\tlead II in mV\n", "{t}\t{a}", "\n", "utf-16"),
+        ("# made by hand\n# time, V5/mV\n", "{t}, {a}", "\n", "utf-8"),
+        ("  seconds   ECG_mV\n", "  {t}   {a}", "\r", "utf-8"),
+        ("Sample Rate,250 hertz\nUnit,\u00b5V\n\n", "{ua:.3f}", "\n", "utf-8"),
+        ("timestamp,II (mV),label\n", "2024-02-29T23:59:{s},{a},N", "\n", "utf-8"),
+        ("time [ms]|II (mV)|resp (au)\n", "{m}|{a}|1", "\n", "utf-8"),
+        ('"time (s)","ECG, lead II (mV)"\n', '"{t}","{a}"', "\n", "utf-8"),
+    ],
+)
+def test_what_tables_look_like(
+    tmp_path: Path, head: str, form: str, end: str, encoding: str
+) -> None:
+    times = seconds(250, 3)
+    more = {
+        "t": times,
+        "k": [t.replace(".", ",") for t in times],
+        "ka": [f"{1000 * a:.1f}".replace(".", ",") for a in SIGNAL[:, 0]],
+        "s": [f"{50 + i / 250:09.6f}" for i in range(len(SIGNAL))],
+        "m": [f"{4 * i}" for i in range(len(SIGNAL))],
+    }
+    read = read_ecg(table(tmp_path / "x.csv", head, rows(form, **more), end, encoding))
+    assert read.fs == 250
+    assert read.signal.shape == (len(SIGNAL), 1)
+    np.testing.assert_allclose(read.signal[:, 0], SIGNAL[:, 0], atol=1e-12)
+
+
+def test_missing_cells(tmp_path: Path) -> None:
+    body = rows("{t},{a}", t=seconds(250, 3))
+    for row, word in ((5, ""), (6, "NaN"), (7, "-"), (8, "null"), (9, "inf")):
+        body[row] = f"{body[row].split(',')[0]},{word}"
+    read = read_ecg(table(tmp_path / "x.csv", "time (s),II (mV)\n", body))
+    assert np.flatnonzero(np.isnan(read.signal[:, 0])).tolist() == [5, 6, 7, 8, 9]
+    assert "1 infinite samples count as missing" in read.remarks
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "hints", "option", "seen"),
+    [
+        ("II (mV)\n", "{a}", Hints(), "--fs", "sampling rate"),
+        ("t,II (mV)\n", "{i},{a}", Hints(), "--fs", "steps of 1 without a unit"),
+        ("time (s),II\n", "{t},{c}", Hints(), "--unit", "whole numbers that span"),
+        ("time (s),II (mV)\n", "{t},{c}00", Hints(), "--unit", "which no ECG does"),
+        ("time (s),a,b\n", "{t},{a},{b}", Hints(), "--column", "'a', 'b'"),
+        ("", "{a},{b}", Hints(fs=250), "--column", "'column 1', 'column 2'"),
+        ("time (s),II (mV)\n", "{t},{a}", Hints(columns=("V9",)), "--column", "'V9'"),
+        ("time (s),II (mV)\n", "{t},{a}", Hints(time_column="x"), "--time-column", "'x'"),
+    ],
+)
+def test_questions(
+    tmp_path: Path, head: str, form: str, hints: Hints, option: str, seen: str
+) -> None:
+    counts = [str(round(200 * a)) for a in SIGNAL[:, 0]]
+    file = table(tmp_path / "x.csv", head, rows(form, t=seconds(250, 3), c=counts))
+    with pytest.raises(HintNeededError) as asked:
+        read_ecg(file, hints)
+    assert asked.value.option == option
+    assert option in str(asked.value)
+    assert seen in str(asked.value)
+    assert "x.csv" in str(asked.value)
+
+
+def test_answers(tmp_path: Path) -> None:
+    file = table(tmp_path / "x.csv", "", rows("{i},{ua:.0f},{ub:.0f}"))
+    for columns in ((2, 3), ("column 2", "column 3"), ("2", "3")):
+        read = read_ecg(file, Hints(fs=250, unit="µV", columns=columns))
+        np.testing.assert_allclose(read.signal, SIGNAL, atol=5e-4)
+    assert read_ecg(file, Hints(fs=250, unit="uV", columns=(3,))).signal.shape[1] == 1
+    named = table(tmp_path / "y.csv", "k,MLII\n", rows("{m},{a}", m=seconds(500, 3)))
+    assert read_ecg(named, Hints(time_column="k")).fs == 500
+    for wrong in ({"fs": -1.0}, {"fs": float("nan")}, {"fs": 1e9}, {"unit": "mmHg"}):
+        with pytest.raises(SettingsError):
+            Hints(**wrong)
+
+
+def test_times_with_a_gap_or_out_of_order(tmp_path: Path) -> None:
+    body = rows("{t},{a}", t=seconds(250, 3))
+    head = "time (s),II (mV)\n"
+    with pytest.raises(RecordError, match=r"uneven: sample 101 comes 0\.008"):
+        read_ecg(table(tmp_path / "gap.csv", head, body[:100] + body[101:]))
+    with pytest.raises(RecordError, match="do not rise"):
+        read_ecg(table(tmp_path / "back.csv", head, [*body[:5], body[1], *body[5:]]))
+    assert read_ecg(tmp_path / "gap.csv", Hints(fs=250)).fs == 250
+
+
+@pytest.mark.parametrize("fs", [100, 128, 257, 360, 500, 512])
+@pytest.mark.parametrize("digits", [3, 6])
+def test_rounded_times_tell_the_rate(tmp_path: Path, fs: int, digits: int) -> None:
+    body = rows("{t},{a}", t=seconds(fs, digits))
+    assert read_ecg(table(tmp_path / "x.csv", "time (s),II (mV)\n", body)).fs == fs
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is empty"),
+        (b"\x00\x01\x02" * 50, "NUL byte"),
+        (b"a,b\n" + b"1," * 40_000 + b"\n", "line 2"),
+        (b"hello\nworld\n", "expected a table"),
+        (b"time (s),II (mV)\n" + b"0.000,0.5\n" * 3 + b"0.012\n" + b"0.016,1.5\n" * 999, "cells"),
+        (b"time (s),II (mV)\n" + b"0.1,0.5\n" * 600 + b"0.2,abc\n", "line 602.*'abc'"),
+        (b"time (s),II (mV)\n" + b"0.1,0.5\n" * 600 + b'0.2,"0.5\n', "quote"),
+        (b"time (s),II (mV)\n" + b"0.1,\n" * 5 + b"0.1,nan\n", "no samples|expected a table"),
+    ],
+)
+def test_what_is_no_table(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "x.csv").write_bytes(data)
+    with pytest.raises(RecordError, match=message):
+        read_ecg(tmp_path / "x.csv", Hints(fs=250))
+
+
+def test_more_leads_than_anybody_has(tmp_path: Path) -> None:
+    head = ",".join(f"ecg{i} (mV)" for i in range(257)) + "\n"
+    body = [",".join([str(a)] * 257) for a in SIGNAL[:50, 0]]
+    with pytest.raises(RecordError, match=r"at most 256 leads\. Received: 257"):
+        read_ecg(table(tmp_path / "x.csv", head, body), Hints(fs=250))
+
+
+def test_a_parquet_table_says_its_rate_and_unit_in_its_schema(tmp_path: Path) -> None:
+    counts = pa.array(np.round(1000 * SIGNAL[:, 0]).astype(np.int32))
+    field = pa.field("II", pa.int32(), metadata={"unit": "uV"})
+    made = pa.table([counts, counts], schema=pa.schema([field, pa.field("marks", pa.int32())]))
+    pq.write_table(made.replace_schema_metadata({"fs": "250"}), tmp_path / "x.parquet")
+    read = read_ecg(tmp_path / "x.parquet")
+    assert (read.fs, read.leads, read.other) == (250, ("II",), ("marks",))
+    np.testing.assert_allclose(read.signal[:, 0], SIGNAL[:, 0], atol=1e-12)
+    pq.write_table(made.replace_schema_metadata({"fs": "x"}), tmp_path / "y.parquet")
+    with pytest.raises(HintNeededError, match="--fs"):
+        read_ecg(tmp_path / "y.parquet")
+
+
+def test_units_in_all_spellings() -> None:
+    for name, unit in (
+        *(("ECG (mV)", 1.0), ("MLII_uV", 1e-3), ("II [µV]", 1e-3), ("V5/mV", 1.0)),
+        *(("II (\u03bcV)", 1e-3), ("lead in mV", 1.0), ("I (V)", 1e3), ("II (millivolts)", 1.0)),
+    ):
+        assert millivolts(split_unit(name)[1]) == unit, name
+    for name in ("V", "V5", "aVL", "ABP (mmHg)", "ecg_v"):
+        assert millivolts(split_unit(name)[1]) is None, name
+
+
+@pytest.mark.parametrize(
+    ("names", "leads"),
+    [
+        (("MLII", "V5"), (0, 1)),
+        (("ECG LA-RA", "EEG Fpz-Cz", "EMG chin"), (0,)),
+        (("C3-A2", "O1", "EKG1", "Resp"), (2,)),
+        (("CH1", "CH2", "CH3"), (0, 1, 2)),
+        (("i", "ii", "avr", "v6", "vx"), (0, 1, 2, 3, 4)),
+        (("lead I", "HR", "ecg_quality"), (0,)),
+        (("C3-A2", "signal"), (1,)),
+        (("Fp1", "C3", "Cz"), None),
+        (tuple(f"A{i}" for i in range(3, 40)), None),
+    ],
+)
+def test_channels_in_volts(names: tuple[str, ...], leads: tuple[int, ...] | None) -> None:
+    units = ["uV"] * len(names)
+    if leads is None:
+        with pytest.raises(HintNeededError, match="--column"):
+            choose_leads(names, units, Hints(), Path("x.edf"))
+    else:
+        assert choose_leads(names, units, Hints(), Path("x.edf")).leads == leads
