@@ -12,12 +12,15 @@ let recording = null;
 let files = [];
 let saved = "";
 let work = null;
+let edited = false; // whether what is said of the file was said since the last one
 
 // ---- open and clean ------------------------------------------------------------------------
 
 async function open(chosen) {
+  if (!chosen.length) return;
+  const isNew = [...chosen].some((file) => !files.includes(file));
+  if (isNew && !edited) forgetHints();
   files = [...chosen];
-  if (!files.length) return;
   $("again").disabled = false;
   await during(`Cleaning ${files.length === 1 ? files[0].name : `${files.length} files`}`, (signal) =>
     clean(files, options(), signal),
@@ -25,13 +28,18 @@ async function open(chosen) {
 }
 
 async function openExample() {
-  for (const field of ["fs", "unit", "column", "time_column"]) $("hints").elements[field].value = "";
+  forgetHints();
+  edited = false;
   let made = null;
   await during("Making the example", async (signal) => {
     made = [await example(signal)];
     return null;
   });
   if (made) await open(made);
+}
+
+function forgetHints() {
+  for (const field of ["fs", "unit", "column", "time_column"]) $("hints").elements[field].value = "";
 }
 
 function options() {
@@ -101,6 +109,7 @@ function explain(error) {
 
 async function show(got) {
   recording = got;
+  edited = false;
   for (const field of $("hints").elements) field.removeAttribute("aria-invalid");
   document.body.classList.add("has-result");
   $("result").hidden = false;
@@ -156,6 +165,7 @@ const ACTIONS = {
   in: () => chart.zoom(2),
   out: () => chart.zoom(0.5),
   paper: () => chart.paper(),
+  level: () => chart.level(),
   all: () => chart.all(),
 };
 
@@ -173,6 +183,7 @@ const KEYS = {
   "-": () => chart.zoom(0.5),
   0: () => chart.paper(),
   a: () => chart.all(),
+  c: () => chart.level(),
   n: () => chart.next(),
 };
 
@@ -197,6 +208,7 @@ $("lead").addEventListener("change", (event) => showLead(Number(event.target.val
 $("files").addEventListener("change", (event) => open(event.target.files));
 $("example").addEventListener("click", openExample);
 $("cancel").addEventListener("click", () => work?.abort());
+$("hints").addEventListener("input", () => (edited = true));
 $("hints").addEventListener("submit", (event) => {
   event.preventDefault();
   open(files);
@@ -226,6 +238,9 @@ window
   .matchMedia("(prefers-color-scheme: dark)")
   .addEventListener("change", () => chart?.colour());
 
+if (!["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) {
+  $("where").textContent = `to the service at ${location.hostname}`;
+}
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
   token.set(given);
