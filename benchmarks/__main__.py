@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks._measure import Row, as_markdown
 
-NAMES = ("mixing", "feeding", "inference", "rerun", "scaling")
+NAMES = ("mixing", "feeding", "inference", "using", "rerun", "scaling")
 # As the command `ecg-denoise` has them: quiet logs and no calls home.
 ENVIRONMENT = {
     "DO_NOT_TRACK": "true",

@@ -1,11 +1,11 @@
 """How fast one lead is cleaned, in how much memory: networks and classical filters side by side.
 
-Each method runs in a process of its own: the general network (`ecgmodel/models/default`) and the
-published peers, all in the tiles of that file, and the filters. What a network has learned does
-not change its speed, so all are new. Slow ones clean a shorter lead; the time is given for a day.
-Seconds are those after the first tiles, which compile the network; memory is the most that is held
-beyond the libraries and the recording. Processor time says what it costs where other work disturbs
-the clock.
+Each method runs in a process of its own: the general network (`ecgmodel/models/default`) by
+`Denoiser`, as it is shipped, and by Keras; the published peers by Keras, all in the tiles of that
+network; and the filters. What a network has learned does not change its speed, so the peers are
+new. Slow ones clean a shorter lead; the time is given for a day. Seconds are those after the first
+tiles, which compile the network; memory is the most that is held beyond the libraries and the
+recording. Processor time says what it costs where other work disturbs the clock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -26,18 +25,18 @@ from ecgmodel.benchmarks._applying import Applied, Clean, apply
 
 DAY = 86_400.0
 GOAL_S, GOAL_RATIO = 10.0, 5.0
-GENERAL, REFERENCE, ONNX = "general", "deepfilter", "general as ONNX"
+GENERAL, REFERENCE, KERAS = "general", "deepfilter", "general by Keras"
 PEERS = ("fcn_dae", REFERENCE, "tcdae", "conv_autoencoder")
 FILTERS = ("butterworth", "wavelet", "neurokit")
 # Hours of ECG that each cleans; a day where none is given.
 HOURS = {REFERENCE: 2.0, "tcdae": 1.0}
-SETTINGS = ROOT / "ecgmodel" / "models" / "default" / "recipe.yaml"
+SHIPPED = ROOT / "ecgmodel" / "models" / "default"
 
 
 def run(quick: bool, scratch: Path) -> list[Row]:
     """Return a row a method, with the general network's two goals first."""
     repeats = 1 if quick else 3
-    names = (GENERAL, ONNX, *PEERS, *FILTERS)
+    names = (GENERAL, KERAS, *PEERS, *FILTERS)
     python("-m", "benchmarks.inference", "make", str(scratch))
     sides = [partial(_in_process, name, scratch, quick) for name in names]
     found = dict(zip(names, in_turn(repeats, *sides), strict=True))
@@ -78,51 +77,40 @@ def _row(name: str, found: list[Applied], reference: list[Applied]) -> Row:
     )
 
 
-def _settings() -> tuple[dict[str, Any], int, float]:
-    """Return the general network's settings, its tile in samples, and the tiles' overlap."""
-    read = yaml.safe_load(SETTINGS.read_text())
-    return read["network"], int(read["mix"]["window"]), float(read["evaluation"]["overlap"])
+def _tiling() -> tuple[int, float]:
+    """Return the general network's tile in samples, and the tiles' overlap."""
+    read = yaml.safe_load((SHIPPED / "recipe.yaml").read_text())
+    return int(read["mix"]["window"]), float(read["evaluation"]["overlap"])
 
 
 def _make(scratch: Path) -> None:
-    """Write a new network of each kind, and the general one as ONNX."""
+    """Write a new network of each peer."""
     from ecgmodel.architectures import build_network
 
-    own, window, _ = _settings()
-    general = build_network(own["architecture"], own["options"])
-    general.predict_on_batch(np.zeros((1, window, 1)))  # one that never ran cannot be exported
-    general.save(scratch / f"{GENERAL}.keras")
-    general.export(str(scratch / f"{GENERAL}.onnx"), format="onnx", verbose=False)
     for name in PEERS:
         build_network(name).save(scratch / f"{name}.keras")
 
 
 def _loader(name: str, scratch: Path) -> Callable[[], Clean]:
     """Import what a method needs, and return what loads it."""
-    _, window, overlap = _settings()
     if name in FILTERS:
         from ecgmodel.evaluation import baselines
 
         method = baselines.load(name)
         method(np.zeros((1, 3600)))  # some import their libraries here
         return lambda: lambda signal: method(signal[None])[0]
-    if name == ONNX:
-        import onnxruntime
+    if name == GENERAL:
+        from ecgmodel.denoiser import Denoiser
+        from ecgmodel.signals.resampling import FS
 
-        from ecgmodel.tiles import TiledNetwork
-
-        def load() -> Clean:
-            session = onnxruntime.InferenceSession(str(scratch / f"{GENERAL}.onnx"))
-            place = session.get_inputs()[0].name
-            return TiledNetwork(lambda tiles: session.run(None, {place: tiles})[0], window, overlap)
-
-        return load
+        return lambda: partial(Denoiser.load(), fs=FS)
     from ecgmodel.quiet import import_keras
 
     import_keras()
     from ecgmodel.tiles import from_keras
 
-    return lambda: from_keras(scratch / f"{name}.keras", window, overlap)
+    file = SHIPPED / "model.keras" if name == KERAS else scratch / f"{name}.keras"
+    return lambda: from_keras(file, *_tiling())
 
 
 if __name__ == "__main__":

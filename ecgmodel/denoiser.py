@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +58,7 @@ class Denoiser:
             MissingFileError: There is no such file or name.
             ModelError: The file is no such network.
         """
-        shipped = SHIPPED / model / FILE
-        path = shipped if Path(model).name == str(model) and shipped.is_file() else Path(model)
-        if not path.is_file():
-            names = ", ".join(sorted(file.parent.name for file in SHIPPED.glob(f"*/{FILE}")))
-            raise MissingFileError(
-                f"There is no network {str(model)!r}. Expected the path of an .onnx file, or the "
-                f"name of a shipped one: {names}."
-            )
-        return cls(*read_onnx(path, threads))
+        return cls(*read_onnx(network_path(model), threads))
 
     def __call__(self, signal: ArrayLike, fs: float) -> NDArray[Any]:
         """Clean a recording.
@@ -90,6 +82,7 @@ class Denoiser:
         *,
         untrusted: Untrusted = "mark",
         rails: Iterable[tuple[float, float] | None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Cleaned:
         """Clean a recording, and say of every 10 s of each lead how far to trust it.
 
@@ -100,12 +93,13 @@ class Denoiser:
                 and says so, "pass" gives the input back there.
             rails: Per lead, the lowest and highest value that its converter gives, mV; where they
                 are known, clipping is told better.
+            progress: Called with each further share of the work (all are 1) that is done.
 
         Raises:
             SignalError: As for a call.
         """
         given = None if rails is None else tuple(rails)
-        return self._whole(signal, fs, Assessment(fs, untrusted, given))
+        return self._whole(signal, fs, Assessment(fs, untrusted, given), progress)
 
     def stream(self, chunks: Iterable[ArrayLike], fs: float) -> Iterator[NDArray[Any]]:
         """Clean a signal while it comes in; all pieces together equal the whole that a call gives.
@@ -151,7 +145,13 @@ class Denoiser:
         _check_rate(fs)
         return _Pipe(self.tiled, fs, 1).latency
 
-    def _whole(self, signal: ArrayLike, fs: float, assessment: Assessment | None) -> Cleaned:
+    def _whole(
+        self,
+        signal: ArrayLike,
+        fs: float,
+        assessment: Assessment | None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Cleaned:
         array = _checked(signal, fs)
         dtype = np.float32 if array.dtype == np.float32 else np.float64
         columns = _columns(array)
@@ -168,12 +168,31 @@ class Denoiser:
                 for part in parts:
                     cleaned[done : done + len(part)] = part
                     done += len(part)
+                if progress:
+                    progress(len(piece) / samples)
         found = assessment.of(columns, cleaned) if assessment else None
         return Cleaned(
             signal=cleaned.reshape(array.shape),
             noise=(columns - cleaned).reshape(array.shape) if assessment else np.zeros(0),
             windows=found or (),
         )
+
+
+def network_path(model: str | Path) -> Path:
+    """Return a network's file: a shipped one's by name, any other as it is.
+
+    Raises:
+        MissingFileError: There is no such file or name.
+    """
+    shipped = SHIPPED / model / FILE
+    path = shipped if Path(model).name == str(model) and shipped.is_file() else Path(model)
+    if not path.is_file():
+        names = ", ".join(sorted(file.parent.name for file in SHIPPED.glob(f"*/{FILE}")))
+        raise MissingFileError(
+            f"There is no network {str(model)!r}. Expected the path of an .onnx file, or the name "
+            f"of a shipped one: {names}."
+        )
+    return path
 
 
 class _Pipe:

@@ -1,11 +1,11 @@
-"""One record through a network: read, cleaned, and written as it was."""
+"""One recording through a network, for the store: from copies, and with what it was like."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,15 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ecgmodel.cleaning import CleaningOptions, Recording, write_cleaned_file
 from ecgmodel.denoiser import Denoiser
-from ecgmodel.errors import EcgError, RecordError
+from ecgmodel.errors import MissingFileError, RecordError, SourceError
+from ecgmodel.files import read_ecg
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import to_standard_rate
 from ecgmodel.signals.statistics import describe
-from ecgmodel.signals.writing import write_cleaned
-from ecgmodel.sources.base import RecordSource
-from ecgmodel.sources.folder import FolderSource
 from ecgmodel.store import digest, file_sha256
 
 STATISTICS, RECORDING = "statistics", "recording"
@@ -31,17 +30,15 @@ _network = threading.Lock()
 
 
 class Cleaning(BaseModel):
-    """How a record is read.
+    """How a recording is judged.
 
     Attributes:
-        uncalibrated_gain: Steps per mV for leads without a gain; None refuses them.
         mask: What cannot be used.
         quality: The gate that the statistics ask.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    uncalibrated_gain: float | None = None
     mask: MaskSettings = MaskSettings()
     quality: QualitySettings = QualitySettings()
 
@@ -71,90 +68,84 @@ class UsedModel:
         return cls(file, sha256, label or f"{file.name} {sha256[:12]}")
 
 
-def denoise_record(
-    source: FolderSource, record: RecordSource, model: UsedModel, how: Cleaning, into: Path
+def denoise_recording(
+    recording: Recording,
+    files: Mapping[str, str | None],
+    model: UsedModel,
+    options: CleaningOptions,
+    how: Cleaning,
+    into: Path,
 ) -> dict[str, Any]:
-    """Clean a record, and write it as the record that it was.
+    """Clean a recording, and write it as it was or in another format.
 
     Args:
-        source: Where the record lies.
-        record: The record.
+        recording: The recording.
+        files: Its files' hashes by their names, as they were when it was listed; None for one that
+            was not there.
         model: The network.
-        how: How to read it and apply the network.
-        into: The folder for its files: header, samples, annotations.
+        options: How to read, clean and write it.
+        how: How to judge it.
+        into: The folder for its files.
 
     Returns:
-        Facts for the manifest: "record", "recording" (a hash of its files), "leads", "samples",
-        "fs", "model", "version", "remarks", "statistics" of what came in, and "windows": what is
-        known of every 10 s.
+        Facts for the manifest: "record", "recording" (a hash of its files), "first" (the file to
+        read first), "leads", "samples", "fs", "model", "version", "remarks", "statistics" of what
+        came in, and "windows": what is known of every 10 s.
 
     Raises:
-        RecordError: The record cannot be used.
+        MissingFileError: A file of it is not there.
+        SourceError: A file was changed after it was listed.
+        RecordError: It cannot be used.
         ModelError: The network cannot be loaded or applied.
     """
     with tempfile.TemporaryDirectory(dir=into) as folder:
-        copied = source.fetch(record, Path(folder), 0.0, 0.0, True)
-        path = Path(folder) / str(copied["header"])
-        try:
-            annotations = _annotations(path, copied["files"])
-            facts = _clean(path, record.name, model, how, into)
-        except EcgError:
-            raise
-        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+        path = _copy(recording.path, files, Path(folder))
+        ecg = read_ecg(path, options.hints)
+        usable = usable_samples(ecg.signal, ecg.fs, how.mask, ecg.rails)
+        if not usable.any():
             raise RecordError(
-                f"{record.name} cannot be cleaned ({error!r}). Is it an ECG in the WFDB format?"
-            ) from error
-        for annotation in annotations:
-            shutil.copyfile(annotation, into / annotation.name)
+                f"{recording.name}: all of it is flat, clipped or missing. Leave the record out."
+            )
+        signal, usable_360 = to_standard_rate(ecg.signal, usable, ecg.fs)
+        statistics = describe(signal, usable_360, ecg.fs, how.quality)
+        with _network:
+            cleaned = _denoiser(model.file, model.sha256).clean(
+                ecg.signal, ecg.fs, untrusted=options.untrusted, rails=ecg.rails
+            )
+        written = write_cleaned_file(path, ecg, cleaned, into, model.label, options.format)
     return {
-        "record": record.name,
-        RECORDING: recording_hash(record),
+        "record": recording.name,
+        RECORDING: digest(list(files.values())),
+        "first": written[0].name,
         "model": model.label,
         "version": model.version,
-        **facts,
-    }
-
-
-def recording_hash(record: RecordSource) -> str:
-    """Return what tells a recording from others, whatever it is called: the hash of its files."""
-    return digest([sha256 for _, sha256 in record.files])
-
-
-def _clean(path: Path, name: str, model: UsedModel, how: Cleaning, into: Path) -> dict[str, Any]:
-    from ecgmodel.signals.records import read_recording  # wfdb takes a second to import
-
-    recording = read_recording(path, name, uncalibrated_gain=how.uncalibrated_gain)
-    usable = usable_samples(recording.signal, recording.fs, how.mask, recording.rails)
-    if not usable.any():
-        raise RecordError(f"{name}: all of it is flat, clipped or missing. Leave the record out.")
-    signal, usable_360 = to_standard_rate(recording.signal, usable, recording.fs)
-    statistics = describe(signal, usable_360, recording.fs, how.quality)
-    with _network:
-        cleaned = _denoiser(model.file, model.sha256).clean(
-            recording.signal, recording.fs, rails=recording.rails
-        )
-    write_cleaned(path, cleaned.signal, f"ECG cleaned by ecg-denoise with {model.label}", into)
-    return {
-        "leads": list(recording.leads),
-        "samples": len(recording.signal),
-        "fs": recording.fs,
-        "remarks": list(recording.remarks),
+        "leads": list(ecg.leads),
+        "samples": len(ecg.signal),
+        "fs": ecg.fs,
+        "remarks": list(ecg.remarks),
         STATISTICS: statistics.to_dict(),
         "windows": [window.to_dict() for window in cleaned.windows],
     }
+
+
+def hashed(recording: Recording) -> dict[str, str | None]:
+    """Return the hashes of a recording's files by their names, None for one that is not there."""
+    paths = recording.files
+    return {path.name: file_sha256(path) if path.is_file() else None for path in paths}
+
+
+def _copy(path: Path, files: Mapping[str, str | None], into: Path) -> Path:
+    """Copy a recording's files as they were when it was listed; return the copy of `path`."""
+    for name, sha256 in files.items():
+        source = path.with_name(name)
+        if not source.is_file():
+            raise MissingFileError(f"{source} is not there. Get the recording again, all of it.")
+        if file_sha256(Path(shutil.copyfile(source, into / name))) != sha256:
+            raise SourceError(f"{source} was changed after it was listed. Run again.")
+    return into / path.name
 
 
 @lru_cache(maxsize=2)
 def _denoiser(file: Path, _sha256: str) -> Denoiser:
     """Read a network once a process; the hash tells a new content from an old one."""
     return Denoiser.load(file)
-
-
-def _annotations(path: Path, names: Iterable[str]) -> list[Path]:
-    """Return what was fetched beside headers and samples: the record's annotation files."""
-    import wfdb
-
-    header = wfdb.rdheader(str(path), rd_segments=True)
-    parts = [header, *(s for s in getattr(header, "segments", None) or () if s)]
-    samples = {file for part in parts for file in getattr(part, "file_name", None) or ()}
-    return [path.with_name(n) for n in names if not n.endswith(".hea") and n not in samples]

@@ -6,19 +6,25 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ecgmodel.arrays import read_array
+from ecgmodel.cleaning import CleaningOptions, Recording
 from ecgmodel.config import Settings
-from ecgmodel.denoising import RECORDING, STATISTICS, Cleaning, UsedModel, denoise_record
-from ecgmodel.errors import SettingsError
+from ecgmodel.denoising import (
+    RECORDING,
+    STATISTICS,
+    Cleaning,
+    UsedModel,
+    denoise_recording,
+    hashed,
+)
 from ecgmodel.onnx_network import FILE, Facts
 from ecgmodel.signals.resampling import FS, RECORDED, USABLE
 from ecgmodel.signals.statistics import RecordingStatistics, describe
-from ecgmodel.sources.base import RecordSource
-from ecgmodel.sources.folder import FolderSource
 from ecgmodel.steps import Step
 from ecgmodel.store import MANIFEST, Store, Stored, Unit, file_sha256, read_stored
 from ecgmodel.versions import code_version, library_versions
@@ -27,20 +33,22 @@ STAGE = "denoise"
 
 
 def denoise_step(
-    source: FolderSource, record: RecordSource, model: UsedModel, settings: Settings
+    recording: Recording,
+    model: UsedModel,
+    settings: Settings,
+    options: CleaningOptions | None = None,
 ) -> Step:
-    """A record's WFDB files with its ECG cleaned, and what the record was like before."""
-    how = Cleaning(
-        uncalibrated_gain=settings.resample.uncalibrated_gain,
-        mask=settings.resample.mask,
-        quality=settings.quality,
-    )
+    """A recording's files with its ECG cleaned, and what it was like before."""
+    options = options or CleaningOptions()
+    how = Cleaning(mask=settings.resample.mask, quality=settings.quality)
+    files = hashed(recording)
     unit = Unit(
         STAGE,
-        record.name,
+        recording.name,
         {
-            "record": record.settings(),
+            "files": files,
             "model": {"label": model.label},
+            "options": asdict(options),
             "how": how.model_dump(mode="json"),
         },
         {"model": model.sha256},
@@ -49,7 +57,7 @@ def denoise_step(
             "libraries": library_versions("onnxruntime", "numpy", "scipy", "wfdb"),
         },
     )
-    return Step(unit, partial(denoise_record, source, record, model, how))
+    return Step(unit, partial(denoise_recording, recording, files, model, options, how))
 
 
 def export_step(network: Path, window: int, overlap: float) -> Step:
@@ -83,36 +91,24 @@ def _export(network: Path, facts: Facts, into: Path) -> dict[str, Any]:
 
 
 def place(stored: Stored, out: Path) -> Path:
-    """Copy a cleaned record out of the store, each file beside its place and renamed.
+    """Copy a cleaned recording out of the store, each file beside its place and renamed.
 
-    The header comes last: without it there is no record.
+    The file to read first, a record's header, comes last: without it there is no recording.
 
     Args:
-        stored: The unit of the record.
-        out: The folder of all records; a record "p01/100" lies in its folder "p01".
+        stored: The unit of the recording.
+        out: The folder of all recordings; one called "p01/100" lies in its folder "p01".
 
     Returns:
-        The record's header.
+        The file to read first.
     """
-    folder = (out / stored.name).parent
+    folder, first = (out / stored.name).parent, str(stored.info["first"])
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(stored.files, key=lambda n: (n.endswith(".hea"), n)):
+    for name in sorted(stored.files, key=lambda n: (n == first, n)):
         beside = folder / f".{name}.tmp"
         shutil.copyfile(stored.file(name), beside)
         beside.replace(folder / name)
-    return folder / f"{Path(stored.name).name}.hea"
-
-
-def check_places(recordings: Path, out: Path) -> None:
-    """Raise an error if cleaned records would lie among those that are to be cleaned.
-
-    Raises:
-        SettingsError: They would, so that the next call would clean them again.
-    """
-    if out.resolve().is_relative_to(recordings.resolve()):
-        raise SettingsError(
-            f"Expected a folder for the cleaned records outside {recordings}. Received: {out}."
-        )
+    return folder / first
 
 
 def incoming_statistics(store: Store, recent: int) -> list[RecordingStatistics]:

@@ -14,7 +14,7 @@ from ecgmodel.leases import alone
 from ecgmodel.store import MANIFEST, Store, Stored, read_stored
 
 # They can be made again from what is kept, and say something of it: kept as long as that is.
-DERIVED = ("evaluate", "report", "verdict", "denoise", "describe")
+DERIVED = ("evaluate", "report", "verdict", "export", "denoise", "describe")
 DAY_S = 86_400.0
 
 

@@ -169,12 +169,10 @@ def main() -> None:
         os.environ.setdefault(name, value)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        cli.main(standalone_mode=False)
+        status = cli.main(standalone_mode=False)  # what a command has exited with
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. The same command goes on from here.", err=True)
         sys.exit(130)
@@ -183,6 +181,7 @@ def main() -> None:
             raise
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
+    sys.exit(status)
 
 
 def _is_mendable(error: Exception) -> bool:

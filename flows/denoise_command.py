@@ -2,33 +2,162 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flows.command_parts import orchestrated, read_settings, with_settings
 
+if TYPE_CHECKING:
+    from ecgmodel.cleaning import CleaningOptions, Recording
+    from ecgmodel.denoiser import Denoiser
+
+SOME_FAILED = 3
+
 
 @click.command()
-@click.argument("recordings", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option(
     "--model",
-    default="models:/ecg-denoiser@champion",
+    default="default",
     show_default=True,
-    help="A registered model, `default` for the shipped one, or a .keras file.",
+    help="A shipped network, an .onnx or .keras file, or a registered model, e.g. "
+    "models:/ecg-denoiser@champion.",
+)
+@click.option("--format", "written_as", help="Write this format; without it, each as it came.")
+@click.option("--fs", type=float, metavar="HZ", help="Sampling rate, where a file does not say it.")
+@click.option("--unit", metavar="mV|uV|V", help="Unit of the leads, where a file does not say it.")
+@click.option("--column", "columns", multiple=True, help="A lead's name or number. Can come again.")
+@click.option("--time-column", metavar="NAME", help="Name or number of the column of times.")
+@click.option(
+    "--untrusted",
+    type=click.Choice(["mark", "pass"]),
+    default="mark",
+    show_default=True,
+    help="Where the network is not to be trusted: clean and say so, or leave the input.",
+)
+@click.option("--plot", is_flag=True, help="Draw each recording before and after: NAME.png.")
+@click.option(
+    "--report", is_flag=True, help="A page to zoom and pan through, before and after: NAME.html."
+)
+@click.option(
+    "--quality", is_flag=True, help="A table of every 10 s of each lead: NAME.quality.csv."
+)
+@click.option(
+    "--flow", is_flag=True, help="As a Prefect flow: a task a recording, cached, retried."
 )
 @with_settings
 def denoise(
-    recordings: Path, out: Path, model: str, config: Path | None, pairs: tuple[str, ...]
+    recordings: tuple[Path, ...],
+    out: Path,
+    model: str,
+    written_as: str | None,
+    untrusted: str,
+    plot: bool,
+    report: bool,
+    quality: bool,
+    flow: bool,
+    config: Path | None,
+    pairs: tuple[str, ...],
+    **hints: Any,
 ) -> None:
-    """Clean a folder of WFDB records, and see whether they differ from those of the training."""
-    settings = read_settings(config, pairs)
+    """Clean recordings: files, folders with all that is in them, or patterns.
+
+    \b
+    ecg-denoise denoise holter.edf --out cleaned --plot
+    ecg-denoise denoise my-records/ --out cleaned
+    ecg-denoise denoise 'exports/*.csv' --out cleaned --fs 250 --unit uV --format wfdb
+
+    WFDB records, CSV and TSV, EDF and BDF, NumPy and Parquet are read, and written in their own
+    format with annotations and all else that they hold. What a file does not say is asked for.
+
+    Exit status: 0 all were cleaned, 1 none was, 2 the command was not understood, 3 some were not
+    cleaned (each is named), 130 stopped.
+    """
+    from ecgmodel.cleaning import CleaningOptions, find
+    from ecgmodel.files import Hints, formats
+
+    ctx = click.get_current_context()
+    if written_as not in (None, *formats()):
+        raise click.BadParameter(
+            f"expected one of {', '.join(formats())}.", ctx, param_hint="--format"
+        )
+    options = CleaningOptions(Hints(**hints), written_as, "pass" if untrusted == "pass" else "mark")
+    found = find(recordings, out, written_as)
+    if flow:
+        cleaned, failed = _flow(recordings, out, model, options, config, pairs)
+    else:
+        cleaned, failed = _direct(
+            found, out, model, options, (plot, report, quality), config, pairs
+        )
+    if len(found) > 1:
+        click.echo(f"Cleaned {cleaned} of {len(found)} recordings into {out}.")
+    if failed:
+        ctx.exit(SOME_FAILED if cleaned else 1)
+
+
+def _direct(
+    found: list[Recording],
+    out: Path,
+    model: str,
+    options: CleaningOptions,
+    extras: tuple[bool, bool, bool],
+    config: Path | None,
+    pairs: tuple[str, ...],
+) -> tuple[int, int]:
+    """Clean in this process; return how many were cleaned and how many were not."""
+    from flows.direct_denoising import Direct, plot, quality, report
+
+    denoiser, label = _open(model, config, pairs)
+    chosen = [
+        write for write, wanted in zip((plot, report, quality), extras, strict=True) if wanted
+    ]
+    direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
+    direct.clean(found)
+    return direct.cleaned, len(direct.failed)
+
+
+def _open(model: str, config: Path | None, pairs: tuple[str, ...]) -> tuple[Denoiser, str]:
+    """Return a denoiser and what headers call it; a registry is asked only for its own."""
+    from ecgmodel.denoiser import Denoiser, network_path
+
+    if model.startswith("models:/") or Path(model).suffix == ".keras":
+        settings = read_settings(config, pairs)
+        from ecgmodel.store import Store
+        from tasks.models import find_model
+
+        used = find_model(model, settings, Store(settings.store))
+        return Denoiser.load(used.file), used.label
+    if config or pairs:
+        raise click.UsageError(
+            "--config and --set are for --flow and for registered models. Leave them out."
+        )
+    from ecgmodel.store import file_sha256
+
+    path = network_path(model)
+    name = model if path != Path(model) else path.name
+    return Denoiser.load(path), f"{name} {file_sha256(path)[:12]}"
+
+
+def _flow(
+    recordings: tuple[Path, ...],
+    out: Path,
+    model: str,
+    options: CleaningOptions,
+    config: Path | None,
+    pairs: tuple[str, ...],
+) -> tuple[int, int]:
+    """Clean as a Prefect flow; return how many were cleaned and how many were not."""
+    settings, paths = read_settings(config, pairs), [path.absolute() for path in recordings]
     with orchestrated(logs=True):
         from flows.denoise import denoise as denoise_flow
 
-        result = denoise_flow(settings, recordings.absolute(), out.absolute(), model)
-    click.echo(f"Cleaned     {len(result.headers)} records with {result.model} into {out}")
+        result = denoise_flow(settings, paths, out.absolute(), model, options=options)
+    click.echo(f"Cleaned     {len(result.files)} recordings with {result.model} into {out}")
     for failed in result.failed:
         click.echo(f"            left out {failed['record']}: {failed['reason']}")
     click.echo(f"Drift       {result.drift.sentence}")
+    return len(result.files), len(result.failed)

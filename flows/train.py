@@ -1,4 +1,4 @@
-"""A dataset becomes a model in the registry: train -> evaluate -> report -> log -> judge."""
+"""A dataset becomes a registered model: train -> evaluate -> report -> export -> log -> judge."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from prefect.artifacts import (
 )
 
 from ecgmodel.config import Settings
+from ecgmodel.denoising_steps import export_step
 from ecgmodel.store import Store, Stored, read_stored
+from ecgmodel.trained import NETWORK
 from ecgmodel.training_steps import baseline_steps, evaluate_step, fit_step, report_step
 from flows.gate import Judged, judge
 from flows.temporary_server import is_temporary
@@ -52,7 +54,7 @@ def train(
     trigger: str = "by hand",
     start_from: int | None = None,
 ) -> Training:
-    """Train, evaluate, report, log and judge a network, doing only what was not done before.
+    """Train, evaluate, report, export, log and judge a network, doing only what is not done yet.
 
     Args:
         settings: All settings.
@@ -69,7 +71,8 @@ def train(
         initial = promotion.fetch(registry.version(start_from), registry, store)
     model, flow_run = fit(settings, dataset, tracker, initial)
     report = measure(settings, dataset, model, store)
-    finished = Finished(settings, dataset, model, report, flow_run, trigger)
+    exported = export(settings, model, store)
+    finished = Finished(settings, dataset, model, exported, report, flow_run, trigger)
     run_id = tasks.patient(tasks.log, settings)(finished, tracker)
     summary = training_summary(dataset, model, report, run_id, tracker.uri)
     create_markdown_artifact(summary, key="training")
@@ -99,6 +102,12 @@ def measure(settings: Settings, dataset: Stored, model: Stored, store: Store) ->
     measured = run_step(tasks.evaluate, evaluate_step(model, dataset, settings), store)
     step = report_step(model, [*baselines, measured], dataset, settings)
     return run_step(tasks.report, step, store)
+
+
+def export(settings: Settings, model: Stored, store: Store) -> Stored:
+    """Return a network as `model.onnx`."""
+    window, overlap = settings.mix.window, settings.evaluation.overlap
+    return run_step(tasks.export, export_step(model.file(NETWORK), window, overlap), store)
 
 
 def this_flow_run() -> dict[str, str]:

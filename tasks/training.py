@@ -1,4 +1,4 @@
-"""The tasks of one training: fit, evaluate each method, report, log."""
+"""The tasks of one training: fit, evaluate each method, report, export, log."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def evaluate(step: Step, store: Store) -> Ref:
 @step_task("report")
 def report(step: Step, store: Store) -> Ref:
     """Write tables, figures and the report."""
+    return do(step, store)
+
+
+@step_task("export")
+def export(step: Step, store: Store) -> Ref:
+    """Write the network as ONNX, and compare both."""
     return do(step, store)
 
 

@@ -5,13 +5,14 @@ Each format has
 - `LABEL`, a few words, and `SUFFIXES`, the file names' ends by which it is known;
 - `read(path, hints) -> Ecg`;
 - `rewrite(source, ecg, into, comment)`: the same file with other leads, all else as it was;
-- `write(name, ecg, into, comment)`: a new file of a recording that came in another format.
+- `write(name, ecg, into, comment)`: a new file of a recording that came in another format;
+- `files(path)`, if a recording may have several: all of them.
 
 The last two write into an empty folder; `write_ecg` moves its files to their place.
 """
 
 from ecgmodel.files._ecg import Ecg, Hints, Mark
-from ecgmodel.files._finding import find_recordings, format_of, formats
+from ecgmodel.files._finding import files_of, find_recordings, format_of, formats
 from ecgmodel.files._reading import read_ecg
 from ecgmodel.files._writing import write_ecg
 
@@ -19,6 +20,7 @@ __all__ = [
     "Ecg",
     "Hints",
     "Mark",
+    "files_of",
     "find_recordings",
     "format_of",
     "formats",

@@ -49,6 +49,17 @@ def format_of(path: str | Path) -> str:
     raise RecordError(f"Expected a recording, a file that ends with {known}. Received: {path}.")
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return the files that a recording consists of; some may be missing.
+
+    Args:
+        path: As `find_recordings` gives it.
+    """
+    module = load(format_of(path))
+    own: list[Path] = module.files(path) if hasattr(module, "files") else [path]
+    return own
+
+
 def record_path(path: Path) -> Path | None:
     """Return the WFDB record (no suffix) that a file belongs to, None if there is no header."""
     for record in (path, path.with_suffix("")) if path.name else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shutil
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.errors import EcgError, MissingFileError, RecordError
 from ecgmodel.files._channels import choose_leads
 from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate, unheard
 from ecgmodel.files._finding import record_path
@@ -97,6 +98,25 @@ def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
     write_signal(plain, ecg.signal, ecg.fs, ecg.leads, [comment], ecg.start, into)
     if ecg.marks:
         _write_marks(plain, ecg, into)
+
+
+def files(path: Path) -> list[Path]:
+    """Return a record's headers, samples and annotations; of a damaged one what can be told."""
+    record = _record(path)
+    names = [f"{record.name}.hea"]
+    try:
+        header = _header(record, record.name)
+        headers = [header]
+        for name in dict.fromkeys(header.segments):
+            segment = safe_name(name, f"segment in the header of {record.name},")
+            names.append(f"{segment}.hea")
+            headers.append(_header(record.with_name(segment), record.name))
+        names += [file.name for each in headers for file in each.files]
+    except EcgError:
+        names.append(f"{record.name}.dat")
+    beside = sorted(record.parent.glob(f"{glob.escape(record.name)}.*"))
+    names += [file.name for file in beside if file.is_file() and _is_annotation(file, record)]
+    return [record.with_name(name) for name in dict.fromkeys(names)]
 
 
 def _record(path: Path) -> Path:

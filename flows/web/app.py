@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,12 +16,12 @@ from starlette.types import ASGIApp
 from flows.web import metrics
 from flows.web.guard import Guard
 from flows.web.intake import ANY, MULTIPART, SUFFIXES
+from flows.web.plotting import PLOTTING, scripts
 from flows.web.refusing import Refused
 from flows.web.service import Service
 from flows.web.settings import Options
 
 PAGE = Path(__file__).with_name("page")
-PLOTTING = ("bokeh.min.js", "bokeh-api.min.js")
 
 _SIGNAL: dict[str, Any] = {
     "type": "object",
@@ -151,11 +150,7 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
 
 def _show_page(app: FastAPI, service: Service) -> None:
     """Add the page; the plotting library comes out of its installed package."""
-    spec = importlib.util.find_spec("bokeh")
-    places = spec.submodule_search_locations if spec else None
-    if not places:
-        raise ModuleNotFoundError("The page draws with bokeh, which is not installed.")
-    scripts = Path(next(iter(places))) / "server" / "static" / "js"
+    folder = scripts()
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -165,7 +160,7 @@ def _show_page(app: FastAPI, service: Service) -> None:
     async def plotting(name: str) -> Response:
         if name not in PLOTTING:
             raise HTTPException(404, "Not Found")
-        return FileResponse(scripts / name, headers={"Cache-Control": "no-cache"})
+        return FileResponse(folder / name, headers={"Cache-Control": "no-cache"})
 
     @app.get("/example.zip", include_in_schema=False)
     async def example() -> Response:

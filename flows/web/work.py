@@ -21,14 +21,13 @@ from ecgmodel.assessment import Cleaned
 from ecgmodel.denoiser import Denoiser
 from ecgmodel.errors import EcgError, HintNeededError, MissingFileError
 from ecgmodel.files import Ecg, Hints, find_recordings, formats, read_ecg, write_ecg
-from ecgmodel.heart_rate import heart_rate
 from flows.web import archives
 from flows.web.intake import MEDIA
 from flows.web.json_signal import JsonSignal, read_json
 from flows.web.refusing import Refused
 from flows.web.settings import Job, Limits, Options, Outcome, Setup
 from flows.web.view import MEDIA as VIEW
-from flows.web.view import write_view
+from flows.web.view import facts_of, write_view
 
 
 class Cleaner:
@@ -94,7 +93,7 @@ class Cleaner:
         cleaned = self.denoiser.clean(
             ecg.signal, ecg.fs, untrusted=options.untrusted, rails=ecg.rails
         )
-        facts = self._facts(ecg, cleaned)
+        facts = facts_of(ecg, cleaned, self.label)
         file = (
             _as_json(given, cleaned, facts, out)
             if given
@@ -110,22 +109,6 @@ class Cleaner:
             file, media = out / "view", VIEW
         seconds = ecg.signal.size / ecg.fs
         return Outcome(file=file.name, name=name, media=media, ecg_seconds=seconds)
-
-    def _facts(self, ecg: Ecg, cleaned: Cleaned) -> dict[str, Any]:
-        leads = range(len(ecg.leads))
-        return {
-            "fs": ecg.fs,
-            "leads": list(ecg.leads),
-            "windows": [window.to_dict() for window in cleaned.windows],
-            "heart_rate": [
-                {
-                    "before": heart_rate(ecg.signal[:, lead], ecg.fs),
-                    "after": heart_rate(cleaned.signal[:, lead], ecg.fs),
-                }
-                for lead in leads
-            ],
-            "model": self.label,
-        }
 
     def _as_files(self, source: Path, ecg: Ecg, options: Options, out: Path, is_zip: bool) -> Path:
         comment = f"ECG cleaned by ecg-denoise with {self.label}"

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ecgmodel.errors import EcgError
 from ecgmodel.store import MANIFEST, Store, Stored, Unit, is_intact, read_stored
+from ecgmodel.trained import NETWORK
+from tasks.tracking.packing import HOW_TO, networks
 from tasks.tracking.runs import DATASET, TRAINING, Finished, Tracker
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 VERDICTS = "verdicts"
-VERDICT, TAKEN_BACK, WINDOW, FOLDER = "ecg.verdict", "ecg.taken_back", "ecg.window", "ecg.folder"
+VERDICT, TAKEN_BACK, FOLDER = "ecg.verdict", "ecg.taken_back", "ecg.folder"
+WINDOW, OVERLAP = "ecg.window", "ecg.overlap"
 _CHANGE = "ecg.champion."
 How = Literal["gate", "hand", "rollback"]
 
@@ -45,7 +48,8 @@ class Version:
         training: The training's key (its first 32 digits).
         dataset: The digest of the dataset that it was trained on (its first 12 digits).
         folder: That dataset's folder, which may be gone.
-        window: Samples that the network sees at once.
+        window: Samples that the network sees at once; 0 if nobody noted it.
+        overlap: Share of a tile that the next one covers too; None if nobody noted it.
         tags: All tags.
     """
 
@@ -56,6 +60,7 @@ class Version:
     dataset: str
     folder: Path
     window: int
+    overlap: float | None
     tags: Mapping[str, str]
 
     @property
@@ -106,7 +111,7 @@ class Registry:
             if known := self.of_training(finished.model.key):
                 return known
             try:
-                self._client.create_registered_model(self.name)
+                self._client.create_registered_model(self.name, description=HOW_TO)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -121,6 +126,7 @@ class Registry:
                     DATASET: finished.dataset.digest[:12],
                     FOLDER: str(finished.dataset.path),
                     WINDOW: str(finished.settings.mix.window),
+                    OVERLAP: str(finished.settings.evaluation.overlap),
                 },
                 description=self.tracker.client.get_run(run_id).info.run_name,
             )
@@ -183,7 +189,8 @@ class Registry:
     def fetch(self, version: Version, store: Store) -> Stored:
         """Return a version's network as a unit of the store, with the file `model.keras`.
 
-        It is the training's own where that is still there, else it comes from MLflow.
+        It is the training's own where that is still there, else it comes from MLflow; then the file
+        `model.onnx` is there too, unless the version is an old one.
 
         Raises:
             RegistryError: Its files are gone.
@@ -202,10 +209,15 @@ class Registry:
         from mlflow.artifacts import download_artifacts
 
         with self.tracker.reached("The registered model"), TemporaryDirectory(dir=into) as folder:
-            found = download_artifacts(
-                version.source, dst_path=folder, tracking_uri=self.tracker.uri
-            )
-            (Path(found) / "data" / "model.keras").replace(into / "model.keras")
+            source, uri = version.source, self.tracker.uri
+            found = networks(Path(download_artifacts(source, dst_path=folder, tracking_uri=uri)))
+            if NETWORK not in found:
+                raise RegistryError(
+                    f"Version {version.number} of {self.name} has lost its network: expected "
+                    f"{NETWORK} in {source}. Use another version."
+                )
+            for name, file in found.items():
+                file.replace(into / name)
 
     def splits(self, version: Version) -> dict[str, str]:
         """Return the split of each subject of the dataset that a version was trained on."""
@@ -338,5 +350,6 @@ def _version(found: ModelVersion) -> Version:
         dataset=tags.get(DATASET, ""),
         folder=Path(tags.get(FOLDER, "")),
         window=int(tags.get(WINDOW, 0)),
+        overlap=float(tags[OVERLAP]) if OVERLAP in tags else None,
         tags=tags,
     )

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecgmodel.config import Settings
-from ecgmodel.quiet import import_keras
+from ecgmodel.onnx_network import FILE
 from ecgmodel.store import Stored
-from ecgmodel.versions import ROOT, git_commit, library_versions
+from ecgmodel.trained import NETWORK
+from ecgmodel.versions import git_commit, library_versions
+from tasks.tracking.packing import log_model
 from tasks.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ LIBRARIES = (
     "mlflow",
     "prefect",
 )
-# What loading and applying the model needs.
-MODEL_LIBRARIES = ("tensorflow", "keras", "numpy")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Finished:
         settings: The settings that led to it.
         dataset: What it was trained on.
         model: The trained network, with its history.
+        exported: The same as `model.onnx`.
         report: Tables, figures and report.
         flow_run: Prefect's flow run: "id", "name" and, if there is a UI, "url".
         trigger: What asked for it, e.g. "by hand".
@@ -51,6 +52,7 @@ class Finished:
     settings: Settings
     dataset: Stored
     model: Stored
+    exported: Stored
     report: Stored
     flow_run: Mapping[str, str]
     trigger: str
@@ -133,7 +135,9 @@ class Tracker(TrackingStore):
             self.log_epochs(run_id, history["rows"])
             self._log_inputs(run_id, finished)
             self._log_results(run_id, finished)
-            self._log_model(run_id, finished)
+            if not self.model_id(run_id):
+                keras, onnx = finished.model.file(NETWORK), finished.exported.file(FILE)
+                log_model(run_id, keras, onnx)
             self.client.set_tag(run_id, TRIGGER, finished.trigger)
             self.client.set_tag(run_id, LOGGED, finished.report.ref)
             self.client.set_terminated(run_id, "FINISHED")
@@ -194,34 +198,6 @@ class Tracker(TrackingStore):
             elif status == LoggedModelStatus.PENDING:
                 self.client.finalize_logged_model(output.model_id, LoggedModelStatus.FAILED)
         return whole
-
-    def _log_model(self, run_id: str, finished: Finished) -> None:
-        """Log the network with a signature of free length."""
-        if self.model_id(run_id):
-            return
-
-        import_keras()
-        import mlflow.tensorflow
-        import numpy as np
-        from mlflow.models import ModelSignature
-        from mlflow.types import Schema, TensorSpec
-
-        from ecgmodel.architectures import load_network
-
-        spec = TensorSpec(np.dtype(np.float32), (-1, -1, 1))
-        window = finished.settings.mix.window
-        with mlflow.start_run(run_id=run_id):
-            # Takes any Keras model; unlike mlflow.keras it can carry the code of its layers.
-            mlflow.tensorflow.log_model(
-                load_network(finished.model.file("model.keras")),
-                name="model",
-                signature=ModelSignature(Schema([spec]), Schema([spec])),
-                input_example=np.zeros((1, window, 1), np.float32),
-                pip_requirements=[
-                    f"{n}=={v}" for n, v in library_versions(*MODEL_LIBRARIES).items()
-                ],
-                code_paths=[str(ROOT / "ecgmodel")],
-            )
 
 
 def dataset_facts(dataset: Stored) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_a_day_is_told_from_what_was_cleaned_and_the_goals_are_the_general_netwo
 @pytest.mark.slow
 def test_every_method_is_applied(tmp_path: Path) -> None:
     rows = main(["inference", "--quick", "--scratch", str(tmp_path)])
-    names = (inference.GENERAL, inference.ONNX, *inference.PEERS, *inference.FILTERS)
+    names = (inference.GENERAL, inference.KERAS, *inference.PEERS, *inference.FILTERS)
     assert [row.measured.split(":")[0] for row in rows] == list(names)
     assert [bool(row.goal) for row in rows] == [True, *[False] * (len(names) - 1)]
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import wfdb
 
+from ecgmodel.cleaning import CleaningOptions, Recording, find
 from ecgmodel.config import Settings
 from ecgmodel.denoising import UsedModel
-from ecgmodel.denoising_steps import (
-    check_places,
-    denoise_step,
-    incoming_statistics,
-    place,
+from ecgmodel.denoising_steps import denoise_step, incoming_statistics, place
+from ecgmodel.errors import (
+    HintNeededError,
+    MissingFileError,
+    RecordError,
+    SettingsError,
+    SourceError,
 )
-from ecgmodel.errors import MissingFileError, RecordError, SettingsError
 from ecgmodel.exporting import export_onnx
+from ecgmodel.files import Hints
 from ecgmodel.onnx_network import FILE, Facts
 from ecgmodel.signals.records import read_recording
-from ecgmodel.sources.folder import FolderSource
 from ecgmodel.store import Store, Stored
 from tests.wfdb_files import ecg, write_record
 
@@ -48,10 +51,10 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> UsedModel:
     return UsedModel.of_file(folder / FILE)
 
 
-def clean(folder: Path, name: str, model: UsedModel, store: Path) -> Stored:
-    source = FolderSource(folder)
-    (record,) = source.records("own", (name,))
-    return denoise_step(source, record, model, SETTINGS).run(Store(store))
+def clean(folder: Path, name: str, model: UsedModel, store: Path, **how: Any) -> Stored:
+    path = folder / (name if Path(name).suffix else f"{name}.hea")
+    recording = Recording(path, path.parent.relative_to(folder))
+    return denoise_step(recording, model, SETTINGS, CleaningOptions(**how)).run(Store(store))
 
 
 @pytest.mark.parametrize("fs", [128, 360, 500])
@@ -138,10 +141,46 @@ def test_placed_records_are_whole_and_replace_older_ones(half: UsedModel, tmp_pa
 
 
 def test_cleaned_records_may_not_lie_among_the_others(tmp_path: Path) -> None:
-    check_places(tmp_path / "in", tmp_path / "out")
+    write_record(tmp_path / "in", "p1", ecg(10, 360), 360)
+    (found,) = find([tmp_path / "in"], tmp_path / "out")
+    assert (found.name, found.folder) == ("p1", Path())
     for out in (tmp_path / "in", tmp_path / "in" / "cleaned"):
         with pytest.raises(SettingsError, match="outside"):
-            check_places(tmp_path / "in", out)
+            find([tmp_path / "in"], out)
+
+
+def test_two_recordings_may_not_take_one_place(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        write_record(tmp_path / folder, "p1", ecg(10, 360), 360)
+    (tmp_path / "a" / "p1.csv").write_text("time,ECG (mV)\n0,0\n")
+    assert len(find([tmp_path], tmp_path.with_name("out"))) == 3
+    assert len(find([tmp_path / "a", tmp_path / "a" / "p1.dat"], tmp_path / "out")) == 2
+    with pytest.raises(SettingsError, match=r"(?s)a/p1\.hea.*b/p1\.hea.*different folders"):
+        find([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    with pytest.raises(SettingsError, match="both be written"):
+        find([tmp_path / "a"], tmp_path / "out", "npy")
+
+
+def test_a_file_that_changes_meanwhile_is_not_taken(half: UsedModel, tmp_path: Path) -> None:
+    path = write_record(tmp_path / "in", "p1", ecg(10, 360), 360).with_suffix(".hea")
+    step = denoise_step(Recording(path, Path()), half, SETTINGS)
+    write_record(tmp_path / "in", "p1", ecg(10, 360, seed=1), 360)
+    with pytest.raises(SourceError, match="changed after it was listed"):
+        step.run(Store(tmp_path / "store"))
+
+
+def test_another_format_and_what_the_file_does_not_say(half: UsedModel, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    signal = ecg(20, 250)
+    np.save(tmp_path / "in" / "p1.npy", signal)
+    with pytest.raises(HintNeededError, match="--fs"):
+        clean(tmp_path / "in", "p1.npy", half, tmp_path / "store")
+    how = {"hints": Hints(fs=250, unit="mV"), "format": "wfdb"}
+    stored = clean(tmp_path / "in", "p1.npy", half, tmp_path / "store", **how)
+    first = place(stored, tmp_path / "out")
+    assert first == tmp_path / "out" / "p1.hea"
+    found = read_recording(tmp_path / "out" / "p1", "p1")
+    assert np.abs(found.signal[:, 0] - signal / 2)[50:-50].max() < 0.003
 
 
 def test_incoming_recordings_count_once_and_the_newest_count(

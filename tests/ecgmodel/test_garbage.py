@@ -151,3 +151,16 @@ def test_the_newest_page_of_a_benchmark_is_kept_with_the_network_that_was_traine
     )
     left = names(store, [key(store, "old"), key(store, "new")])
     assert left == ["benchmark/qt-bw"]
+
+
+def test_what_was_exported_of_a_kept_network_is_kept(store: Store) -> None:
+    for name in ("old", "new"):
+        (folder,) = (store.root / "train").glob(f"{name}-*")
+        network = {"network": file_sha256(folder / "data")}
+        store.make(
+            Unit("export", name, {}, network),
+            lambda into, name=name: _write(into, name + ".onnx", 10),
+        )
+    left = names(store, [key(store, "new")])
+    assert "export/old" in left
+    assert "export/new" not in left

@@ -48,6 +48,7 @@ PUBLISH = "dataset simulated"
 FIT, MEASURE = "train conv_autoencoder simulated", "evaluate model simulated"
 BASELINES = ("evaluate none simulated", "evaluate butterworth simulated")
 REPORT = "report conv_autoencoder simulated"
+EXPORT = "export model"
 VERDICT = "verdict version 1"
 LOSS = "loss"
 
@@ -63,7 +64,7 @@ PREPARED = (
     | units("mix", *RECORDS)
     | {PUBLISH}
 )
-TRAINED = {FIT, MEASURE, REPORT, *BASELINES, VERDICT}
+TRAINED = {FIT, MEASURE, REPORT, EXPORT, *BASELINES, VERDICT}
 
 
 def small(store: Path, *changes: Mapping[str, Any]) -> Settings:

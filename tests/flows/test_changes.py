@@ -19,7 +19,8 @@ def test_a_training_setting_keeps_the_dataset(first: First, store: Path) -> None
     with small.counted() as made:
         dataset = prepare(settings)
         result = train(settings, dataset.path)
-    assert sorted(made) == sorted([small.FIT, small.MEASURE, small.REPORT, "verdict version 2"])
+    new = [small.FIT, small.MEASURE, small.REPORT, small.EXPORT, "verdict version 2"]
+    assert sorted(made) == sorted(new)
     assert dataset.ref == first[1].dataset.ref
     assert result.run_id != first[1].run_id
     assert len(result.tracker.client.search_runs([result.tracker.experiment])) == 2

@@ -87,7 +87,7 @@ def test_a_damaged_model_is_trained_again_to_the_same_numbers(
     # The baselines do not depend on it. A saved network holds the time at which it was saved, so
     # what depends on it runs again.
     assert made[0] == small.FIT
-    assert set(made) <= {small.FIT, small.MEASURE, small.REPORT, small.VERDICT}
+    assert set(made) <= small.TRAINED - set(small.BASELINES)
     before, after = first[1].model, result.model
     assert after.file("history.json").read_text() == before.file("history.json").read_text()
     assert result.run_id == first[1].run_id

@@ -87,7 +87,7 @@ def test_every_record_comes_out_and_bad_ones_are_named(
     settings, out = settings_of(tmp_path), tmp_path / "out"
     with small.counted() as made:
         result = denoise(settings, recordings, out, str(network))
-    assert result.headers == tuple(out / f"{name}.hea" for name in NAMES)
+    assert result.files == tuple(out / f"{name}.hea" for name in NAMES)
     assert {f["record"] for f in result.failed} == {"gone", "flat", "words"}
     assert all(f["stage"] == "denoise" and f["reason"] for f in result.failed)
     assert {f.name for f in out.iterdir()} == {f"{n}.{e}" for n in NAMES for e in ("hea", "dat")}
@@ -106,7 +106,7 @@ def test_only_what_is_new_is_done_and_what_was_lost_is_placed_again(
     with small.counted() as made:
         result = denoise(settings, recordings, out, str(network))
     assert made == ["denoise p9"]
-    assert len(result.headers) == 5
+    assert len(result.files) == 5
     assert (out / "p0.dat").is_file()
     assert "p9" in newest("denoised")
 

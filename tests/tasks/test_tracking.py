@@ -12,7 +12,6 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ecgmodel.config import Settings
@@ -55,18 +54,24 @@ def test_a_run_holds_each_epoch_once_and_the_results(first: First) -> None:
     assert names >= folders
 
 
-def test_the_logged_model_takes_windows_of_any_length(first: First) -> None:
-    import mlflow.pyfunc
+def test_the_logged_model_holds_the_network_in_both_forms_and_the_code_that_applies_it(
+    first: First,
+) -> None:
+    from mlflow.artifacts import download_artifacts
 
-    _, result = first
-    mlflow.set_tracking_uri(result.tracker.uri)
+    settings, result = first
     (output,) = result.tracker.client.get_run(result.run_id).outputs.model_outputs
-    model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
-    assert model.metadata.signature is not None
-    for length in (512, 1024):
-        noisy = np.zeros((2, length, 1), np.float32)
-        assert np.asarray(model.predict(noisy)).shape == noisy.shape
-    assert model.input_example is not None
+    address = f"models:/{output.model_id}"
+    model = Path(download_artifacts(address, tracking_uri=result.tracker.uri))
+    exported = small.unit_folder(settings.store, small.EXPORT)
+    for file in (result.model.file("model.keras"), exported / "model.onnx"):
+        assert (model / "artifacts" / file.name).read_bytes() == file.read_bytes()
+    code = model / "code" / "ecgmodel"
+    assert (code / "denoiser.py").is_file()
+    assert not (code / "models").exists()  # the shipped networks are no part of it
+    needed = (model / "requirements.txt").read_text()
+    assert "onnxruntime==" in needed
+    assert "tensorflow" not in needed
 
 
 @pytest.mark.parametrize("where", ["another store", "an emptied store"])
@@ -107,7 +112,7 @@ def test_a_server_that_does_not_answer_costs_no_training(first: First, store: Pa
     silent = small.small(store, how, {"tracking": {"uri": uri, "timeout_s": 1}})
     with small.counted() as made, pytest.raises(TrackingError, match="the same command") as caught:
         train(silent, dataset)
-    assert sorted(made) == sorted([small.FIT, small.MEASURE, small.REPORT])
+    assert sorted(made) == sorted([small.FIT, small.MEASURE, small.REPORT, small.EXPORT])
     assert uri in str(caught.value)
     with small.counted() as made:
         result = train(small.small(store, how), dataset)

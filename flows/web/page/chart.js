@@ -67,7 +67,7 @@ export class Chart {
     this.ecg.properties.inner_width.change.connect(() => this.#resized());
   }
 
-  /** Show a recording: {fs, samples, leads, signals, windows}. */
+  /** Take a recording: {fs, samples, leads, signals, windows}; `lead` shows one of its leads. */
   open(recording) {
     this.recording = recording;
     this.pyramids.clear();
@@ -79,7 +79,6 @@ export class Chart {
     }
     this.x.min_interval = Math.min(SHORTEST_S, bounds[1]);
     this.whole.x_range.setv({ start: 0, end: bounds[1] });
-    this.lead(0);
     this.paper();
   }
 

@@ -1,14 +1,11 @@
 // The page: a recording goes to the service, and what comes back is shown.
 
-import { Chart } from "./chart.js";
-import { showFacts, showRemarks, showUntrusted, showView } from "./facts.js";
 import { clean, example, limits, ServiceError, token } from "./service.js";
-import { clock, lasting, number } from "./words.js";
+import { Viewer } from "./viewer.js";
+import { clock, number } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
-const KINDS = { 1: "both", 2: "before", 3: "after", 4: "removed" };
-let chart = null;
-let recording = null;
+const viewer = new Viewer();
 let files = [];
 let saved = "";
 let work = null;
@@ -108,103 +105,17 @@ function explain(error) {
 // ---- show ----------------------------------------------------------------------------------
 
 async function show(got) {
-  recording = got;
   edited = false;
   for (const field of $("hints").elements) field.removeAttribute("aria-invalid");
-  document.body.classList.add("has-result");
-  $("result").hidden = false;
-  $("recording").textContent = got.recording;
-  const leads = `${got.leads.length} ${got.leads.length === 1 ? "lead" : "leads"}`;
-  const about = [lasting(got.samples / got.fs), `${+got.fs.toFixed(3)} Hz`, leads];
-  $("about").textContent = `${about.join(" · ")} · cleaned by ${got.model}`;
   if (saved) URL.revokeObjectURL(saved);
   saved = URL.createObjectURL(got.file);
   $("save").href = saved;
   $("save").download = got.name;
-  $("lead").replaceChildren(...got.leads.map((name, i) => new Option(name, i)));
-  showRemarks($("remarks"), got.remarks);
-  $("recording").focus();
-  if (!chart) {
-    chart = new Chart($("chart"), $("overview"), viewChanged, pointed);
-    await chart.start();
-  }
-  chart.open(got);
-  showLead(0);
-}
-
-function showLead(index) {
-  chart.lead(index);
-  $("chart").setAttribute("aria-label", `Lead ${recording.leads[index]} before and after`);
-  showFacts($("facts"), recording, index);
-  showUntrusted(chart.doubtful, recording, (start) => {
-    chart.go(start - 1);
-    $("chart").focus();
-  });
-}
-
-function viewChanged(view) {
-  const speed = Math.abs(view.speed - 25) < 0.3 ? "25" : number(view.speed, view.speed < 10 ? 1 : 0);
-  const shifted = chart.offset ? ` · before is drawn ${number(-chart.offset)} mV shifted` : "";
-  const digits = view.end - view.start < 60 ? 1 : 0;
-  const where = `${clock(view.start, digits)} to ${clock(view.end, digits)}`;
-  $("scale-text").textContent = `${where} · ${speed} mm/s · ${chart.gain} mm/mV${shifted}`;
-  showView($("facts"), recording, chart.index, view);
-}
-
-function pointed(point) {
-  $("reading").textContent = point
-    ? `${clock(point.at, 2)} · before ${number(point.before, 2)} mV · after ${number(point.after, 2)} mV`
-    : "";
+  await viewer.show(got);
 }
 
 // ---- what one can do -----------------------------------------------------------------------
 
-const ACTIONS = {
-  earlier: () => chart.move(-0.25),
-  later: () => chart.move(0.25),
-  in: () => chart.zoom(2),
-  out: () => chart.zoom(0.5),
-  paper: () => chart.paper(),
-  level: () => chart.level(),
-  all: () => chart.all(),
-};
-
-const KEYS = {
-  ArrowLeft: (event) => chart.move(event.shiftKey ? -1 : -0.25),
-  ArrowRight: (event) => chart.move(event.shiftKey ? 1 : 0.25),
-  ArrowUp: () => chart.shift(5),
-  ArrowDown: () => chart.shift(-5),
-  PageUp: () => chart.move(-1),
-  PageDown: () => chart.move(1),
-  Home: () => chart.go(0),
-  End: () => chart.go(Infinity),
-  "+": () => chart.zoom(2),
-  "=": () => chart.zoom(2),
-  "-": () => chart.zoom(0.5),
-  0: () => chart.paper(),
-  a: () => chart.all(),
-  c: () => chart.level(),
-  n: () => chart.next(),
-};
-
-$("chart").addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const action = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
-  const kind = KINDS[event.key];
-  if (!action && !kind) return;
-  event.preventDefault();
-  if (action) action(event);
-  else $(`show-${kind}`).click();
-});
-
-for (const button of document.querySelectorAll("[data-do]")) {
-  button.addEventListener("click", () => ACTIONS[button.dataset.do]());
-}
-for (const radio of document.querySelectorAll("[name=show]")) {
-  radio.addEventListener("change", () => chart.show(radio.value));
-}
-$("gain").addEventListener("change", (event) => chart.scale(Number(event.target.value)));
-$("lead").addEventListener("change", (event) => showLead(Number(event.target.value)));
 $("files").addEventListener("change", (event) => open(event.target.files));
 $("example").addEventListener("click", openExample);
 $("cancel").addEventListener("click", () => work?.abort());
@@ -234,9 +145,6 @@ for (const kind of ["dragleave", "drop"]) {
   });
 }
 document.addEventListener("drop", (event) => open(event.dataTransfer.files));
-window
-  .matchMedia("(prefers-color-scheme: dark)")
-  .addEventListener("change", () => chart?.colour());
 
 if (!["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) {
   $("where").textContent = `to the service at ${location.hostname}`;

@@ -1,6 +1,6 @@
-// What the page asks of the service, and what comes back; view.py says how it is laid out.
+// What the page asks of the service, and what comes back.
 
-const MAGIC = "ECGV";
+import { parse } from "./view.js";
 
 export class ServiceError extends Error {
   constructor(status, message, needs = "") {
@@ -47,21 +47,4 @@ async function ask(address, request) {
     throw new ServiceError(answer.status, said.error ?? `It says ${answer.status}.`, said.needs);
   }
   return answer.arrayBuffer();
-}
-
-function parse(buffer) {
-  const bytes = new Uint8Array(buffer);
-  const text = new TextDecoder();
-  if (text.decode(bytes.subarray(0, 4)) !== MAGIC) throw new ServiceError(0, "Not understood.");
-  const length = new DataView(buffer).getUint32(4, true);
-  const facts = JSON.parse(text.decode(bytes.subarray(8, 8 + length)));
-  let at = 8 + length;
-  const next = () => {
-    const signal = new Float32Array(buffer, at, facts.samples);
-    at += Math.ceil((4 * facts.samples) / 8) * 8;
-    return signal;
-  };
-  const signals = facts.leads.map(() => ({ before: next(), after: next() }));
-  const file = new Blob([bytes.subarray(at)], { type: facts.file.media });
-  return { ...facts, signals, file, name: facts.file.name };
 }

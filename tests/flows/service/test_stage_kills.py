@@ -30,7 +30,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # about 45 s a kill
 
 # In their order, so that each kill meets a run that still has work to do there.
 FOLDERS = ("download", "resample", "mix", "dataset")
-STAGES = (*FOLDERS, "train", "evaluate", "report", "log", "register", "verdict", "promote")
+TRAINING = ("train", "evaluate", "report", "export", "log", "register", "verdict", "promote")
+STAGES = (*FOLDERS, *TRAINING)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""A recording before and after its cleaning, on ECG paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ecgmodel.assessment import Cleaned, Window
+from ecgmodel.evaluation.figures import LIGHT, WIDE, Theme
+from ecgmodel.evaluation.traces import (
+    CALIBRATION_S,
+    GAP_MM,
+    MM_PER_S,
+    SECTION_S,
+    Strip,
+    calibrate,
+    caption,
+    draw,
+    gain_of,
+    rule,
+    sheet,
+)
+
+MOST_LEADS = 12
+
+
+def before_after_figure(
+    signal: NDArray[np.float64],
+    cleaned: Cleaned,
+    fs: float,
+    leads: Sequence[str],
+    seconds: float = SECTION_S,
+    theme: Theme = LIGHT,
+    width: float = WIDE,
+) -> Figure:
+    """Draw of each lead the section out of which most was taken, as an electrocardiograph would.
+
+    Sections where the network is not to be trusted are shown only where there is no other.
+
+    Args:
+        signal: What went in, `(samples, leads)` in mV, NaN where a sample is missing.
+        cleaned: What came out.
+        fs: Sampling rate, Hz.
+        leads: Names of the leads; those after the twelfth are not drawn.
+        seconds: Length of a section.
+        theme: Colours.
+        width: Of the figure, inches.
+    """
+    length = min(len(signal), max(2, round(seconds * fs)))
+    strips: list[tuple[str, NDArray[np.float64], str]] = []
+    for lead, name in enumerate(leads[:MOST_LEADS]):
+        at = _noisiest(cleaned, lead, length, len(signal))
+        part = slice(at, at + length)
+        place = f"{name}, {_clock(at / fs)}"
+        strips.append((f"{place}, before", signal[part, lead], theme.noisy))
+        strips.append(("after", cleaned.signal[part, lead], theme.model))
+    swings = [
+        float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0 for _, v, _ in strips
+    ]
+    gain = gain_of(max(a + b for a, b in zip(swings[::2], swings[1::2], strict=True)))
+    gap, edge, placed = GAP_MM / gain, 0.0, []
+    for (label, values, colour), swing in zip(strips, swings, strict=True):
+        high = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
+        placed.append(Strip(label, values, edge - gap - high, colour))
+        edge -= swing + gap
+    time = np.arange(length) / fs
+    left, right, bottom = -CALIBRATION_S, float(time[-1]), edge - gap / 2
+    figure, axes = sheet(width, -bottom * gain / (MM_PER_S * (right - left)) * width)
+    rule(axes, (left, right), (bottom, 0.0), (1 / MM_PER_S, 1 / gain), theme)
+    draw(axes, time, placed, 0.0, 1.0, theme)
+    calibrate(axes, left, min(placed[0].offset, -1 - gap / 4), theme)
+    left_out = f" · {len(leads) - MOST_LEADS} more leads" if len(leads) > MOST_LEADS else ""
+    caption(axes, f"seconds · {MM_PER_S} mm/s · {gain:g} mm/mV{left_out}", theme)
+    axes.set_xticks(np.arange(np.ceil(right - 0.1)))
+    return figure
+
+
+def _noisiest(cleaned: Cleaned, lead: int, length: int, samples: int) -> int:
+    """Return the first sample of the section to show."""
+
+    def taken(window: Window) -> tuple[bool, float]:
+        part = cleaned.noise[window.start : window.stop, lead]
+        finite = part[np.isfinite(part)]
+        return not window.reason, float(np.std(finite)) if len(finite) else -1.0
+
+    own = [window for window in cleaned.windows if window.lead == lead]
+    chosen = max(own, key=taken)
+    middle = (chosen.start + chosen.stop - length) // 2
+    return max(0, min(middle, samples - length))
+
+
+def _clock(seconds: float) -> str:
+    """Return a time as h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -1,0 +1,20 @@
+// A cleaned recording out of bytes; view.py says how they are laid out.
+
+const MAGIC = "ECGV";
+
+export function parse(buffer) {
+  const bytes = new Uint8Array(buffer);
+  const text = new TextDecoder();
+  if (text.decode(bytes.subarray(0, 4)) !== MAGIC) throw new Error("Not understood.");
+  const length = new DataView(buffer).getUint32(4, true);
+  const facts = JSON.parse(text.decode(bytes.subarray(8, 8 + length)));
+  let at = 8 + length;
+  const next = () => {
+    const signal = new Float32Array(buffer, at, facts.samples);
+    at += Math.ceil((4 * facts.samples) / 8) * 8;
+    return signal;
+  };
+  const signals = facts.leads.map(() => ({ before: next(), after: next() }));
+  const file = new Blob([bytes.subarray(at)], { type: facts.file.media });
+  return { ...facts, signals, file, name: facts.file.name };
+}

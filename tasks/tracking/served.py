@@ -1,0 +1,118 @@
+"""A registered model as MLflow applies it: any length, leads and rate, without TensorFlow.
+
+MLflow copies this file into each version, beside the code of `ecgmodel`, and runs it from there.
+So it imports nothing else of the project.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.environment_variables import _MLFLOW_IS_IN_SERVING_ENVIRONMENT as IS_SERVED
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+from numpy.typing import NDArray
+
+from ecgmodel.denoiser import Denoiser
+from ecgmodel.errors import SignalError
+from ecgmodel.onnx_network import FILE
+
+NUMBERS = ("floating", "integer", "mixed-integer-float", "empty")
+"""What pandas calls a column of numbers and gaps."""
+
+
+class ServedDenoiser(PythonModel):
+    """Takes ECGs as arrays `(samples,)` or `(samples, leads)`, or as tables of one column a lead.
+
+    All are in mV; a gap is NaN or, in JSON, null.
+    """
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the network of the version."""
+        self._denoiser = Denoiser.load(context.artifacts[FILE])
+
+    # MLflow takes a type hint for a schema that all input has to keep to, except this one.
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: np.ndarray,
+        params: dict[str, Any] | None = None,
+    ) -> Any:
+        """Clean a recording.
+
+        Args:
+            context: Not used.
+            model_input: An array or lists, a `pandas.DataFrame`, or a dictionary of leads by name.
+            params: "fs", the rate in Hz, and "untrusted", as for `Denoiser.clean`.
+
+        Returns:
+            The same with its signals cleaned, gaps as they were.
+
+        Raises:
+            MlflowException: The signal cannot be cleaned; a server answers 400 with the reason.
+        """
+        try:
+            return self._predict(model_input, **(params or {}))
+        except SignalError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+
+    def _predict(self, given: Any, fs: float = 360.0, untrusted: str = "mark") -> Any:
+        if isinstance(given, dict):
+            table = self._predict(_table(given), fs, untrusted)
+            return {lead: table[lead].to_numpy() for lead in given}
+        cleaned = self._clean(_numbers(given), fs, untrusted)
+        if IS_SERVED.get() and np.isnan(cleaned).any():  # JSON has no NaN
+            cleaned = _with_null(cleaned)
+        if isinstance(given, pd.DataFrame):
+            return pd.DataFrame(cleaned, given.index, given.columns)
+        return cleaned
+
+    def _clean(self, signal: NDArray[Any], fs: float, untrusted: str) -> NDArray[Any]:
+        if untrusted == "mark":
+            return self._denoiser(signal, fs)
+        if untrusted == "pass":
+            return self._denoiser.clean(signal, fs, untrusted="pass").signal
+        raise SignalError(f"Expected untrusted to be 'mark' or 'pass'. Received: {untrusted!r}.")
+
+
+def _table(leads: dict[str, Any]) -> pd.DataFrame:
+    """Return leads by name as a table.
+
+    Raises:
+        SignalError: They are not of one length.
+    """
+    try:
+        return pd.DataFrame(leads)
+    except ValueError as error:
+        raise SignalError(f"Expected leads of one length, (samples,) each: {error}.") from error
+
+
+def _numbers(given: Any) -> NDArray[Any]:
+    """Return an array; null and NaN are one.
+
+    Raises:
+        SignalError: It holds other things than numbers and gaps.
+    """
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise SignalError(f"The signal is no array of numbers: {error}.") from error
+    if array.dtype != object:
+        return array
+    kind = pd.api.types.infer_dtype(array.ravel(), skipna=True)
+    if kind not in NUMBERS:
+        raise SignalError(f"Expected a signal of numbers and gaps, mV. Received: {kind} values.")
+    return np.where(pd.isna(array), np.nan, array).astype(np.float64)
+
+
+def _with_null(signal: NDArray[Any]) -> NDArray[Any]:
+    """Return a signal with None for NaN."""
+    objects = signal.astype(object)
+    objects[np.isnan(signal)] = None
+    return objects
+
+
+set_model(ServedDenoiser())

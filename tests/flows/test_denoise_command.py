@@ -1,0 +1,154 @@
+"""The command as a person types it: what it writes, says, asks, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import wfdb
+
+from ecgmodel.denoiser import Denoiser
+from ecgmodel.files import read_ecg
+from tests.wfdb_files import ecg, write_record
+
+HEAVY = """
+import sys
+from flows.cli import cli
+
+cli.main({0!r}, standalone_mode=False)
+heavy = ("tensorflow", "keras", "prefect", "mlflow", "matplotlib")
+print([name for name in heavy if name in sys.modules])
+"""
+
+
+def denoise(*arguments: object, folder: Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows.cli", "denoise", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def test_a_record_comes_back_as_the_library_cleans_it(tmp_path: Path) -> None:
+    signal = np.stack([ecg(30, 250), ecg(30, 250, seed=1)], axis=1)
+    signal[1000:1200, 1] = np.nan
+    write_record(tmp_path / "in", "p1", signal, 250, ("II", "V5"))
+    wfdb.wrann("p1", "atr", np.arange(100, 900, 100), ["N"] * 8, write_dir=str(tmp_path / "in"))
+    done = denoise("in/p1.dat", "--out", "out", "--plot", "--quality", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "p1  0:00:30, 2 leads, 250 Hz; quality" in done.stdout
+    names = {f.name for f in (tmp_path / "out").iterdir()}
+    assert names == {"p1.hea", "p1.dat", "p1.atr", "p1.png", "p1.quality.csv"}
+    given = read_ecg(tmp_path / "in" / "p1")
+    expected = Denoiser.load().clean(given.signal, 250, rails=given.rails)
+    found = read_ecg(tmp_path / "out" / "p1").signal
+    assert np.array_equal(np.isnan(found), np.isnan(given.signal))
+    assert np.nanmax(np.abs(found - expected.signal)) <= 0.0006
+    table = pd.read_csv(tmp_path / "out" / "p1.quality.csv", keep_default_na=False)
+    assert list(table["lead"]) == ["II"] * 3 + ["V5"] * 3
+    assert list(table["stop_s"]) == [10.0, 20.0, 30.0] * 2
+    for written, window in zip(table.to_dict("records"), expected.windows, strict=True):
+        assert written["reason"] == window.reason
+        assert float(written["quality_in"]) == window.quality_in
+    # Once more gives the same files.
+    before = (tmp_path / "out" / "p1.dat").read_bytes()
+    assert denoise("in/p1", "--out", "out", folder=tmp_path).returncode == 0
+    assert (tmp_path / "out" / "p1.dat").read_bytes() == before
+
+
+def test_bad_recordings_stop_no_others_and_show_in_the_status(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_record(tmp_path / "in" / "ward", name, ecg(20, 360), 360)
+    (tmp_path / "in" / "ward" / "b.dat").write_bytes(b"short")
+    done = denoise("in", "--out", "out", folder=tmp_path)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "ward/b  not cleaned: " in done.stdout
+    assert "Cleaned 1 of 2 recordings into out." in done.stdout
+    assert {f.name for f in (tmp_path / "out" / "ward").iterdir()} == {"a.hea", "a.dat"}
+    assert denoise("in/ward/b", "--out", "none", folder=tmp_path).returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (("nowhere.csv",), 1, "no recording at nowhere.csv"),
+        (("in", "--format", "docx"), 2, "csv"),
+        (("in", "--fs", "-3"), 1, "sampling rate"),
+        (("in", "--unit", "parsec"), 1, "unit of mV"),
+        (("in", "--model", "nobody"), 1, "no network 'nobody'"),
+        (("in", "--set", "mix.copies=2"), 2, "--flow"),
+        ((), 2, "RECORDINGS"),
+    ],
+)
+def test_what_cannot_work_is_said_at_once(
+    arguments: tuple[str, ...], status: int, text: str, tmp_path: Path
+) -> None:
+    write_record(tmp_path / "in", "a", ecg(5, 360), 360)
+    done = denoise(*arguments, "--out", "out", folder=tmp_path)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_file_does_not_say_is_an_error_without_a_person(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ecg(20, 250))
+    done = denoise("a.npy", "--out", "out", folder=tmp_path)
+    assert done.returncode == 1
+    assert "--fs" in done.stdout
+    done = denoise(
+        "*.npy", "--out", "out", "--fs", 250, "--unit", "mV", "--format", "wfdb", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert wfdb.rdheader(str(tmp_path / "out" / "a")).fs == 250
+
+
+def test_a_person_is_asked_and_asked_again(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", np.round(1000 * ecg(20, 250)))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "flows.cli", "denoise", "a.npy", "b.npy", "--out", "out"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    ) as process:
+        for answer in ("fast", "250", "uV"):
+            os.write(ours, f"{answer}\n".encode())
+            time.sleep(0.2)
+        text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+    assert text.count("Sampling rate, Hz") == 2
+    assert text.count("Unit (mV, uV or V)") == 1
+    assert {f.name for f in (tmp_path / "out").iterdir()} == {"a.npy", "b.npy"}
+
+
+def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+    write_record(tmp_path / "in", "p1", ecg(20, 250), 250)
+    arguments = ["denoise", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--quality"]
+    done = subprocess.run(
+        [sys.executable, "-c", HEAVY.format(arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout
