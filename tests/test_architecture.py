@@ -75,7 +75,7 @@ def test_what_is_deployed_loads_and_takes_its_parameters(deployment: dict) -> No
     assert deployment["description"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["export", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["web", "--help"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; from flows.cli import cli\n"

@@ -81,6 +81,9 @@ class Service:
         folder = self._take_place()
         try:
             outcome = await self._cleaned(request, Job(folder=folder, options=options, view=view))
+        except asyncio.CancelledError as error:
+            self.leave(folder)
+            raise Refused(503, "The service was stopped meanwhile.") from error
         except BaseException:
             self.leave(folder)
             raise

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import wfdb
+
+from ecgmodel.files import read_ecg, write_ecg
+from ecgmodel.sources.example import write_example
+from tests.flows.web.running import web
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -33,6 +41,32 @@ def test_the_python_block_cleans_a_recording(
     assert (missing[:, 0].sum(), missing[:, 1].sum()) == (100, 0)
     assert np.array_equal(found["told"].signal, found["cleaned"], equal_nan=True)
     assert np.array_equal(np.concatenate(found["pieces"]), found["cleaned"], equal_nan=True)
+
+
+def test_the_lines_for_programs_clean_files(tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    (block,) = re.findall(r"```bash\n(curl -F file=.*?)```", README, flags=re.DOTALL)
+    (header, *_) = write_example(tmp_path)
+    for part in ("hea", "dat", "atr"):
+        text = header.with_suffix(f".{part}").read_bytes().replace(b"example", b"100")
+        (tmp_path / f"100.{part}").write_bytes(text)
+    (edf,) = write_ecg(header, read_ecg(header), tmp_path, comment="", format="edf")
+    edf.rename(tmp_path / "holter.edf")
+    values = np.sin(np.arange(2500) / 9).round(4)
+    (tmp_path / "night.csv").write_text("II,x\n" + "\n".join(f"{v},1" for v in values))
+    with web(tmp_path / "served") as running:
+        lines = block.replace("http://127.0.0.1:8460", running.url).replace("curl", "curl -sSf")
+        done = subprocess.run(
+            ["bash", "-ec", lines], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(tmp_path / "100.zip") as archive:
+        assert sorted(archive.namelist()) == ["100.atr", "100.dat", "100.hea"]
+    assert len((tmp_path / "night-clean.csv").read_text().splitlines()) == 2501
+    assert read_ecg(tmp_path / "holter-clean.edf").signal.shape == (108_000, 2)
+    told = json.loads(done.stdout)
+    assert (len(told["signal"]), told["signal"][3], len(told["windows"])) == (4, None, 1)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ const SHORTEST_S = 0.2;
 const OFFSET_MV = 1.0; // beyond which what came in is drawn shifted, or it would be out of sight
 const KINDS = ["before", "after", "removed"];
 const SHOWN = { both: ["before", "after"], before: ["before"], after: ["after"], removed: ["removed"] };
-const EVENTS = ".bk-events { touch-action: pan-y !important; outline: none !important; }";
 const STRIP = ["wholeBefore", "wholeAfter"];
 const empty = () => ({ x: new Float64Array(0), y: new Float64Array(0) });
 
@@ -55,7 +54,10 @@ export class Chart {
     for (const root of [this.ecg, this.whole]) both.add_root(root);
     const views = await embed.add_document_standalone(both, this.places[0], this.places);
     for (const root of [this.ecg, this.whole]) {
-      views.get(root).canvas_view.events_el.tabIndex = -1; // the place around it has the focus
+      const canvas = views.get(root).canvas_view.events_el;
+      canvas.tabIndex = -1; // the place around it has the focus
+      canvas.style.outline = "none";
+      canvas.style.setProperty("touch-action", "pan-y", "important"); // up and down is the page's
     }
     for (const range of [this.x, this.y]) {
       for (const end of ["start", "end"]) {
@@ -65,7 +67,7 @@ export class Chart {
     this.ecg.properties.inner_width.change.connect(() => this.#resized());
   }
 
-  /** Show a recording: {fs, samples, leads, signals, windows}. */
+  /** Take a recording: {fs, samples, leads, signals, windows}; `lead` shows one of its leads. */
   open(recording) {
     this.recording = recording;
     this.pyramids.clear();
@@ -77,7 +79,6 @@ export class Chart {
     }
     this.x.min_interval = Math.min(SHORTEST_S, bounds[1]);
     this.whole.x_range.setv({ start: 0, end: bounds[1] });
-    this.lead(0);
     this.paper();
   }
 
@@ -89,13 +90,10 @@ export class Chart {
     this.pyramids.clear();
     this.pyramids.set("before", new Pyramid(before));
     this.pyramids.set("after", new Pyramid(after));
-    const middle = (kind) => {
-      const [low, high] = this.pyramids.get(kind).extent();
-      return (low + high) / 2;
-    };
     const apart = typical(before) - typical(after);
     this.offset = Math.abs(apart) > OFFSET_MV ? apart : 0;
-    this.middle = Number.isFinite(middle("after")) ? middle("after") : 0;
+    const [low, high] = this.pyramids.get("after").extent();
+    this.middle = Number.isNaN(low) ? 0 : (low + high) / 2;
     this.#drawStrip();
     this.centre();
   }
@@ -114,6 +112,13 @@ export class Chart {
   centre(at = this.middle) {
     const half = this.ecg.frame_height / (2 * this.gain * MM);
     this.y.setv({ start: at - half, end: at + half });
+  }
+
+  /** Let the middle of what is seen be the middle of the paper. */
+  level() {
+    const shown = SHOWN[this.kind].flatMap((kind) => Array.from(this.sources[kind].data.y));
+    const values = shown.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+    if (values.length) this.centre((values[0] + values.at(-1)) / 2);
   }
 
   get perSecond() {
@@ -209,7 +214,6 @@ export class Chart {
       lod_threshold: null,
       x_axis_type: null,
       y_axis_type: null,
-      stylesheets: [EVENTS],
     });
     this.squares = { x: squares(SQUARE_S), y: squares(SQUARE_MV) };
     this.grids = ["small", "large"].flatMap((size) => // the large lines lie over the small ones
@@ -256,7 +260,6 @@ export class Chart {
   #makeStrip() {
     const figure = Plotting.figure({
       frame_height: 56,
-      stylesheets: [EVENTS],
       sizing_mode: "stretch_width",
       x_range: model("Range1d", { start: 0, end: 10 }),
       y_range: model("Range1d", { start: -1, end: 1 }),
@@ -343,6 +346,7 @@ export class Chart {
     }
     this.#rule();
     this.#doubt();
+    this.pointed(null);
     this.speed = this.perSecond / MM;
     this.changed({ start: this.x.start, end: this.x.end, speed: this.speed });
   }
@@ -356,7 +360,7 @@ export class Chart {
     this.squares.x.interval = isPaper ? SQUARE_S : step;
     this.squares.x.num_minor_ticks = fine * SQUARE_S >= 5 * FINEST ? 5 : 0;
     const high = this.gain * MM;
-    this.squares.y.num_minor_ticks = high * SQUARE_MV >= 5 * FINEST ? 5 : 0;
+    this.squares.y.num_minor_ticks = isPaper && high * SQUARE_MV >= 5 * FINEST ? 5 : 0;
     this.volts.interval = high >= 18 ? 1 : high * 2 >= 18 ? 2 : 5;
     this.times.formatter.digits = step < 1 ? (step < 0.1 ? 2 : 1) : 0;
   }
@@ -384,8 +388,8 @@ export class Chart {
       this.sources[name].data = data;
     }
     let [low, high] = this.pyramids.get("after").extent();
-    if (!Number.isFinite(low)) [low, high] = [-1, 1];
-    const room = 0.25 * (high - low) + 0.01;
+    if (Number.isNaN(low)) [low, high] = [-1, 1];
+    const room = 0.3 * (high - low) + 0.01;
     this.whole.y_range.setv({ start: low - room, end: high + room });
     this.doubts.data = {
       left: this.doubtful.map((span) => span.start / fs),

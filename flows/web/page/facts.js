@@ -12,7 +12,7 @@ export function showFacts(list, recording, lead) {
   const rate = recording.heart_rate[lead];
   const doubtful = windows.filter((window) => window.reason).length;
   list.replaceChildren(
-    fact("Noise that came in", `${number(of(windows, "snr_db"))} dB`, "SNR, median over 10 s", "snr"),
+    fact("Noise that came in", `${number(of(windows, "snr_db"))} dB`, "SNR, median of 10 s stretches", "snr"),
     fact(
       "Quality, before → after",
       arrow(of(windows, "quality_in"), of(windows, "quality_out"), 2),

@@ -9,12 +9,15 @@ const viewer = new Viewer();
 let files = [];
 let saved = "";
 let work = null;
+let edited = false; // whether what is said of the file was said since the last one
 
 // ---- open and clean ------------------------------------------------------------------------
 
 async function open(chosen) {
+  if (!chosen.length) return;
+  const isNew = [...chosen].some((file) => !files.includes(file));
+  if (isNew && !edited) forgetHints();
   files = [...chosen];
-  if (!files.length) return;
   $("again").disabled = false;
   await during(`Cleaning ${files.length === 1 ? files[0].name : `${files.length} files`}`, (signal) =>
     clean(files, options(), signal),
@@ -22,13 +25,18 @@ async function open(chosen) {
 }
 
 async function openExample() {
-  for (const field of ["fs", "unit", "column", "time_column"]) $("hints").elements[field].value = "";
+  forgetHints();
+  edited = false;
   let made = null;
   await during("Making the example", async (signal) => {
     made = [await example(signal)];
     return null;
   });
   if (made) await open(made);
+}
+
+function forgetHints() {
+  for (const field of ["fs", "unit", "column", "time_column"]) $("hints").elements[field].value = "";
 }
 
 function options() {
@@ -97,6 +105,7 @@ function explain(error) {
 // ---- show ----------------------------------------------------------------------------------
 
 async function show(got) {
+  edited = false;
   for (const field of $("hints").elements) field.removeAttribute("aria-invalid");
   if (saved) URL.revokeObjectURL(saved);
   saved = URL.createObjectURL(got.file);
@@ -110,6 +119,7 @@ async function show(got) {
 $("files").addEventListener("change", (event) => open(event.target.files));
 $("example").addEventListener("click", openExample);
 $("cancel").addEventListener("click", () => work?.abort());
+$("hints").addEventListener("input", () => (edited = true));
 $("hints").addEventListener("submit", (event) => {
   event.preventDefault();
   open(files);
@@ -136,6 +146,9 @@ for (const kind of ["dragleave", "drop"]) {
 }
 document.addEventListener("drop", (event) => open(event.dataTransfer.files));
 
+if (!["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) {
+  $("where").textContent = `to the service at ${location.hostname}`;
+}
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
   token.set(given);

@@ -39,11 +39,13 @@ export class Pyramid {
     return { x, y };
   }
 
-  /** Return the lowest and the highest value between two samples; NaN where there is none. */
-  extent(first = 0, last = this.samples.length) {
-    const size = Math.max(1, (last - first) / 2048);
-    const level = this.levels.findLast((one) => one.size <= size);
-    return extremes(level, Math.floor(first / level.size), Math.ceil(last / level.size));
+  /** Return the lowest and the highest value but for the outermost few; NaN where there is none. */
+  extent() {
+    const level = this.levels.at(-1);
+    const low = level.low.filter((value) => !Number.isNaN(value)).sort();
+    const high = level.high.filter((value) => !Number.isNaN(value)).sort();
+    if (!low.length) return [NaN, NaN];
+    return [low[Math.floor(0.02 * low.length)], high[Math.ceil(0.98 * high.length) - 1]];
   }
 }
 

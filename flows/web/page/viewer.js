@@ -72,6 +72,7 @@ export class Viewer {
       out: () => chart().zoom(0.5),
       paper: () => chart().paper(),
       all: () => chart().all(),
+      level: () => chart().level(),
     };
     const keys = {
       ArrowLeft: (event) => chart().move(event.shiftKey ? -1 : -0.25),
@@ -87,6 +88,7 @@ export class Viewer {
       "-": actions.out,
       0: actions.paper,
       a: actions.all,
+      c: actions.level,
       n: () => chart().next(),
     };
     $("chart").addEventListener("keydown", (event) => {

@@ -45,6 +45,7 @@ DAY = """async () => {
     const before = new Float32Array(24 * 3600 * 250).map((_, i) => Math.sin(i / 5));
     const signals = [{ before, after: before }];
     chart.open({ fs: 250, samples: before.length, leads: ["I"], windows: [], signals });
+    chart.lead(0);
     const frame = () => new Promise(requestAnimationFrame);
     let slowest = 0;
     for (const span of [10, 600, 36000]) {

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,20 @@ def test_what_is_no_recording_is_refused(client: httpx.Client, record: Path) -> 
     assert "one recording at a time" in client.post("/denoise", files=both).json()["error"]
     odd = client.post("/denoise", content="x", params={"speed": 3})
     assert "speed" in odd.json()["error"]
+
+
+def test_what_nobody_waits_for_is_given_up(client: httpx.Client) -> None:
+    noise = np.random.default_rng(0).normal(size=2_000_000).astype(np.float32)
+    buffer = io.BytesIO()
+    np.save(buffer, noise)
+    options = {"fs": 51, "unit": "mV", "name": "x.npy"}  # minutes of work
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/denoise", content=buffer.getvalue(), params=options, timeout=2)
+    end = time.monotonic() + 30
+    while client.get("/health").json()["here"]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert client.post("/denoise", json={"signal": [0.1], "fs": 360}).status_code == 200
 
 
 def test_health_and_metrics_say_what_was_done(client: httpx.Client) -> None:
