@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,6 @@ from ecgmodel.denoiser import Denoiser
 from ecgmodel.files import read_ecg
 from tests.flows.web.running import Web, web
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 WAIT = 60_000  # ms
 # What is drawn: x in s and y in mV of each trace of the ECG.
 DRAWN = """kind => {
@@ -63,18 +57,6 @@ DAY = """async () => {
     await frame();
     return slowest;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no browser: chromium is not installed (Debian: chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
