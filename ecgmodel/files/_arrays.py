@@ -66,11 +66,6 @@ def read_shape(file: BinaryIO, path: Path) -> Shape:
         raise RecordError(
             f"{path.name}: expected an array of NumPy. Its header cannot be read ({error!r})."
         ) from error
-    if dtype.hasobject:
-        raise RecordError(
-            f"{path.name} holds Python objects (dtype {dtype}), which can run any code when they "
-            "are read. Save numbers: np.save(..., allow_pickle=False)."
-        )
     return Shape(tuple(int(n) for n in shape), bool(fortran), dtype, file.tell())
 
 
@@ -84,8 +79,13 @@ def read_values(file: BinaryIO, shape: Shape, size: int, path: Path) -> NDArray[
         path: The file, for errors.
 
     Raises:
-        RecordError: There are fewer or more than the header says.
+        RecordError: There are fewer or more than the header says, or they are Python objects.
     """
+    if shape.dtype.hasobject:
+        raise RecordError(
+            f"{path.name} holds Python objects (dtype {shape.dtype}), which can run any code when "
+            "they are read. Save numbers: np.save(..., allow_pickle=False)."
+        )
     expected = shape.values * shape.dtype.itemsize
     if min(shape.shape, default=1) < 0 or expected != size - shape.offset:
         raise RecordError(

@@ -38,7 +38,7 @@ class _Found:
     Attributes:
         key: Of the signal.
         array: The signal.
-        shapes: Headers of all arrays of numbers or text, by their names.
+        shapes: Headers of all arrays, by their names.
         rate: Sampling rate, Hz, None where none is given.
         leads: The signal's leads.
     """
@@ -140,7 +140,8 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
             f"{len(archive.infolist()):,} members."
         )
     check_values(path, sum(info.file_size for info in members.values()) // 8, size)
-    shapes = {name: shape for name, info in members.items() if (shape := _shape(archive, info))}
+    arrays = {name: info for name, info in members.items() if info.filename.endswith(".npy")}
+    shapes = {name: _shape(archive, info, path) for name, info in arrays.items()}
     key, columns = _signal(shapes, hints, path)
     array = _values(archive, members[key], shapes[key], path)
     texts = {
@@ -154,13 +155,9 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
     return _Found(key, array, shapes, rate, leads)
 
 
-def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Shape | None:
-    """Return an array's header, None for what is no array of numbers or text."""
+def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Shape:
     with archive.open(info) as file:
-        try:
-            return read_shape(file, Path(info.filename))  # type: ignore[arg-type]
-        except RecordError:
-            return None
+        return read_shape(file, path)  # type: ignore[arg-type]
 
 
 def _values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +158,7 @@ def test_other_arrays_of_an_archive_are_kept(tmp_path: Path) -> None:
         units=np.array(["uV", "uV"]),
         beats=np.arange(5),
         table=record,
+        objects=np.array([{"a": 1}], object),
     )
     read = read_ecg(file)
     assert (read.fs, read.leads) == (250, ("lead 1", "lead 2"))
@@ -166,6 +168,8 @@ def test_other_arrays_of_an_archive_are_kept(tmp_path: Path) -> None:
     for name in ("sampling_rate", "units", "beats", "table"):
         assert np.array_equal(old[name], new[name])
         assert old[name].dtype == new[name].dtype
+    with zipfile.ZipFile(file) as before, zipfile.ZipFile(out) as after:
+        assert before.read("objects.npy") == after.read("objects.npy")
     assert (new["ecg"].dtype, new["ecg"].shape) == (np.int16, (2, 2500))
     np.testing.assert_allclose(new["ecg"] / 1000, read.signal.T / 2, atol=5.1e-4)
 
