@@ -17,7 +17,10 @@ from flows.web import report
 HELD = """() => {
     const [figure] = Bokeh.documents[0].roots();
     const [before, after] = figure.renderers.filter(one => one.glyph.type === "Line");
-    const ends = ({ data }) => [data.x.at(-1), Math.min(...data.y), Math.max(...data.y)];
+    const ends = ({ data }) => {
+        const there = Array.from(data.y).filter(Number.isFinite);
+        return [data.x.at(-1), Math.min(...there), Math.max(...there)];
+    };
     return [ends(before.data_source), ends(after.data_source)];
 }"""
 
