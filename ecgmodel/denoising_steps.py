@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ def denoise_step(
 ) -> Step:
     """A recording's files with its ECG cleaned, and what it was like before."""
     options = options or CleaningOptions()
+    gain = settings.resample.uncalibrated_gain
+    if gain and options.hints.gain is None and recording.path.suffix == ".hea":
+        options = replace(options, hints=replace(options.hints, gain=gain))
     how = Cleaning(mask=settings.resample.mask, quality=settings.quality)
     files = hashed(recording)
     unit = Unit(

@@ -32,7 +32,8 @@ class HintNeededError(RecordError):
     """A file does not say what it holds; the user has to.
 
     Attributes:
-        option: What to give, as an option of the command: "--fs", "--unit" or "--column".
+        option: What to give, as an option of the command: "--fs", "--unit", "--gain",
+            "--column" or "--time-column".
     """
 
     def __init__(self, option: str, message: str) -> None:

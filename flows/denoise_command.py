@@ -30,6 +30,7 @@ SOME_FAILED = 3
 @click.option("--format", "written_as", help="Write this format; without it, each as it came.")
 @click.option("--fs", type=float, metavar="HZ", help="Sampling rate, where a file does not say it.")
 @click.option("--unit", metavar="mV|uV|V", help="Unit of the leads, where a file does not say it.")
+@click.option("--gain", type=float, help="Converter steps per mV, where the leads are such steps.")
 @click.option("--column", "columns", multiple=True, help="A lead's name or number. Can come again.")
 @click.option("--time-column", metavar="NAME", help="Name or number of the column of times.")
 @click.option(

@@ -27,6 +27,7 @@ QUALITY_COLUMNS = ("lead", "start_s", "stop_s", *WINDOW)
 _QUESTIONS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "--fs": ("Sampling rate, Hz", "fs", float),
     "--unit": ("Unit (mV, uV or V)", "unit", str.strip),
+    "--gain": ("Converter steps per mV", "gain", float),
     "--column": (
         "Leads (names or numbers from 1, commas between)",
         "columns",

@@ -75,6 +75,8 @@ def _scale(
         if stated not in (None, hints.scale):
             remarks.append(f"{name}: {hints.unit} as told, where the file says {unit}")
         return hints.scale
+    if stated is None and hints.gain is not None:
+        return 1 / hints.gain
     finite = lead[np.isfinite(lead)]
     span = float(np.subtract(*np.percentile(finite, [99, 1]))) if len(finite) else 0.0
     if stated is not None:
@@ -93,5 +95,5 @@ def _scale(
     raise HintNeededError(
         "--unit",
         f"{path.name}, lead {name}: no unit is stated, and it holds {kind} {span:g}. Say by "
-        "--unit (mV, uV or V) what they are; steps of a converter have to be scaled first.",
+        "--unit (mV, uV or V) what they are; of a converter's steps by --gain how many a mV has.",
     )

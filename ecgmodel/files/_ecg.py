@@ -28,24 +28,33 @@ class Hints:
     Attributes:
         fs: Sampling rate, Hz.
         unit: Unit of the ECG leads: mV, uV (or µV), V, nV.
+        gain: A converter's steps per mV, of leads that are such steps: those without a unit or,
+            in WFDB, without a gain.
         columns: Names or numbers (from 1) of the leads: columns of a table, channels, rows or
             columns of an array, arrays of an archive.
         time_column: Name or number (from 1) of the column of times.
 
     Raises:
-        SettingsError: The rate or the unit has no meaning.
+        SettingsError: The rate, the unit or the gain has no meaning, or there are both of these.
     """
 
     fs: float | None = None
     unit: str | None = None
     columns: tuple[str | int, ...] = ()
     time_column: str | int | None = None
+    gain: float | None = None
 
     def __post_init__(self) -> None:
         if self.fs is not None:
             _check_rate(self.fs, SettingsError, "")
         if self.unit is not None and millivolts(self.unit) is None:
             raise SettingsError(f"Expected a unit of mV, uV, V or nV. Received: {self.unit!r}.")
+        if self.gain is not None and not (isfinite(self.gain) and self.gain > 0):
+            raise SettingsError(f"Expected a gain above 0 steps per mV. Received: {self.gain:g}.")
+        if self.gain is not None and self.unit is not None:
+            raise SettingsError(
+                f"Expected a unit or a gain. Received: unit={self.unit}, gain={self.gain:g}."
+            )
 
     @property
     def scale(self) -> float | None:

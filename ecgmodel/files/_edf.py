@@ -185,8 +185,8 @@ def _read(path: Path, hints: Hints, kind: Kind) -> _Read:
 
 def _unit_scale(channel: Channel, hints: Hints, path: Path, remarks: list[str]) -> float:
     stated = millivolts(channel.unit)
-    if stated is None and hints.scale is not None:
-        return hints.scale
+    if stated is None and (hints.scale or hints.gain):
+        return hints.scale or 1 / (hints.gain or 1.0)
     if hints.scale not in (None, stated):
         remarks.append(f"{channel.label}: its header's unit is used, {channel.unit}")
     if stated is None:

@@ -54,7 +54,7 @@ def read(path: Path, hints: Hints) -> Ecg:
 
     record = _record(path)
     headers = _checked(record)
-    recording = read_recording(record.absolute(), record.name)
+    recording = read_recording(record.absolute(), record.name, uncalibrated_gain=hints.gain)
     units = ["mV"] * len(recording.leads)
     chosen = choose_leads(recording.leads, units, hints, record)
     leads = list(chosen.leads)
@@ -86,7 +86,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     from ecgmodel.signals.writing import write_cleaned
 
     record = _record(source).absolute()
-    names = read_recording(record, record.name).leads
+    names = read_recording(record, record.name, uncalibrated_gain=ecg.hints.gain).leads
     columns = [names.index(lead) for lead in ecg.leads]
     write_cleaned(record, ecg.signal, comment, into, columns)
     written = {file.name for file in into.iterdir()}

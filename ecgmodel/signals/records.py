@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.errors import HintNeededError, MissingFileError, RecordError
 from ecgmodel.signals.units import MILLIVOLTS
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
@@ -239,9 +239,11 @@ def _gain(
         raise RecordError(f"{name}, lead {lead}: gain {written} is negative. Correct the header.")
     if uncalibrated:
         return uncalibrated
-    raise RecordError(
+    raise HintNeededError(
+        "--gain",
         f"{name}, lead {lead}: the header gives no gain (found {written}), so its millivolts are "
-        "unknown. Set resample.uncalibrated_gain (200 is the WFDB default) to read it all the same."
+        "unknown. Say by --gain how many steps a mV has (200 is the WFDB default); in a pipeline "
+        "by resample.uncalibrated_gain.",
     )
 
 

@@ -37,6 +37,12 @@ class Options(BaseModel):
     unit: str | None = Field(
         None, max_length=20, description="mV, uV or V, if the file does not say."
     )
+    gain: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Converter steps per mV, where no unit is.",
+    )
     column: list[str] = Field(
         default_factory=list, max_length=256, description="Names or numbers (from 1) of the leads."
     )

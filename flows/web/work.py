@@ -74,7 +74,9 @@ class Cleaner:
         came, out = job.folder / "in", job.folder / "out"
         out.mkdir()
         options = job.options
-        hints = Hints(options.fs, options.unit, tuple(options.column), options.time_column)
+        hints = Hints(
+            options.fs, options.unit, tuple(options.column), options.time_column, options.gain
+        )
         files = sorted(came.iterdir())
         is_zip = len(files) == 1 and files[0].suffix.lower() == ".zip"
         if is_zip:

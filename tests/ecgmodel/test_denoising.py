@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,23 @@ def test_incoming_recordings_count_once_and_the_newest_count(
     rates = [s.sampling_rate_hz for s in incoming_statistics(Store(store), 2)]
     assert rates == [300, 200]
     assert incoming_statistics(Store(tmp_path / "empty"), 5) == []
+
+
+def test_a_gain_that_a_header_lacks_is_said_or_set(half: UsedModel, tmp_path: Path) -> None:
+    signal = ecg(20, 360)
+    path = write_record(tmp_path / "in", "p1", signal, 360).with_suffix(".hea")
+    gain = wfdb.rdheader(str(path.with_suffix(""))).adc_gain[0]
+    text = path.read_text()
+    path.write_text(re.sub(r" 16 [^ ]+ ", " 16 0 ", text))
+    assert path.read_text() != text
+    with pytest.raises(HintNeededError, match="--gain"):
+        clean(tmp_path / "in", "p1", half, tmp_path / "store")
+    set_so = SETTINGS.model_copy(
+        update={"resample": SETTINGS.resample.model_copy(update={"uncalibrated_gain": gain})}
+    )
+    recording = Recording(path, Path())
+    stored = denoise_step(recording, half, set_so).run(Store(tmp_path / "store"))
+    said = clean(tmp_path / "in", "p1", half, tmp_path / "store", hints=Hints(gain=gain))
+    assert said.path == stored.path
+    found = read_recording(stored.path / "p1", "p1").signal[:, 0]
+    assert np.abs(found - signal / 2)[50:-50].max() < 0.01

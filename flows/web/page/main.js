@@ -36,7 +36,7 @@ async function openExample() {
 }
 
 function forgetHints() {
-  for (const field of ["fs", "unit", "column", "time_column"]) $("hints").elements[field].value = "";
+  for (const field of ["fs", "unit", "gain", "column", "time_column"]) $("hints").elements[field].value = "";
 }
 
 function options() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ecgmodel.errors import HintNeededError, RecordError, SettingsError
-from ecgmodel.files import Hints, read_ecg
+from ecgmodel.files import Hints, read_ecg, write_ecg
 from ecgmodel.files._channels import choose_leads
 from ecgmodel.signals.units import millivolts, split_unit
 from tests.wfdb_files import ecg
@@ -216,3 +217,25 @@ def test_channels_in_volts(names: tuple[str, ...], leads: tuple[int, ...] | None
             choose_leads(names, units, Hints(), Path("x.edf"))
     else:
         assert choose_leads(names, units, Hints(), Path("x.edf")).leads == leads
+
+
+def test_a_converters_steps_become_millivolts_by_its_gain(tmp_path: Path) -> None:
+    steps = np.round(SIGNAL * 200)
+    file = tmp_path / "a.csv"
+    np.savetxt(file, steps, "%d", ",", header="II,V5", comments="")
+    with pytest.raises(HintNeededError, match="--gain how many"):
+        read_ecg(file, Hints(fs=250))
+    read = read_ecg(file, Hints(fs=250, gain=200))
+    np.testing.assert_allclose(read.signal, steps / 200, atol=1e-12)
+    (written,) = write_ecg(
+        file, replace(read, signal=read.signal / 2), tmp_path / "out", comment=""
+    )
+    found = np.loadtxt(written, delimiter=",", skiprows=1)
+    np.testing.assert_allclose(found, steps / 2, atol=0.01)
+    stated = table(tmp_path / "b.csv", "II (mV)\n", [f"{a}" for a in SIGNAL[:, 0]])
+    np.testing.assert_array_equal(
+        read_ecg(stated, Hints(fs=250, gain=200)).signal[:, 0], SIGNAL[:, 0]
+    )
+    for wrong in ({"gain": 0.0}, {"gain": float("inf")}, {"gain": 200.0, "unit": "mV"}):
+        with pytest.raises(SettingsError, match="gain"):
+            Hints(**wrong)

@@ -44,7 +44,7 @@ def test_a_wrong_baseline_gives_way(tmp_path: Path) -> None:
 def test_a_lead_without_gain_is_refused_unless_one_is_given(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", ecg(5, 128), 128)
     edit_header(path, "200.0(0)/mV", "0")
-    with pytest.raises(RecordError, match=r"own/a, lead ECG1.*resample\.uncalibrated_gain"):
+    with pytest.raises(RecordError, match=r"own/a, lead ECG1.*--gain.*resample\.uncalibrated_gain"):
         read_recording(path, "own/a")
     assert read_recording(path, "own/a", uncalibrated_gain=400).signal.max() == pytest.approx(
         0.6, abs=0.1
