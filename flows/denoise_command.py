@@ -86,6 +86,10 @@ def denoise(
         raise click.BadParameter(
             f"expected one of {', '.join(formats())}.", ctx, param_hint="--format"
         )
+    if flow and (plot or report or quality):
+        raise click.UsageError(
+            "--flow writes recordings alone. Leave --plot, --report, --quality out."
+        )
     options = CleaningOptions(Hints(**hints), written_as, "pass" if untrusted == "pass" else "mark")
     found = find(recordings, out, written_as)
     if flow:
