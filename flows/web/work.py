@@ -84,8 +84,7 @@ class Cleaner:
             came = job.folder / "unpacked"
         given: JsonSignal | None = None
         if len(files) == 1 and files[0].suffix.lower() == ".json":
-            if options.format is not None:
-                raise Refused(422, "JSON comes back as JSON; leave out format.")
+            _check_json(options)
             given = read_json(files[0], hints)
             ecg, source = given.ecg, files[0]
         else:
@@ -153,6 +152,13 @@ def _said(error: EcgError, job: Job) -> str:
 def _option(text: str) -> str:
     """Return a text in which the command's options are those of an address: --fs is fs."""
     return re.sub(r"--([a-z]+)-?([a-z]*)", lambda m: "_".join(filter(None, m.groups())), text)
+
+
+def _check_json(options: Options) -> None:
+    """Refuse what has no meaning for a signal of JSON, rather than pass it over."""
+    given = options.model_dump(exclude={"fs", "unit", "untrusted", "name"}, exclude_defaults=True)
+    if given:
+        raise Refused(422, f"A signal of JSON takes no {', '.join(given)}. Leave it out.")
 
 
 def _as_json(given: JsonSignal, cleaned: Cleaned, facts: dict[str, Any], out: Path) -> Path:

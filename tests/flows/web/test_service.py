@@ -92,8 +92,11 @@ def test_a_real_record_comes_back_as_the_library_cleans_it(
 ) -> None:
     import wfdb
 
-    cut = wfdb.rdrecord(str(physionet / "nstdb/1.0.0/118e06"), sampfrom=108_000, sampto=118_800)
-    cut.wrsamp(write_dir=str(tmp_path))
+    source = str(physionet / "nstdb/1.0.0/118e06")
+    cut = wfdb.rdrecord(source, sampfrom=108_000, sampto=118_800, physical=False)
+    same = {name: getattr(cut, name) for name in ("fs", "units", "sig_name", "fmt", "adc_gain")}
+    steps = {"d_signal": cut.d_signal, "baseline": cut.baseline}
+    wfdb.wrsamp("118e06", write_dir=str(tmp_path), **same, **steps)
     header = tmp_path / "118e06.hea"
     expected = cleaned(header, denoiser, tmp_path / "clean")
     given = unpacked(client.post("/denoise", files=files_of(header)))
@@ -188,6 +191,10 @@ def test_what_is_no_recording_is_refused(client: httpx.Client, record: Path) -> 
     assert empty.status_code == 400
     both = [*files_of(record), ("file", ("other.hea", record.read_bytes()))]
     assert "one recording at a time" in client.post("/denoise", files=both).json()["error"]
+    signal = {"signal": [0.1], "fs": 360}
+    useless = client.post("/denoise", json=signal, params={"format": "edf", "gain": 200})
+    assert useless.status_code == 422
+    assert "takes no gain, format" in useless.json()["error"]
     odd = client.post("/denoise", content="x", params={"speed": 3})
     assert "speed" in odd.json()["error"]
 
