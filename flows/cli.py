@@ -181,7 +181,8 @@ def main() -> None:
             raise
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    sys.exit(status)
+    if status:
+        sys.exit(status)
 
 
 def _is_mendable(error: Exception) -> bool:
