@@ -128,8 +128,9 @@ def test_memory_does_not_grow_with_a_stream(denoiser: Denoiser) -> None:
         tracemalloc.stop()
         return most
 
-    short = peak(60)
-    assert peak(1200) < 1.2 * short
+    peak(60)  # what is made once
+    short, long = peak(60), peak(1200)
+    assert long < short + 1_000_000  # what came in between holds 3.3 MB; other threads hold some
 
 
 def test_what_cannot_be_cleaned_is_said(denoiser: Denoiser, tmp_path: Path) -> None:
