@@ -91,15 +91,12 @@ def denoise(
             "--flow writes recordings alone. Leave --plot, --report, --quality out."
         )
     options = CleaningOptions(Hints(**hints), written_as, "pass" if untrusted == "pass" else "mark")
-    found = find(recordings, out, written_as)
     if flow:
         cleaned, failed = _flow(recordings, out, model, options, config, pairs)
     else:
-        cleaned, failed = _direct(
-            found, out, model, options, (plot, report, quality), config, pairs
-        )
-    if len(found) > 1:
-        click.echo(f"Cleaned {cleaned} of {len(found)} recordings into {out}.")
+        found = find(recordings, out, written_as)
+        extras = (plot, report, quality)
+        cleaned, failed = _direct(found, out, model, options, extras, config, pairs)
     if failed:
         ctx.exit(SOME_FAILED if cleaned else 1)
 
@@ -122,6 +119,8 @@ def _direct(
     ]
     direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
     direct.clean(found)
+    if len(found) > 1:
+        click.echo(f"Cleaned {direct.cleaned} of {len(found)} recordings into {out}.")
     return direct.cleaned, len(direct.failed)
 
 

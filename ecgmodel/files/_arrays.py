@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Shape:
         return self.dtype.kind in "iuf" and self.dtype.itemsize <= 8
 
 
-def read_shape(file: BinaryIO, path: Path) -> Shape:
+def read_shape(file: IO[bytes], path: Path) -> Shape:
     """Read an array's header, at the start of a file.
 
     Raises:
@@ -69,7 +69,7 @@ def read_shape(file: BinaryIO, path: Path) -> Shape:
     return Shape(tuple(int(n) for n in shape), bool(fortran), dtype, file.tell())
 
 
-def read_values(file: BinaryIO, shape: Shape, size: int, path: Path) -> NDArray[Any]:
+def read_values(file: IO[bytes], shape: Shape, size: int, path: Path) -> NDArray[Any]:
     """Read an array's numbers, after its header.
 
     Args:

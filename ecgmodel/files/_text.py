@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ecgmodel.errors import RecordError
@@ -128,9 +128,8 @@ def seconds(cell: str, decimal: str) -> float | None:
             at = datetime.fromisoformat(text)
         except ValueError:
             return None
-        return (at.replace(tzinfo=None) - _EPOCH).total_seconds() - (
-            at.utcoffset().total_seconds() if at.utcoffset() else 0  # type: ignore[union-attr]
-        )
+        offset = at.utcoffset() or timedelta()
+        return (at.replace(tzinfo=None) - _EPOCH - offset).total_seconds()
     return number(cell, decimal)
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,7 +86,9 @@ def _with_signal(source: Path, signal: ArrayLike, hints: Hints | None) -> Ecg:
     return replace(read, signal=given)
 
 
-def _write(writing: object, same: bool, source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+def _write(
+    writing: ModuleType, same: bool, source: Path, ecg: Ecg, into: Path, comment: str
+) -> None:
     """Let a format write into an empty folder.
 
     Raises:
@@ -93,9 +96,9 @@ def _write(writing: object, same: bool, source: Path, ecg: Ecg, into: Path, comm
     """
     try:
         if same:
-            writing.rewrite(source, ecg, into, comment)  # type: ignore[attr-defined]
+            writing.rewrite(source, ecg, into, comment)
         else:
-            writing.write(source.stem, ecg, into, comment)  # type: ignore[attr-defined]
+            writing.write(source.stem, ecg, into, comment)
     except (EcgError, OSError, MemoryError):
         raise
     except Exception as error:  # the formats' libraries raise whatever they run into

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
         kind: _texts(archive, members, shapes, names, path)
         for kind, names in (("unit", _UNITS), ("leads", _NAMES))
     }
-    inner = Hints(hints.fs, hints.unit, columns, hints.time_column)
+    inner = replace(hints, columns=columns)
     unit = texts["unit"][0] if len(set(texts["unit"])) == 1 else None
     leads = find_leads(array, texts["leads"], unit, inner, path)
     rate = _rate(archive, members, shapes, path)
@@ -157,7 +157,7 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
 
 def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Shape:
     with archive.open(info) as file:
-        return read_shape(file, path)  # type: ignore[arg-type]
+        return read_shape(file, path)
 
 
 def _values(
@@ -165,7 +165,7 @@ def _values(
 ) -> NDArray[Any]:
     with archive.open(info) as file:
         file.read(shape.offset)
-        array = read_values(file, shape, info.file_size, path)  # type: ignore[arg-type]
+        array = read_values(file, shape, info.file_size, path)
         file.read(1)  # at its end the member's checksum is compared
         return array
 

@@ -232,6 +232,11 @@ def test_a_converters_steps_become_millivolts_by_its_gain(tmp_path: Path) -> Non
     )
     found = np.loadtxt(written, delimiter=",", skiprows=1)
     np.testing.assert_allclose(found, steps / 2, atol=0.01)
+    np.savez(tmp_path / "a.npz", ecg=steps, fs=250)
+    with pytest.raises(HintNeededError, match="--gain how many"):
+        read_ecg(tmp_path / "a.npz")
+    found = read_ecg(tmp_path / "a.npz", Hints(gain=200)).signal
+    np.testing.assert_allclose(found, steps / 200, atol=1e-12)
     stated = table(tmp_path / "b.csv", "II (mV)\n", [f"{a}" for a in SIGNAL[:, 0]])
     np.testing.assert_array_equal(
         read_ecg(stated, Hints(fs=250, gain=200)).signal[:, 0], SIGNAL[:, 0]
