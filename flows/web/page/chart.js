@@ -19,6 +19,16 @@ const OFFSET_MV = 1.0; // beyond which what came in is drawn shifted, or it woul
 const KINDS = ["before", "after", "removed"];
 const SHOWN = { both: ["before", "after"], before: ["before"], after: ["after"], removed: ["removed"] };
 const STRIP = ["wholeBefore", "wholeAfter"];
+const BARE = { // a figure as wide as the page, with no axes or tools but those that it is given
+  sizing_mode: "stretch_width",
+  toolbar_location: null,
+  tools: [],
+  min_border: 0,
+  min_border_left: 52,
+  lod_threshold: null,
+  x_axis_type: null,
+  y_axis_type: null,
+};
 const empty = () => ({ x: new Float64Array(0), y: new Float64Array(0) });
 
 export class Chart {
@@ -206,14 +216,7 @@ export class Chart {
       x_range: this.x,
       y_range: this.y,
       frame_height: Math.round((small ? 80 : 100) * MM),
-      sizing_mode: "stretch_width",
-      toolbar_location: null,
-      tools: [],
-      min_border: 0,
-      min_border_left: 52,
-      lod_threshold: null,
-      x_axis_type: null,
-      y_axis_type: null,
+      ...BARE,
     });
     this.squares = { x: squares(SQUARE_S), y: squares(SQUARE_MV) };
     this.grids = ["small", "large"].flatMap((size) => // the large lines lie over the small ones
@@ -260,16 +263,9 @@ export class Chart {
   #makeStrip() {
     const figure = Plotting.figure({
       frame_height: 56,
-      sizing_mode: "stretch_width",
       x_range: model("Range1d", { start: 0, end: 10 }),
       y_range: model("Range1d", { start: -1, end: 1 }),
-      toolbar_location: null,
-      tools: [],
-      min_border: 0,
-      min_border_left: 52,
-      lod_threshold: null,
-      x_axis_type: null,
-      y_axis_type: null,
+      ...BARE,
     });
     this.wholeTimes = times();
     const axis = model("LinearAxis", { ...this.wholeTimes });
