@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def export_onnx(network: Path, target: Path, facts: Facts) -> float:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         try:
-            model.export(made, format="onnx", verbose=False, input_signature=signature)
+            with warnings.catch_warnings():  # Keras asks NumPy for a name that will change
+                warnings.simplefilter("ignore", FutureWarning)
+                model.export(made, format="onnx", verbose=False, input_signature=signature)
         except Exception as error:  # of tf2onnx, TensorFlow or Keras
             raise ModelError(f"{network} cannot be exported to ONNX: {error}") from error
         _finish(made, facts)
