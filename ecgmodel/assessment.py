@@ -6,12 +6,15 @@ was taken out; and a reason stands where the network should not be believed.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgmodel.machine import core_count
 from ecgmodel.signals.masks import Limits, MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings, judge, noisiness
 
@@ -92,10 +95,18 @@ class Assessment:
         fs: The signal's rate, Hz.
         untrusted: "pass" puts the input where it is not, "mark" leaves it.
         rails: Per lead, the lowest and highest value that its converter gives, mV.
+        threads: Processor threads; None takes one a core.
     """
 
-    def __init__(self, fs: float, untrusted: Untrusted = "mark", rails: Limits | None = None):
+    def __init__(
+        self,
+        fs: float,
+        untrusted: Untrusted = "mark",
+        rails: Limits | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.fs = fs
+        self.threads = threads or core_count()
         self.untrusted = untrusted
         self.rails = rails
         self.length = max(1, round(WINDOW_S * fs))
@@ -108,12 +119,14 @@ class Assessment:
             cleaned: Of the same shape; changed in place where the input is to be passed.
         """
         found: list[Window] = []
-        for lead in range(noisy.shape[1]):
-            starts = range(0, len(noisy), AT_ONCE * self.length)
-            windows = [w for first in starts for w in self._block(noisy, cleaned, lead, first)]
-            if self.untrusted == "pass":
-                self._pass(noisy[:, lead], cleaned[:, lead], windows)
-            found += windows
+        starts = range(0, len(noisy), AT_ONCE * self.length)
+        with ThreadPoolExecutor(self.threads, "assess") as pool:
+            for lead in range(noisy.shape[1]):
+                blocks = pool.map(partial(self._block, noisy, cleaned, lead), starts)
+                windows = [window for block in blocks for window in block]
+                if self.untrusted == "pass":
+                    self._pass(noisy[:, lead], cleaned[:, lead], windows)
+                found += windows
         return tuple(found)
 
     def _pass(self, x: NDArray[Any], y: NDArray[Any], windows: list[Window]) -> None:
@@ -180,8 +193,9 @@ class Assessment:
         finite = np.isfinite(x)
         if not finite.any():
             return [float("nan")] * -(-len(x) // self.length)
-        places = np.arange(len(x))
-        x = np.interp(places, places[finite], x[finite])
+        if not finite.all():
+            places = np.arange(len(x))
+            x = np.interp(places, places[finite], x[finite])
         ecg = _highpass(x, self.fs)
         values = []
         whole = len(x) // self.length * self.length

@@ -36,15 +36,17 @@ class Denoiser:
     Args:
         tiled: The network and how its tiles lie.
         facts: What is known of it.
+        threads: Processor threads of what else is done; None takes one a core.
 
     Example:
         >>> denoiser = Denoiser.load()
         >>> clean = denoiser(noisy, fs=250)  # (samples,) or (samples, leads), mV
     """
 
-    def __init__(self, tiled: TiledNetwork, facts: Facts) -> None:
+    def __init__(self, tiled: TiledNetwork, facts: Facts, threads: int | None = None) -> None:
         self.tiled = tiled
         self.facts = facts
+        self.threads = threads
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT, threads: int | None = None) -> Denoiser:
@@ -58,7 +60,7 @@ class Denoiser:
             MissingFileError: There is no such file or name.
             ModelError: The file is no such network.
         """
-        return cls(*read_onnx(network_path(model), threads))
+        return cls(*read_onnx(network_path(model), threads), threads)
 
     def __call__(self, signal: ArrayLike, fs: float) -> NDArray[Any]:
         """Clean a recording.
@@ -99,7 +101,8 @@ class Denoiser:
             SignalError: As for a call.
         """
         given = None if rails is None else tuple(rails)
-        return self._whole(signal, fs, Assessment(fs, untrusted, given), progress)
+        assessment = Assessment(fs, untrusted, given, self.threads)
+        return self._whole(signal, fs, assessment, progress)
 
     def stream(self, chunks: Iterable[ArrayLike], fs: float) -> Iterator[NDArray[Any]]:
         """Clean a signal while it comes in; all pieces together equal the whole that a call gives.

@@ -75,14 +75,41 @@ def _trial(window: int) -> NDArray[np.float32]:
 
 
 def _finish(path: Path, facts: Facts) -> None:
-    """Join the parts of each GELU into one operation, and write down how the file is applied."""
+    """Join what onnxruntime does not join by itself, and write down how the file is applied."""
     import onnx
 
     model = onnx.load(path)
+    _join_biases(model.graph)
     if _join_gelus(model.graph):
         model.opset_import.append(onnx.helper.make_opsetid(MICROSOFT, 1))
     onnx.helper.set_model_props(model, {KEY: facts.model_dump_json()})
     onnx.save(model, path)
+
+
+def _join_biases(graph: Any) -> None:
+    """Make what is added to each channel of a convolution's output part of the convolution."""
+    from onnx import numpy_helper
+
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    takers = _takers(graph)
+    for convolution in [node for node in graph.node if node.op_type == "Conv"]:
+        last, rank = convolution, 4  # the exporter makes convolutions two-dimensional
+        if [node.op_type for node in takers.get(last.output[0], ())] == ["Squeeze"]:
+            [last], rank = takers[last.output[0]], 3
+        after = takers.get(last.output[0], ())
+        if len(convolution.input) > 2 or [node.op_type for node in after] != ["Add"]:
+            continue
+        [add] = after
+        channels = constants[convolution.input[1]].dims[0]
+        for name in (name for name in add.input if name in constants):
+            shape = tuple(constants[name].dims)
+            if (1,) * (rank - len(shape)) + shape == (1, channels, *(1,) * (rank - 2)):
+                bias = numpy_helper.to_array(constants[name]).reshape(channels)
+                graph.initializer.append(numpy_helper.from_array(bias, f"{add.name}/bias"))
+                convolution.input.append(f"{add.name}/bias")
+                last.output[0] = add.output[0]
+                graph.node.remove(add)
+                break
 
 
 def _join_gelus(graph: Any) -> int:
@@ -94,10 +121,7 @@ def _join_gelus(graph: Any) -> int:
         How many were joined.
     """
     made = {output: node for node in graph.node for output in node.output}
-    takers: dict[str, list[Any]] = {}
-    for node in graph.node:
-        for name in node.input:
-            takers.setdefault(name, []).append(node)
+    takers = _takers(graph)
     constants = {tensor.name for tensor in graph.initializer}
     parts: list[Any] = []
     joined = [node for node in graph.node if node.op_type == "Erf"]
@@ -121,6 +145,15 @@ def _join_gelus(graph: Any) -> int:
     del graph.initializer[:]
     graph.initializer.extend(tensors)
     return len(joined)
+
+
+def _takers(graph: Any) -> dict[str, list[Any]]:
+    """Return the nodes that take each value."""
+    takers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            takers.setdefault(name, []).append(node)
+    return takers
 
 
 def _gelu(x: str, product: Any) -> Any:

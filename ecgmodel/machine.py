@@ -10,10 +10,15 @@ from pathlib import Path
 _STATUS = Path("/proc/self/status")
 
 
-def cores() -> str:
-    """Return how many processor cores this process may use, e.g. "2 CPU cores"."""
+def core_count() -> int:
+    """Return how many processor cores this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
-    count = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def cores() -> str:
+    """Return them in words, e.g. "2 CPU cores"."""
+    count = core_count()
     return f"{count} CPU core{'s' if count > 1 else ''}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from ecgmodel.errors import ModelError, SettingsError
@@ -188,9 +189,7 @@ class Tiling:
         at_once = max(1, self.tiled.batch // max(1, rows))
         for first in range(0, tiles, at_once):
             numbers = np.arange(first, min(first + at_once, tiles))
-            index = (self._start + numbers * hop)[:, None] + np.arange(window)
-            index = mirrored(index, samples) - self._first
-            cut = self._source[:, index].reshape(-1, window)
+            cut = self._cut(self._start + numbers * hop, samples).reshape(-1, window)
             faded = (self.tiled.apply(cut) * self.tiled.weights).reshape(rows, -1, window)
             for place, number in enumerate(numbers):
                 total[:, number * hop : number * hop + window] += faded[:, place]
@@ -198,6 +197,15 @@ class Tiling:
         self._start += tiles * hop
         self._open = total[:, tiles * hop :].copy()
         return total[:, min(outside, tiles * hop) : tiles * hop]
+
+    def _cut(self, starts: NDArray[np.int64], samples: int) -> Floats:
+        """Return the tiles `(rows, tiles, window)`, mirrored where one reaches outside."""
+        window = self.tiled.window
+        if starts[0] >= 0 and starts[-1] + window <= samples:
+            tiles: Floats = sliding_window_view(self._source, window, axis=1)
+            return tiles[:, starts - self._first]
+        index = mirrored(starts[:, None] + np.arange(window), samples)
+        return self._source[:, index - self._first]
 
 
 def mirrored(index: NDArray[np.int64], samples: int) -> NDArray[np.int64]:

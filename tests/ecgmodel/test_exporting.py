@@ -49,12 +49,22 @@ def test_it_does_the_same(tmp_path: Path, name: str) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == [FILE, "network.keras"]
 
 
-def test_gelus_become_one_operation(tmp_path: Path) -> None:
+def test_gelus_and_biases_become_one_operation(tmp_path: Path) -> None:
     _, path = saved(tmp_path, "strided_unet")
     export_onnx(path, tmp_path / FILE, FACTS)
-    kinds = [node.op_type for node in onnx.load(tmp_path / FILE).graph.node]
+    nodes = onnx.load(tmp_path / FILE).graph.node
+    kinds = [node.op_type for node in nodes]
     assert kinds.count("Gelu") > 3
     assert "Erf" not in kinds
+    assert all(len(node.input) == 3 for node in nodes if node.op_type == "Conv")
+
+
+def test_threads_give_what_one_gives(tmp_path: Path) -> None:
+    _, path = saved(tmp_path, "strided_unet")
+    export_onnx(path, tmp_path / FILE, FACTS)
+    signal = np.random.default_rng(1).normal(size=(20_000, 2)).astype(np.float32)
+    one, three = (Denoiser.load(tmp_path / FILE, threads) for threads in (1, 3))
+    np.testing.assert_allclose(three(signal, 360), one(signal, 360), atol=CLOSE_MV)
 
 
 def test_a_network_that_would_do_something_else_is_not_written(
