@@ -26,14 +26,6 @@ _ANNOTATORS = frozenset((*ANNOTATORS, *_MORE.split()))
 SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS))
 # The beats and notes of these are taken along into other formats.
 _MARKS = ("atr", "ecg", "qrs", "man")
-_RESOLUTION, _BEGIN, _END = (
-    b"time resolution: ",
-    b"annotation type definitions",
-    b"end of definitions",
-)
-_DEFINITION = re.compile(
-    rb"## (time resolution: (?=\d)|annotation type definitions|end of definitions)?"
-)
 _COMPRESSED = ("508", "516", "524")
 _MOST_SKEW = 10_000
 _LONGEST_LINE = 1000
@@ -223,31 +215,17 @@ def _is_annotation(file: Path, record: Path) -> bool:
 
 def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
     """Return the annotations of a record's first file of them; a damaged one is no hindrance."""
-    import wfdb
+    from ecgmodel.signals.annotations import read_annotations
 
     for suffix in _MARKS:
-        file = record.with_name(f"{record.name}.{suffix}")
-        if file.is_file() and _is_sound(file):
+        if record.with_name(f"{record.name}.{suffix}").is_file():
             try:
-                found = wfdb.rdann(str(record.absolute()), suffix)
-            except Exception:  # wfdb raises whatever damaged bytes lead to
-                return ()
-            notes = [str(note).strip("\x00 ") for note in found.aux_note]
-            rows = zip(found.sample.tolist(), found.symbol, notes, strict=True)
+                found = read_annotations(record, suffix)
+            except RecordError:
+                continue
+            rows = zip(found.samples.tolist(), found.symbols, found.notes, strict=True)
             return tuple(Mark(at / fs, None, note or symbol) for at, symbol, note in rows)
     return ()
-
-
-def _is_sound(file: Path) -> bool:
-    """Return whether wfdb comes to an end with an annotation file.
-
-    It never does with a note "## " that it does not know, a second rate, or definitions that are
-    not closed.
-    """
-    kinds = [match[1] for match in _DEFINITION.finditer(file.read_bytes())]
-    opened = [kind for kind in kinds if kind != _RESOLUTION]
-    closed = opened == [_BEGIN, _END] * (len(opened) // 2)
-    return closed and kinds.count(_RESOLUTION) <= 1
 
 
 def _write_marks(name: str, ecg: Ecg, into: Path) -> None:

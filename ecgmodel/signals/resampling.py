@@ -177,15 +177,15 @@ def _beats(
 ) -> pd.DataFrame | None:
     """Return the reference beats inside the record, in samples at 360 Hz."""
     import pandas as pd
-    import wfdb
+
+    from ecgmodel.signals.annotations import read_annotations
 
     if not annotator or not source.with_name(f"{source.name}.{annotator}").is_file():
         return None
-    marks = wfdb.rdann(str(source), annotator)
-    at = np.round((np.asarray(marks.sample) / fs - start_s) * FS).astype(np.int64)
+    marks = read_annotations(source, annotator)
+    at = np.round((marks.samples / fs - start_s) * FS).astype(np.int64)
     inside = (at >= 0) & (at < real)
-    symbols = np.asarray(marks.symbol, dtype=object)
-    return pd.DataFrame({"sample": at[inside], "symbol": symbols[inside]})
+    return pd.DataFrame({"sample": at[inside], "symbol": marks.symbols[inside]})
 
 
 def _emptiness(recording: Recording) -> str:

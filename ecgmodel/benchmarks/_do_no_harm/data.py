@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import wfdb
 from numpy.typing import NDArray
 
 from ecgmodel import registry
@@ -17,6 +16,7 @@ from ecgmodel.arrays import read_array
 from ecgmodel.databases._base import Database
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.evaluation.detection import beat_samples, detect_beats
+from ecgmodel.signals.annotations import read_annotations
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.records import read_recording
 from ecgmodel.signals.resampling import FS, highpass, to_standard_rate
@@ -154,6 +154,5 @@ def _marks(path: Path, annotator: str, fs: float) -> tuple[Array, Array]:
     """Return positions at 360 Hz and symbols of an annotation file, empty where there is none."""
     if not path.with_name(f"{path.name}.{annotator}").is_file():
         return np.zeros(0, np.int64), np.zeros(0, object)
-    marks = wfdb.rdann(str(path), annotator)
-    at = np.round(np.asarray(marks.sample) * FS / fs).astype(np.int64)
-    return at, np.asarray(marks.symbol, object)
+    marks = read_annotations(path, annotator)
+    return np.round(marks.samples * FS / fs).astype(np.int64), marks.symbols

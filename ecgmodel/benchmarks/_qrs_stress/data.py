@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import wfdb
 from numpy.typing import NDArray
 
 from ecgmodel.arrays import read_array
@@ -21,8 +20,9 @@ from ecgmodel.benchmarks._qrs_stress.records import (
     person_and_level,
     record_name,
 )
-from ecgmodel.errors import DatasetError, MissingFileError, RecordError
+from ecgmodel.errors import DatasetError, RecordError
 from ecgmodel.evaluation.detection import beat_samples
+from ecgmodel.signals.annotations import read_annotations
 from ecgmodel.signals.records import read_recording
 
 Array = NDArray[Any]
@@ -173,14 +173,9 @@ def _read(path: Path, name: str) -> Lead:
         )
     quiet = signal[: round(60 * FS * FIRST_NOISY_MIN)]  # the same samples in all of a person's
     noisy = (signal - np.median(quiet)).astype(np.float32)
-    return Lead(name, noisy, _reference(path, name))
+    return Lead(name, noisy, _reference(path))
 
 
-def _reference(path: Path, name: str) -> Array:
-    try:
-        marks = wfdb.rdann(str(path), ANNOTATOR)
-    except FileNotFoundError as error:
-        raise MissingFileError(
-            f"nstdb/{name}: reference beats {path}.{ANNOTATOR} are missing. Download it again."
-        ) from error
-    return beat_samples(np.asarray(marks.sample), np.asarray(marks.symbol))
+def _reference(path: Path) -> Array:
+    marks = read_annotations(path, ANNOTATOR)
+    return beat_samples(marks.samples, marks.symbols)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.signals.annotations import read_annotations
 
 Array = NDArray[Any]
 
@@ -116,7 +117,6 @@ def _read(path: Path) -> tuple[Array, float, Array, Array]:
     """Return the first lead in mV, its rate, and the marks' positions and symbols."""
     try:
         record = wfdb.rdrecord(str(path), channels=[0])
-        marks = wfdb.rdann(str(path), ANNOTATOR)
     except FileNotFoundError as error:
         raise MissingFileError(
             f"{path.name}: a file is missing ({error}). The protocol needs {path}.hea, its "
@@ -126,10 +126,11 @@ def _read(path: Path) -> tuple[Array, float, Array, Array]:
         raise RecordError(
             f"{path.name}: {path} cannot be read ({error}). Download the record again."
         ) from error
+    marks = read_annotations(path, ANNOTATOR)
     signal = record.p_signal[:, 0]
     if not np.isfinite(signal).all():
         raise RecordError(
             f"{path.name}: expected every sample of the first lead. Received: "
             f"{int((~np.isfinite(signal)).sum())} missing ones. Download the record again."
         )
-    return signal, float(record.fs), np.asarray(marks.sample), np.asarray(marks.symbol)
+    return signal, float(record.fs), marks.samples, marks.symbols
