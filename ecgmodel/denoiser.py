@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -196,6 +197,17 @@ def network_path(model: str | Path) -> Path:
             f"of a shipped one: {names}."
         )
     return path
+
+
+def network_label(model: str | Path) -> str:
+    """Return how headers and pages name a network: by its name and the start of its sha256.
+
+    Raises:
+        MissingFileError: There is no such file or name.
+    """
+    path = network_path(model)
+    name = path.parent.name if path.is_relative_to(SHIPPED) else path.name
+    return f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 class _Pipe:

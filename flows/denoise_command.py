@@ -126,7 +126,7 @@ def _direct(
 
 def _open(model: str, config: Path | None, pairs: tuple[str, ...]) -> tuple[Denoiser, str]:
     """Return a denoiser and what headers call it; a registry is asked only for its own."""
-    from ecgmodel.denoiser import Denoiser, network_path
+    from ecgmodel.denoiser import Denoiser, network_label
 
     if model.startswith("models:/") or Path(model).suffix == ".keras":
         settings = read_settings(config, pairs)
@@ -139,11 +139,7 @@ def _open(model: str, config: Path | None, pairs: tuple[str, ...]) -> tuple[Deno
         raise click.UsageError(
             "--config and --set are for --flow and for registered models. Leave them out."
         )
-    from ecgmodel.store import file_sha256
-
-    path = network_path(model)
-    name = model if path != Path(model) else path.name
-    return Denoiser.load(path), f"{name} {file_sha256(path)[:12]}"
+    return Denoiser.load(model), network_label(model)
 
 
 def _flow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ecgmodel.config import Settings
-from ecgmodel.denoiser import Denoiser
+from ecgmodel.denoiser import Denoiser, network_label
 from ecgmodel.denoising import UsedModel
 from ecgmodel.denoising_steps import export_step
 from ecgmodel.errors import MissingFileError
@@ -50,8 +50,7 @@ def find_model(address: str, settings: Settings, store: Store) -> UsedModel:
     """
     for one in shipped():
         if one.name == address:
-            file = one.file(FILE)
-            return UsedModel.of_file(file, f"{one.name} {file_sha256(file)[:12]}")
+            return UsedModel.of_file(one.file(FILE), network_label(address))
     if address.startswith(ADDRESS):
         return _registered(address, settings, store)
     file = Path(address).absolute()

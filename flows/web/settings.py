@@ -108,7 +108,7 @@ class Setup(BaseModel):
     Attributes:
         root: The folder of all jobs.
         model: The network: an .onnx file, or the name of a shipped one.
-        label: How it is named; "" for its own name.
+        label: How it is named; "" for its own name and the start of its sha256.
         limits: What a job may cost.
     """
 

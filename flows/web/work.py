@@ -10,7 +10,6 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from ecgmodel.assessment import Cleaned
-from ecgmodel.denoiser import Denoiser
+from ecgmodel.cleaning import write_cleaned_file
+from ecgmodel.denoiser import Denoiser, network_label
 from ecgmodel.errors import EcgError, HintNeededError, MissingFileError
-from ecgmodel.files import Ecg, Hints, find_recordings, formats, read_ecg, write_ecg
+from ecgmodel.files import Ecg, Hints, find_recordings, formats, read_ecg
 from flows.web import archives
 from flows.web.intake import MEDIA
 from flows.web.json_signal import JsonSignal, read_json
@@ -40,7 +40,7 @@ class Cleaner:
     def __init__(self, setup: Setup) -> None:
         self.limits = setup.limits
         self.denoiser = Denoiser.load(setup.model)
-        self.label = setup.label or self.denoiser.facts.name
+        self.label = setup.label or network_label(setup.model)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -98,7 +98,7 @@ class Cleaner:
         file = (
             _as_json(given, cleaned, facts, out)
             if given
-            else self._as_files(source, replace(ecg, signal=cleaned.signal), options, out, is_zip)
+            else self._as_files(source, ecg, cleaned, job, is_zip)
         )
         name, media = file.name, MEDIA.get(file.suffix.lower(), "application/octet-stream")
         if job.view:
@@ -111,11 +111,11 @@ class Cleaner:
         seconds = ecg.signal.size / ecg.fs
         return Outcome(file=file.name, name=name, media=media, ecg_seconds=seconds)
 
-    def _as_files(self, source: Path, ecg: Ecg, options: Options, out: Path, is_zip: bool) -> Path:
-        comment = f"ECG cleaned by ecg-denoise with {self.label}"
+    def _as_files(self, source: Path, ecg: Ecg, cleaned: Cleaned, job: Job, is_zip: bool) -> Path:
+        out = job.folder / "out"
         made = out / "files"
         made.mkdir()
-        files = write_ecg(source, ecg, made, comment=comment, format=options.format)
+        files = write_cleaned_file(source, ecg, cleaned, made, self.label, job.options.format)
         if len(files) == 1 and not is_zip:
             return files[0].rename(out / files[0].name)
         archive = out / f"{source.stem}.zip"

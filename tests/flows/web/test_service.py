@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from ecgmodel.denoiser import Denoiser
+from ecgmodel.denoiser import Denoiser, network_label
 from ecgmodel.files import Hints, read_ecg, write_ecg
 from tests.flows.web.running import ROOT
 
@@ -32,9 +32,8 @@ def cleaned(record: Path, denoiser: Denoiser, into: Path, hints: Hints | None = 
     """Clean a file by the library alone."""
     ecg = read_ecg(record, hints)
     signal = denoiser.clean(ecg.signal, ecg.fs, rails=ecg.rails).signal
-    return write_ecg(
-        record, signal, into, comment="ECG cleaned by ecg-denoise with default", hints=hints
-    )
+    comment = f"ECG cleaned by ecg-denoise with {network_label('default')}"
+    return write_ecg(record, signal, into, comment=comment, hints=hints)
 
 
 def unpacked(answer: httpx.Response) -> dict[str, bytes]:
@@ -215,7 +214,11 @@ def test_what_nobody_waits_for_is_given_up(client: httpx.Client) -> None:
 
 def test_health_and_metrics_say_what_was_done(client: httpx.Client) -> None:
     health = client.get("/health").json()
-    assert (health["status"], health["model"], health["here"]) == ("ok", "default", 0)
+    assert (health["status"], health["model"], health["here"]) == (
+        "ok",
+        network_label("default"),
+        0,
+    )
     client.post("/denoise", json={"signal": SIGNAL.tolist(), "fs": 400})
     client.post("/denoise", content="x", headers={"Content-Type": "text/html"})
     text = client.get("/metrics").text
