@@ -94,12 +94,13 @@ def _join_biases(graph: Any) -> None:
     takers = _takers(graph)
     for convolution in [node for node in graph.node if node.op_type == "Conv"]:
         last, rank = convolution, 4  # the exporter makes convolutions two-dimensional
-        if [node.op_type for node in takers.get(last.output[0], ())] == ["Squeeze"]:
-            [last], rank = takers[last.output[0]], 3
-        after = takers.get(last.output[0], ())
+        after = takers.get(last.output[0], [])
+        if [node.op_type for node in after] == ["Squeeze"]:
+            last, rank = after[0], 3
+            after = takers.get(last.output[0], [])
         if len(convolution.input) > 2 or [node.op_type for node in after] != ["Add"]:
             continue
-        [add] = after
+        add = after[0]
         channels = constants[convolution.input[1]].dims[0]
         for name in (name for name in add.input if name in constants):
             shape = tuple(constants[name].dims)
