@@ -23,8 +23,8 @@ FILE = "model.onnx"
 """What such a file is called."""
 KEY = "ecg-denoiser"
 """Under which a file's metadata hold `Facts`, as JSON."""
-PART = 8  # tiles that one thread works on: what they need fits into its core's cache
-BATCH = 64
+PART = 8  # tiles that a thread cleans at once: what they need fits into its core's cache
+PARTS = 4  # of a batch, for each thread: enough that none waits long for the last
 
 
 class Facts(BaseModel):
@@ -75,7 +75,7 @@ def read_onnx(path: Path | str, threads: int | None = None) -> tuple[TiledNetwor
         results: Iterable[NDArray[Any]] = pool.map(run, parts) if pool else map(run, parts)
         return np.concatenate(list(results))
 
-    return TiledNetwork(apply, facts.window, facts.overlap, BATCH), facts
+    return TiledNetwork(apply, facts.window, facts.overlap, PARTS * PART * threads), facts
 
 
 def _session(path: Path) -> Any:

@@ -52,7 +52,10 @@ def read_annotations(record: Path, annotator: str) -> Annotations:
     if not file.is_file():
         raise MissingFileError(f"There are no annotations at {file}. Download the record again.")
     if not _ends(file.read_bytes()):
-        raise RecordError(f"{file}: its definitions are not closed. Download the record again.")
+        raise RecordError(
+            f"{file}: expected notes '## …' that WFDB defines, each closed and given once. "
+            "Received others. Download the record again."
+        )
     try:
         found = wfdb.rdann(str(record.absolute()), annotator)
     except Exception as error:  # wfdb raises whatever damaged bytes lead to

@@ -34,7 +34,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_definitions_that_wfdb_never_ends_with(tmp_path: Path, note: bytes) -> None:
     length = len(note).to_bytes(1, "little")
     (tmp_path / "a.atr").write_bytes(b"\x00\x58" + length + b"\xfc" + note + b"\0" * 2)
-    with pytest.raises(RecordError, match=r"a\.atr: its definitions are not closed"):
+    with pytest.raises(RecordError, match=r"a\.atr: expected notes"):
         read_annotations(tmp_path / "a", "atr")
 
 
