@@ -74,6 +74,15 @@ class SourceSettings(BaseModel):
         return registry.check("databases", name, "database")
 
     @model_validator(mode="after")
+    def _noise_is_not_clean(self) -> SourceSettings:
+        if self.noise in self.clean:
+            raise ValueError(
+                f"source.clean holds {self.noise}, the noise of source.noise: its recordings are "
+                "noise, or ECG with noise. Leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _folder_is_named(self) -> SourceSettings:
         if self.kind == "folder" and self.path is None:
             raise ValueError("source.kind=folder needs source.path, the folder with your records")

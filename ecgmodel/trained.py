@@ -86,10 +86,10 @@ class Trained:
         return set(names) <= set(self._sums())
 
     def put(self, networks: Mapping[str, Path]) -> None:
-        """Put `.keras` files into the folder, as small as they can be, and list them."""
+        """Put `.keras` files into the folder, as small as they can be; list them and the recipe."""
         for name, source in networks.items():
             _deflate(source, self.folder / name)
-        self._list(networks)
+        self._list([*networks, RECIPE])
         self._note({name: training_facts(source) for name, source in networks.items()})
 
     def export(self) -> float:

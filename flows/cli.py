@@ -136,7 +136,7 @@ def export(dataset: Path, to: Path, split: tuple[str, ...]) -> None:
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--deep", is_flag=True, help="Also measure the SNR of every row.")
 def check(dataset: Path, deep: bool) -> None:
-    """Prove from a dataset's shards alone that nothing leaks between its splits."""
+    """Prove from a dataset's rows alone that nothing leaks between its splits."""
     from ecgmodel.dataset.checks import check_dataset
 
     found = check_dataset(dataset, deep=deep)

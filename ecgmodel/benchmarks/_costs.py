@@ -27,7 +27,8 @@ _COLUMNS = ("Parameters", "Million MACs/s", "Training", "Speed", "Memory, MB")
 _TEXT = (
     "Multiply-accumulates per second of one lead, overlap included. Training: of one network, and "
     "on what. Speed: seconds of ECG cleaned in a second, taken while the figures of this page were "
-    "measured, one method at a time, on {machine}. Memory: the most that cleaning an hour of one "
+    "measured, one method at a time; what it ran on stands under it, and only figures of the same "
+    "machine can be compared. Memory: the most that cleaning an hour of one "
     "lead holds beyond libraries and recording, in a process of its own. Empty: not known."
 )
 
@@ -117,9 +118,8 @@ def cost_section(measured: Sequence[Stored], quality: Mapping[str, Mapping[str, 
     """
     costs = {str(m.info["method"]): m.info[COST] for m in measured if COST in m.info}
     rows = [_row(name, cost, quality) for name, cost in costs.items()]
-    machine = ", ".join(dict.fromkeys(str(cost["machine"]) for cost in costs.values()))
     columns = ("Method", *quality, *_COLUMNS)
-    return Section("Cost", _TEXT.format(machine=machine), columns, {"": rows} if rows else None)
+    return Section("Cost", _TEXT, columns, {"": rows} if rows else None)
 
 
 def _counted(one: Network) -> dict[str, Any]:
@@ -146,7 +146,8 @@ def _row(name: str, cost: Mapping[str, Any], quality: Mapping[str, Mapping[str, 
         _text(cost.get("speed"), ",.0f"),
         _text(cost.get("memory_mb"), ",.0f"),
     )
-    notes = ("", *("" for _ in figures), "", "", str(cost.get("training_machine") or ""), "", "")
+    machines = (str(cost.get("training_machine") or ""), str(cost["machine"]))
+    notes = ("", *("" for _ in figures), "", "", *machines, "")
     return Row((name, *figures, *cells), notes, own="parameters" in cost)
 
 

@@ -165,7 +165,7 @@ def as_text(section: Section) -> str:
 
 def _markdown_row(row: Row) -> str:
     texts = [
-        f"**{text}**" if at in row.best else text + (f" ({note})" if note else "")
+        (f"**{text}**" if at in row.best else text) + (f" ({note})" if note else "")
         for at, (text, note) in enumerate(
             zip(row.cells, row.notes or [""] * len(row.cells), strict=True)
         )

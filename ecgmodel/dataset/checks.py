@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ecgmodel.dataset.splits import SPLITS, noise_ranges
 from ecgmodel.errors import DatasetError
+from ecgmodel.store import MANIFEST, read_stored
 
 SNR_TOLERANCE_DB = 0.01
+NOISE = "noise.parquet"
+TRAINING = ("train", "validation")
+"""The splits whose noise `noise.parquet` offers."""
 _ORIGINS = ("noise_record", "noise_lead", "noise_start")
 
 
@@ -23,12 +28,14 @@ def check_dataset(
     """Check a dataset's shards for leaks.
 
     Every subject must lie in one split, every row in the folder of its split, and no sample of a
-    noise recording may be used by two splits.
+    noise recording may be used by two splits: neither in the shards nor in what `noise.parquet`
+    offers to a training that mixes anew.
 
     Args:
-        dataset: The dataset's folder, with `train/`, `validation/` and `test/`.
-        noise_lengths: Length of each noise recording; given, each split must also keep to its
-            part (first half training, its last fifth validation, second half test).
+        dataset: The dataset's folder, with `train/`, `validation/`, `test/` and `noise.parquet`.
+        noise_lengths: Length of each noise recording; each split must also keep to its part
+            (first half training, its last fifth validation, second half test). None takes what
+            the dataset's manifest says, if it has one.
         deep: Also read the signals and measure every row's SNR.
 
     Returns:
@@ -49,8 +56,10 @@ def check_dataset(
         if len(places) > 1:
             where = " and ".join(f"{split} ({path})" for split, path in places.items())
             raise DatasetError(f"Subject {subject} is in {where}: a leak between splits.")
+    _gather_noise(dataset / NOISE, spans)
+    lengths = _noted_lengths(dataset) if noise_lengths is None else noise_lengths
     for record, by_split in spans.items():
-        _check_noise(record, by_split, (noise_lengths or {}).get(record))
+        _check_noise(record, by_split, lengths.get(record))
     return {
         "rows": rows,
         "subjects": {
@@ -60,6 +69,13 @@ def check_dataset(
         "noise": {record: dict(by_split) for record, by_split in sorted(spans.items())},
         "snr_measured": deep,
     }
+
+
+def _noted_lengths(dataset: Path) -> dict[str, int]:
+    if not (dataset / MANIFEST).is_file():
+        return {}
+    noise = read_stored(dataset).info["noise"]
+    return {name: int(facts["samples"]) for name, facts in noise.items()}
 
 
 def _check_shard(
@@ -82,12 +98,28 @@ def _check_shard(
         records = np.asarray(batch["noise_record"].flatten().to_pylist(), dtype=object)
         for record in set(records.tolist()):
             used = starts[records == record]
-            low, high = int(used.min()), int(used.max()) + length
-            span = spans[record].setdefault(split, [low, high])
-            span[:] = [min(span[0], low), max(span[1], high)]
+            _widen(spans[record], split, int(used.min()), int(used.max()) + length)
     if deep:
         _check_snrs(file, path)
     return int(file.metadata.num_rows)
+
+
+def _gather_noise(path: Path, spans: dict[str, dict[str, list[int]]]) -> None:
+    """Gather the noise that a training may mix anew."""
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing. Prepare the dataset again.")
+    table = pq.read_table(path, columns=["record", "split", "start", "samples"])
+    lengths = pc.list_value_length(table["samples"]).to_pylist()
+    names = (table[name].to_pylist() for name in ("record", "split", "start"))
+    for record, split, start, length in zip(*names, lengths, strict=True):
+        if split not in TRAINING:
+            raise DatasetError(f"{path} holds noise of split {split!r}; expected {TRAINING}.")
+        _widen(spans[record], split, start, start + length)
+
+
+def _widen(spans: dict[str, list[int]], split: str, low: int, high: int) -> None:
+    span = spans.setdefault(split, [low, high])
+    span[:] = [min(span[0], low), max(span[1], high)]
 
 
 def _check_noise(record: str, by_split: Mapping[str, list[int]], length: int | None) -> None:

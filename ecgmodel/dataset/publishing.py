@@ -14,13 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecgmodel.arrays import read_array
-from ecgmodel.dataset.checks import check_dataset
+from ecgmodel.dataset.checks import NOISE, TRAINING, check_dataset
 from ecgmodel.dataset.splits import SPLITS, noise_ranges
 from ecgmodel.errors import DatasetError
 from ecgmodel.signals.resampling import FS, RECORDED, USABLE
 from ecgmodel.store import Stored
-
-NOISE = "noise.parquet"
 
 
 def publish_dataset(
@@ -135,7 +133,7 @@ def _write_noise(noise: Mapping[str, Stored], path: Path) -> None:
         signal = read_array(stored.file(RECORDED), mmap_mode="r")
         usable = read_array(stored.file(USABLE), mmap_mode="r")
         ranges = noise_ranges(int(stored.info["samples"]))
-        for split in ("train", "validation"):
+        for split in TRAINING:
             for lead in range(signal.shape[1]):
                 for start, end in _runs(usable[slice(*ranges[split]), lead], ranges[split][0]):
                     rows.append((name, lead, split, start, np.array(signal[start:end, lead])))

@@ -28,6 +28,7 @@ def test_settings_survive_the_trip_through_json() -> None:
     ("pairs", "message"),
     [
         (["mix.copis=3"], r"no setting 'mix.copis'. Nearest: mix.copies"),
+        (["source.clean=[mitdb, nstdb]"], r"source.clean holds nstdb, the noise of source.noise"),
         (["source.clean=[mitbd]"], r"source.clean: Unknown database 'mitbd'. Nearest: mitdb"),
         (["network.architecture=unet"], "Unknown architecture 'unet'"),
         (["network.options={dropuot: 1}"], "dropuot"),

@@ -62,6 +62,7 @@ def build(
         _untouched(tables["by_cell"], networks),
         _marks(tables["marks"], networks),
         _by_rate(tables["by_rate"], networks),
+        _elsewhere(tables["published"]),
         _traces(name, examples),
     ]
     return Page(title, lead, notes, [s for s in sections if s.rows or s.pictures])
@@ -166,6 +167,20 @@ def _by_rate(table: pd.DataFrame, networks: Sequence[str]) -> Section:
         "Mean SNR improvement, dB; 250 Hz is qtdb, 360 Hz mitdb.",
         ("Method", *(f"{rate:g} Hz" for rate in rates)),
         with_best({"": lines}, [True] * len(rates)),
+    )
+
+
+def _elsewhere(table: pd.DataFrame) -> Section:
+    rows = [
+        Row((str(at["method"]), str(at["kind"]), text(at["mean"], 1))) for _, at in table.iterrows()
+    ]
+    source = "; ".join(dict.fromkeys(table["source"]))
+    return Section(
+        "What others reported under a comparable protocol",
+        f"{source}. Mean SNR improvement, dB. Not the same test: to see what kind of figure a "
+        "network of others can be expected to have.",
+        ("Method", "Kind", METRICS[METRIC].label),
+        {"": rows},
     )
 
 

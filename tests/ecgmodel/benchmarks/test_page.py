@@ -13,7 +13,10 @@ TABLE = Section(
     "Result",
     "Means.",
     ("Method", "SSD"),
-    {"published": [Row(("old", "3.4"), ("", "6.5"))], "": [Row(("<new>", "2.9"), (), True, {1})]},
+    {
+        "published": [Row(("old", "3.4"), ("", "6.5"))],
+        "": [Row(("<new>", "2.9"), ("", "5.1"), True, {1})],
+    },
 )
 PAGE = Page("Beats", "It is better.", ["Few people."], [TABLE])
 
@@ -22,7 +25,7 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows() -> None:
     page = as_html(PAGE)
     assert "&lt;new&gt;" in page
     assert '<tr class="own">' in page
-    assert '<td class="best">2.9</td>' in page
+    assert '<td class="best">2.9<small>5.1</small></td>' in page
     assert "<small>6.5</small>" in page
     assert not re.search(r"(src|href)=\"(?!data:)|url\(|<script", page)
 
@@ -31,7 +34,7 @@ def test_markdown_and_text_hold_the_same_table() -> None:
     markdown = as_markdown(PAGE)
     assert "| **published** | |" in markdown
     assert "| old | 3.4 (6.5) |" in markdown
-    assert "| <new> | **2.9** |" in markdown
+    assert "| <new> | **2.9** (5.1) |" in markdown
     assert as_text(TABLE).splitlines() == [
         "Method      SSD",
         "published",

@@ -11,7 +11,7 @@ from ecgmodel import benchmarks
 from ecgmodel.benchmarks._qt_bw.training import read_recipe
 from ecgmodel.config import load_settings
 from ecgmodel.errors import MissingFileError, ModelError, SettingsError
-from ecgmodel.trained import Trained, trained
+from ecgmodel.trained import Trained, shipped, trained
 
 
 @pytest.fixture
@@ -66,8 +66,18 @@ def test_a_recipe_says_what_is_wrong_with_it(one: Trained, tmp_path: Path) -> No
         read_recipe(tmp_path / "none.yaml")
 
 
-def test_every_committed_network_is_small_and_whole() -> None:
+def test_weights_and_their_recipe_are_listed_together(one: Trained) -> None:
+    assert one.has("recipe.yaml")
+    one.recipe.write_text("network: {architecture: tcdae}\n")
+    with pytest.raises(ModelError, match=r"recipe\.yaml is not"):
+        one.file("recipe.yaml")
+
+
+def test_every_committed_network_is_small_and_whole_and_of_the_recipe_beside_it() -> None:
     for protocol in benchmarks.names():
+        for one in (*trained(protocol), *shipped()):
+            if list(one.folder.glob("*.keras")):
+                one.file("recipe.yaml")
         for one in trained(protocol):
             (read_recipe if protocol == "qt-bw" else load_settings)(one.recipe)
             for path in one.folder.glob("*.keras"):

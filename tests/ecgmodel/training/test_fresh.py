@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ecgmodel.dataset.shards import ShardWriter
 from ecgmodel.errors import DatasetError
 from ecgmodel.training import disturbances
-from ecgmodel.training.fresh import FreshBatches, Run, read_hearts, scaled
+from ecgmodel.training.fresh import FreshBatches, Run, read_hearts, read_noise, scaled
 from ecgmodel.training.fresh_settings import FreshSettings
 
 PLAIN = {
@@ -188,3 +190,14 @@ def _columns(lead: str, starts: tuple[int, ...], copy: int) -> dict[str, list[ob
         **{n: [0.0] * count for n in ("target_snr_db", "achieved_snr_db")},
         "split": ["train"] * count,
     }
+
+
+def test_only_the_noise_that_trains_is_read(tmp_path: Path) -> None:
+    rows = [
+        {"record": "em", "lead": 0, "split": split, "start": 0, "samples": [level] * 5}
+        for split, level in (("train", 1.0), ("validation", 2.0), ("train", 3.0))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "noise.parquet")
+    assert [run.signal[0, 0] for run in read_noise(tmp_path / "noise.parquet")] == [1.0, 3.0]
+    (held_out,) = read_noise(tmp_path / "noise.parquet", "validation")
+    assert (held_out.signal.shape, held_out.group) == ((1, 5), "em")
