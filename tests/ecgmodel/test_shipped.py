@@ -57,6 +57,7 @@ def test_the_card_names_the_bytes_and_every_test_person(one: Trained) -> None:
     card = (one.folder / "CARD.md").read_text()
     assert file_sha256(one.file(NETWORK)) in card
     how = one.settings()
+    assert "mitdb" in how.source.clean  # made at 360 Hz: what lies above 125 Hz is not all noise
     for record in ("mitdb/106", "mitdb/209", "qtdb/sel853", "qtdb/sele0121", "qtdb/sel100"):
         database, name = record.split("/")
         subject = subject_of(database, name, how.split)
