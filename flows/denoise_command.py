@@ -74,6 +74,7 @@ def denoise(
 
     WFDB records, CSV and TSV, EDF and BDF, NumPy and Parquet are read, and written in their own
     format with annotations and all else that they hold. What a file does not say is asked for.
+    NAME is the recording's file, of a WFDB record the record: holter.edf.png, 100.png.
 
     Exit status: 0 all were cleaned, 1 none was, 2 the command was not understood, 3 some were not
     cleaned (each is named), 130 stopped.

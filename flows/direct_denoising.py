@@ -19,7 +19,7 @@ from ecgmodel.files import Hints
 from ecgmodel.progress import bar
 
 Extra = Callable[[CleanedFile, Path], Path]
-"""Writes something beside a cleaned recording, under a path without suffix; returns the file."""
+"""Writes something of a cleaned recording under a path that lacks its suffix; returns the file."""
 
 WINDOW = ("quality_in", "quality_out", "snr_db", "reason")
 QUALITY_COLUMNS = ("lead", "start_s", "stop_s", *WINDOW)
@@ -91,7 +91,7 @@ class Direct:
             hints = asked(error, self.options.hints)
             self.options = replace(self.options, hints=hints)  # for what follows, too
             return self._one(recording, progress)
-        beside = done.files[0].with_suffix("")
+        beside = _beside(done.files[0])
         written = [done.files[0], *(extra(done, beside) for extra in self.extras)]
         return f"{told(done)}\n{'':4}{', '.join(map(str, written))}"
 
@@ -184,6 +184,11 @@ def quality(done: CleanedFile, beside: Path) -> Path:
                 [ecg.leads[window.lead], *(f"{t:.3f}" for t in times), *(values[n] for n in WINDOW)]
             )
     return path
+
+
+def _beside(file: Path) -> Path:
+    """Return what lies beside a cleaned file, without suffix: a.csv and a.npz have each their own."""
+    return file.with_suffix("") if file.suffix == ".hea" else file
 
 
 def _named(beside: Path, suffix: str) -> Path:

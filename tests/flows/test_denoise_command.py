@@ -68,6 +68,17 @@ def test_a_record_comes_back_as_the_library_cleans_it(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "p1.dat").read_bytes() == before
 
 
+def test_recordings_that_differ_by_format_alone_have_each_their_own_table(tmp_path: Path) -> None:
+    write_record(tmp_path / "in", "a", ecg(10, 360), 360)
+    np.savez(tmp_path / "in" / "a.npz", ecg=ecg(20, 360), fs=360, unit="mV")
+    np.savetxt(tmp_path / "in" / "a.csv", ecg(30, 360), header="II (mV)", comments="")
+    done = denoise("in", "--out", "out", "--fs", 360, "--quality", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name, windows in (("a", 1), ("a.npz", 2), ("a.csv", 3)):
+        assert f"out/{name}.quality.csv" in done.stdout
+        assert len(pd.read_csv(tmp_path / "out" / f"{name}.quality.csv")) == windows
+
+
 def test_bad_recordings_stop_no_others_and_show_in_the_status(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_record(tmp_path / "in" / "ward", name, ecg(20, 360), 360)
