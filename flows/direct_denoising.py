@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Direct:
         options: How.
         extras: What else to write of each.
         ask: Whether a person is there to be asked what a file does not say.
+        answers: What was answered, by field of the hints; it fills what later files leave open.
         failed: What could not be cleaned, with the reason.
         cleaned: How many could.
     """
@@ -58,6 +59,7 @@ class Direct:
     options: CleaningOptions
     extras: Sequence[Extra] = ()
     ask: bool = False
+    answers: dict[str, Any] = field(default_factory=dict)
     cleaned: int = 0
     failed: tuple[tuple[Recording, str], ...] = ()
 
@@ -81,27 +83,37 @@ class Direct:
                 shown.write(f"{recording.name}  {text}", file=sys.stdout)
 
     def _one(self, recording: Recording, progress: Callable[[float], None]) -> str:
-        try:
-            done = clean_file(
-                recording, self.denoiser, self.out, self.label, self.options, progress
-            )
-        except HintNeededError as error:
-            if not self.ask:
-                raise
-            hints = asked(error, self.options.hints)
-            self.options = replace(self.options, hints=hints)  # for what follows, too
-            return self._one(recording, progress)
+        done = self._cleaned(recording, self.options.hints, progress)
         beside = _beside(done.files[0])
         written = [done.files[0], *(extra(done, beside) for extra in self.extras)]
         return f"{told(done)}\n{'':4}{', '.join(map(str, written))}"
 
+    def _cleaned(
+        self, recording: Recording, hints: Hints, progress: Callable[[float], None]
+    ) -> CleanedFile:
+        """Clean a recording, with an answer to each question that it raises.
 
-def asked(error: HintNeededError, hints: Hints) -> Hints:
-    """Ask the user what a file does not say, and return the hints with the answer."""
+        An answer to an earlier recording comes first; where it raises the question again, the
+        user is asked.
+        """
+        options = replace(self.options, hints=hints)
+        try:
+            return clean_file(recording, self.denoiser, self.out, self.label, options, progress)
+        except HintNeededError as error:
+            if not self.ask:
+                raise
+            hint = _QUESTIONS[error.option][1]
+            answer = self.answers.get(hint)
+            if answer is None or getattr(hints, hint) == answer:
+                answer = self.answers[hint] = asked(error, hints)
+            return self._cleaned(recording, replace(hints, **{hint: answer}), progress)
+
+
+def asked(error: HintNeededError, hints: Hints) -> Any:
+    """Ask the user what a file does not say, and return the answer."""
     click.echo(str(error), err=True)
     text, field, convert = _QUESTIONS[error.option]
-    answer = click.prompt(text, value_proc=_valued(hints, field, convert), err=True)
-    return replace(hints, **{field: answer})
+    return click.prompt(text, value_proc=_valued(hints, field, convert), err=True)
 
 
 def _valued(hints: Hints, field: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -187,7 +199,7 @@ def quality(done: CleanedFile, beside: Path) -> Path:
 
 
 def _beside(file: Path) -> Path:
-    """Return what lies beside a cleaned file, without suffix: a.csv and a.npz have each their own."""
+    """Return a path without suffix beside a cleaned file; a.csv and a.npz have each their own."""
     return file.with_suffix("") if file.suffix == ".hea" else file
 
 

@@ -128,29 +128,51 @@ def test_what_a_file_does_not_say_is_an_error_without_a_person(tmp_path: Path) -
     assert wfdb.rdheader(str(tmp_path / "out" / "a")).fs == 250
 
 
-def test_a_person_is_asked_and_asked_again(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        np.save(tmp_path / f"{name}.npy", np.round(1000 * ecg(20, 250)))
+def answered(
+    *arguments: object, folder: Path, answers: tuple[str, ...]
+) -> subprocess.CompletedProcess[str]:
+    """Run the command at a terminal, and type answers."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "flows.cli", "denoise", "a.npy", "b.npy", "--out", "out"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "flows.cli", "denoise", *map(str, arguments)]
     with subprocess.Popen(
         command,
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        cwd=tmp_path,
-        env=environment,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
-        for answer in ("fast", "250", "uV"):
+        for answer in answers:
             os.write(ours, f"{answer}\n".encode())
             time.sleep(0.2)
         text, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, text
-    assert text.count("Sampling rate, Hz") == 2
-    assert text.count("Unit (mV, uV or V)") == 1
+    return subprocess.CompletedProcess(command, process.returncode, text)
+
+
+def test_a_person_is_asked_and_asked_again(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", np.round(1000 * ecg(20, 250)))
+    done = answered(
+        "a.npy", "b.npy", "--out", "out", folder=tmp_path, answers=("fast", "250", "uV")
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("Sampling rate, Hz") == 2
+    assert done.stdout.count("Unit (mV, uV or V)") == 1
     assert {f.name for f in (tmp_path / "out").iterdir()} == {"a.npy", "b.npy"}
+
+
+def test_an_answer_goes_not_before_what_the_next_file_says(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.round(1000 * ecg(20, 250)))
+    np.savez(tmp_path / "b.npz", ecg=ecg(20, 500), fs=500, unit="mV")
+    np.save(tmp_path / "c.npy", np.round(1000 * ecg(20, 250)))
+    done = answered(
+        "a.npy", "b.npz", "c.npy", "--out", "out", folder=tmp_path, answers=("250", "uV")
+    )
+    assert done.returncode == 0, done.stdout
+    for name, fs in (("a.npy", 250), ("b.npz", 500), ("c.npy", 250)):
+        assert f"{name}  0:00:20, 1 lead, {fs} Hz" in done.stdout
+    assert "as told" not in done.stdout
 
 
 def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
