@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgmodel.errors import RecordError
+from ecgmodel.files._header_rates import names_rate, stated_rates
 from ecgmodel.files._rates import time_unit
 from ecgmodel.files._tables import Column
 from ecgmodel.files._text import (
@@ -25,11 +26,6 @@ from ecgmodel.signals.units import LONGEST_NAME, millivolts
 
 _LOOKED_AT = 500
 _DELIMITERS = ("\t", ";", ",", "|", WHITESPACE)
-_RATE = re.compile(
-    r"(?:sampl\w*[ _-]?(?:rate|freq\w*)|frequency|\bfs|\brate)\W{1,6}"
-    r"(\d{1,6}(?:[.,]\d{1,9})?)\s*(k)?(?:hz|hertz|samples|/|\W|$)",
-    re.IGNORECASE,
-)
 _UNIT = re.compile(r"^\W*units?\W{1,4}(\w{1,12}|\S{1,3})\W*$", re.IGNORECASE)
 
 
@@ -43,7 +39,7 @@ class Dialect:
         decimal: "." or ",".
         first: Lines before the first sample's.
         columns: The columns.
-        rate: A rate in the lines above the table, Hz; None for none.
+        rates: The sampling rates that the lines above the table state, Hz; one, if they are sound.
         unit: A unit there, None for none.
         clock: Per column, whether it holds times of a clock.
         decimals: The most digits behind the decimal sign that were seen.
@@ -54,7 +50,7 @@ class Dialect:
     decimal: str
     first: int
     columns: tuple[Column, ...]
-    rate: float | None
+    rates: tuple[float, ...]
     unit: str | None
     clock: tuple[bool, ...]
     decimals: int
@@ -77,7 +73,7 @@ class _Parse:
     def score(self) -> tuple[float, bool, int, int, bool]:
         """How well it fits: numbers among the cells, a line of names, columns, rows.
 
-        Where only whole numbers were seen, semicolons stand for a decimal comma.
+        Where only whole numbers were seen, semicolons between them stand for a decimal comma.
         """
         cells = [cell for row in self.data for cell in row]
         known = sum(seconds(cell, self.decimal) is not None for cell in cells)
@@ -119,7 +115,7 @@ def find_dialect(path: Path) -> Dialect:
             _column(name, unit, [row[i] for row in data], best.decimal)
             for i, (name, unit) in enumerate(zip(names, units, strict=True))
         ),
-        rate=next((r for line in above if (r := _rate(line))), None),
+        rates=stated_rates(above),
         unit=next((u for line in above if (u := _unit(line)) and millivolts(u)), None),
         clock=tuple(all(is_clock(row[i]) for row in data[:20]) for i in range(len(data[0]))),
         decimals=max(_decimals(cell, best.decimal) for row in data for cell in row),
@@ -192,7 +188,7 @@ def _above(parse: _Parse, texts: Sequence[str]) -> tuple[list[str], list[str | N
         units = [unit or None for unit in _padded(fitting[1][1], count)]
     elif fitting:
         top, names = fitting[-1]
-    if top < parse.first and (_rate(texts[top]) or _unit(texts[top])):
+    if top < parse.first and (names_rate(texts[top]) or _unit(texts[top])):
         names, top = [""] * count, parse.first  # a line such as "Sample rate,512 hertz"
     return _padded(names, count), units, list(texts[:top])
 
@@ -218,13 +214,6 @@ def _column(name: str, unit: str | None, cells: Sequence[str], decimal: str) -> 
     steps = [b - a for a, b in itertools.pairwise(v for v in values if v is not None)]
     rising = len(steps) > 1 and min(steps) > 0 and max(steps) <= 2.01 * min(steps)
     return Column(name, unit, numeric, numeric and rising)
-
-
-def _rate(line: str) -> float | None:
-    found = _RATE.search(line[:LONGEST_NAME])
-    if not found:
-        return None
-    return float(found[1].replace(",", ".")) * (1000 if found[2] else 1)
 
 
 def _unit(line: str) -> str | None:

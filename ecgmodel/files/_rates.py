@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ _INDEX = re.compile(
 )
 _SECONDS = {"s": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
 # Rates at which ECGs are recorded: they tell seconds from milliseconds where no unit does.
-_LIKELY = (40.0, 5000.0)
+LIKELY = (40.0, 5000.0)
 # Beyond this relative doubt a rate is asked for: 1 ms in half a second.
 _DOUBT = 2e-3
 
@@ -129,7 +130,7 @@ def _resolution(times: NDArray[np.float64]) -> float:
 
 def _scale(step: float, path: Path) -> float:
     """Return the one unit of times that makes a likely rate, in seconds."""
-    low, high = _LIKELY
+    low, high = LIKELY
     fitting = [s for s in (1.0, 1e-3, 1e-6, 1e-9) if low <= 1 / (step * s) <= high]
     if len(fitting) != 1 or step == 1:  # steps of one number the samples, or are milliseconds
         raise _ask(path, f"has times in steps of {step:g} without a unit")
@@ -142,6 +143,14 @@ def _ask(path: Path, seen: str) -> HintNeededError:
     )
 
 
-def ask_rate(path: Path) -> HintNeededError:
-    """Return the question for a rate that nothing in a file tells."""
+def ask_rate(path: Path, stated: Sequence[float] = ()) -> HintNeededError:
+    """Return the question for a rate that nothing in a file tells, or that it states differently.
+
+    Args:
+        path: The file.
+        stated: The rates that it states, Hz.
+    """
+    if stated:
+        rates = " and ".join(f"{fs:g}" for fs in stated[:4])
+        return _ask(path, f"can be read as stating sampling rates of {rates} Hz")
     return _ask(path, "does not say its sampling rate")

@@ -160,9 +160,9 @@ def _rate(
     if hints.fs is not None:
         return hints.fs, ()
     if times is None or roles.time is None:
-        if dialect.rate is None:
-            raise ask_rate(path)
-        return dialect.rate, ()
+        if len(dialect.rates) != 1:
+            raise ask_rate(path, dialect.rates)
+        return dialect.rates[0], ()
     of_clock = dialect.clock[roles.time]
     if of_clock:  # past midnight a clock starts again
         times = times + _DAY_S * np.cumsum(np.diff(times, prepend=times[0]) < -_DAY_S / 2)

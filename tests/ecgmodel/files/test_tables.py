@@ -82,6 +82,44 @@ def test_what_tables_look_like(
     np.testing.assert_allclose(read.signal[:, 0], SIGNAL[:, 0], atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("head", "fs"),
+    [
+        ("Heart rate: 72\nSampling rate: 250\n", 250),
+        ("Average Heart Rate,72 BPM\nSampling Frequency,500 Hz\n", 500),
+        ("Low pass cutoff frequency = 150 Hz\nSampling frequency = 500 Hz\n", 500),
+        ("Sampling rate: 500 Hz, notch filter 50 Hz\n", 500),
+        ("fs,500,filter frequency 50\n", 500),
+        ("frequency: 50 Hz\nfs: 1 kHz\n", 1000),
+        ("Sample rate: 1,000 Hz\n", 1000),
+        ("Sample rate: 1.000 kHz\n", 1000),
+        ("Abtastrate; sampling rate: 360,000 Hz\n", 360),
+        ("frequency = 250\n", 250),
+        ("Rate: 250 Hz\n", 250),
+        ("fs=250\nsampling rate: 250 Hz\n", 250),
+        ("Heart rate: 72\n", None),
+        ("Heart rate,72\n", None),
+        ("Mean rate 72 bpm;Patient 5\n", None),
+        ("Rate: 72\n", None),
+        ("Pulse rate 72 Hz\nRespiration sampling rate: 25 Hz\n", None),
+        ("Filter frequency: 50 Hz\n", None),
+        ("Low pass cutoff frequency = 150 Hz\n", None),
+        ("Sampling rate: 250 Hz\nSampling rate: 500 Hz\n", (250, 500)),
+        ("Sample rate: 10,000 Hz\n", (10, 10_000)),
+    ],
+)
+def test_a_rate_above_the_table_is_that_of_the_sampling(
+    tmp_path: Path, head: str, fs: int | tuple[int, ...] | None
+) -> None:
+    file = table(tmp_path / "x.csv", f"{head}II (mV)\n", rows("{a}"))
+    if isinstance(fs, int):
+        assert read_ecg(file).fs == fs
+        return
+    seen = " and ".join(f"{rate:g}" for rate in fs) if fs else "does not say"
+    with pytest.raises(HintNeededError, match=seen):
+        read_ecg(file)
+
+
 def test_missing_cells(tmp_path: Path) -> None:
     body = rows("{t},{a}", t=seconds(250, 3))
     for row, word in ((5, ""), (6, "NaN"), (7, "-"), (8, "null"), (9, "inf")):

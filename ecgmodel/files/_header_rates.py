@@ -1,0 +1,69 @@
+"""The sampling rates that lines above a table state, among other rates and frequencies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ecgmodel.files._rates import LIKELY
+from ecgmodel.signals.units import LONGEST_NAME
+
+_RATE = re.compile(
+    r"(?P<name>sampl\w*[ _-]?(?:rate|freq\w*)|frequency|\bfs|\brate)\W{1,6}"
+    r"(?P<number>\d{1,6}(?:[.,]\d{1,9}){0,3})"
+    r"\s*(?P<kilo>k)?(?:(?P<unit>hz|hertz|samples)|(?=\W|$))",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    r"heart|pulse|respir|breath|ventric|atri|beat|bpm|/\s*min|filter|cut[ _-]?off|notch|pass|band|"
+    r"corner|upper|lower|mains|power|\b(?:line|high|low|hp|lp|hr)\b",
+    re.IGNORECASE,
+)
+_CELL = re.compile(r"[;,\t|]")
+
+
+def stated_rates(lines: Iterable[str]) -> tuple[float, ...]:
+    """Return the different sampling rates that lines state, Hz, in their order.
+
+    Lines that name sampling ("Sample rate: 500 Hz", "fs=500") go before those that only name a
+    frequency, or a rate in Hz. Rates of the heart and frequencies of filters count for nothing.
+    """
+    found = [pair for line in lines for pair in _found(line)]
+    of_sampling = [fs for fs, is_sampling in found if is_sampling]
+    return tuple(dict.fromkeys(of_sampling or [fs for fs, _ in found]))
+
+
+def names_rate(line: str) -> bool:
+    """Return whether a line states a rate of anything."""
+    return bool(_RATE.search(line[:LONGEST_NAME]))
+
+
+def _found(line: str) -> Iterator[tuple[float, bool]]:
+    """Yield the rates in a line, and whether they are called those of the sampling."""
+    text = line[:LONGEST_NAME]
+    for match in _RATE.finditer(text):
+        before, after = _CELL.split(text[: match.start()])[-1], _CELL.split(text[match.end() :])[0]
+        name = f"{before}{match['name']}".lower()
+        is_sampling = "sampl" in name or name.endswith("fs")
+        is_rate = is_sampling or not name.endswith("rate") or match["unit"]
+        if is_rate and not _OTHER.search(f"{before}{match[0]}{after}"):
+            for fs in _readings(match["number"], 1000 if match["kilo"] else 1):
+                yield fs, is_sampling
+
+
+def _readings(text: str, scale: int) -> tuple[float, ...]:
+    """Return what a number means, Hz: one meaning, or all where none is likelier.
+
+    "1,000" is a thousand or, with a decimal comma, one; "500,000" five hundred, or half a million.
+    """
+    parts, marks = re.split("[.,]", text), re.findall("[.,]", text)
+    if not marks:
+        return (float(text) * scale,)
+    grouped = [len(part) == 3 for part in parts[1:]]
+    readings = []
+    if all(grouped[:-1]) and marks[-1] not in marks[:-1]:
+        readings.append(float(f"{''.join(parts[:-1])}.{parts[-1]}") * scale)
+    if all(grouped) and len(parts[0]) <= 3 and len(set(marks)) == 1:
+        readings.append(float("".join(parts)) * scale)
+    likely = [fs for fs in readings if LIKELY[0] <= fs <= LIKELY[1]]
+    return tuple(likely or readings)
