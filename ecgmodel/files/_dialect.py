@@ -78,8 +78,9 @@ class _Parse:
         cells = [cell for row in self.data for cell in row]
         known = sum(seconds(cell, self.decimal) is not None for cell in cells)
         names = bool(self.first) and len(self.rows[self.first - 1]) == len(self.data[0])
-        european = (self.delimiter, self.decimal) == (";", ",")
-        return round(known / len(cells), 3), names, len(self.data[0]), len(self.data), european
+        columns = len(self.data[0])
+        european = (self.delimiter, self.decimal) == (";", ",") and columns > 1
+        return round(known / len(cells), 3), names, columns, len(self.data), european
 
 
 def find_dialect(path: Path) -> Dialect:

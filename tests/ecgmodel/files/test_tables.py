@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -282,3 +283,17 @@ def test_a_converters_steps_become_millivolts_by_its_gain(tmp_path: Path) -> Non
     for wrong in ({"gain": 0.0}, {"gain": float("inf")}, {"gain": 200.0, "unit": "mV"}):
         with pytest.raises(SettingsError, match="gain"):
             Hints(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "decimal"),
+    [("II\n", "{ua:.0f}", "."), ("I;II\n", "{ua:.0f};{ub:.0f}", ",")],
+)
+def test_whole_numbers_come_back_with_a_comma_only_between_semicolons(
+    tmp_path: Path, head: str, form: str, decimal: str
+) -> None:
+    file = table(tmp_path / "x.csv", head, rows(form))
+    read = read_ecg(file, Hints(fs=250, unit="uV"))
+    (written,) = write_ecg(file, replace(read, signal=read.signal / 3), tmp_path / "o", comment="")
+    found = pd.read_csv(written, sep=";", decimal=decimal).to_numpy()
+    np.testing.assert_allclose(found, read.signal / 3 * 1000, atol=0.01)
