@@ -16,6 +16,7 @@ from ecgmodel.files._text import (
     WHITESPACE,
     encoding_of,
     is_clock,
+    is_comment,
     lines,
     number,
     plain,
@@ -91,7 +92,7 @@ def find_dialect(path: Path) -> Dialect:
     """
     encoding = encoding_of(path)
     head = list(itertools.islice(lines(path, encoding), _LOOKED_AT))
-    texts = [line.removeprefix("\ufeff").rstrip("\r\n") for line in head]
+    texts = [line.rstrip("\r\n") for line in head]
     parses = [
         parse
         for delimiter, decimal in itertools.product(_DELIMITERS, ".,")
@@ -134,9 +135,7 @@ def _parse(texts: Sequence[str], delimiter: str, decimal: str) -> _Parse | None:
         return None
     first = last
     for i in range(last, -1, -1):
-        if texts[i].startswith("#") or (
-            rows[i] and not _is_data(rows[i], len(rows[last]), decimal)
-        ):
+        if is_comment(texts[i]) or (rows[i] and not _is_data(rows[i], len(rows[last]), decimal)):
             break
         first = i if rows[i] else first
     parse = _Parse(delimiter, decimal, rows, first)

@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal, TextIO
 
 from ecgmodel.errors import RecordError
 
 LONGEST_LINE = 2**16
+_MARK = "\ufeff"
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 WHITESPACE = " "
 MISSING = frozenset(
     ("", "nan", "na", "n/a", "null", "none", "-", "--", "?", "inf", "-inf", "+inf", "infinity")
@@ -29,22 +32,27 @@ def encoding_of(path: Path) -> str:
     Bytes that are no UTF-8 are carried along as they are (Python's "surrogateescape").
     """
     with path.open("rb") as file:
-        first = file.read(2)
-    return {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(first, "utf-8")
+        first = file.read(3)
+    found = (encoding for mark, encoding in _MARKS.items() if first.startswith(mark))
+    return next(found, "utf-8")
 
 
-def escaping(encoding: str) -> str:
-    """Return how bytes are treated that an encoding does not know."""
-    return "surrogateescape" if encoding == "utf-8" else "strict"
+def opened(path: Path, encoding: str, mode: Literal["r", "w"] = "r") -> TextIO:
+    """Open a text file; a new one begins with the mark of its encoding, where that has one."""
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
+    file = path.open(mode, encoding=encoding, errors=errors, newline="")
+    if mode == "w" and encoding.startswith("utf-16"):  # of UTF-8's mark Python takes care
+        file.write(_MARK)
+    return file
 
 
 def lines(path: Path, encoding: str) -> Iterator[str]:
-    """Yield a file's lines with their ends, a mark of the encoding included.
+    """Yield a file's lines with their ends, without the mark of the encoding.
 
     Raises:
         RecordError: A line is too long, or holds bytes that no text has.
     """
-    with path.open(encoding=encoding, errors=escaping(encoding), newline="") as file:
+    with opened(path, encoding) as file:
         number = 0
         while line := file.readline(LONGEST_LINE + 1):
             number += 1
@@ -54,12 +62,12 @@ def lines(path: Path, encoding: str) -> Iterator[str]:
                     f"letters. Received {'more' if len(line) > LONGEST_LINE else 'a NUL byte'}; "
                     "is it a table?"
                 )
-            yield line
+            yield line.removeprefix(_MARK) if number == 1 else line
 
 
 def is_comment(line: str) -> bool:
     """Return whether a line is a comment."""
-    return line.removeprefix("\ufeff").startswith("#")
+    return line.startswith("#")
 
 
 def split(text: str, delimiter: str) -> list[str]:

@@ -18,7 +18,7 @@ from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
-from ecgmodel.files._text import escaping, is_comment, lines, number, replaced, seconds, split
+from ecgmodel.files._text import is_comment, lines, number, opened, replaced, seconds, split
 
 LABEL = "table of text"
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
@@ -69,9 +69,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     kept = (scaled.signal == ecg.signal) | (np.isnan(scaled.signal) & np.isnan(ecg.signal))
     decimals = [min(MOST_DECIMALS, max(dialect.decimals, _least(s))) for s in scaled.scales]
     values = ecg.signal / np.asarray(scaled.scales)
-    with (into / source.name).open(
-        "w", encoding=dialect.encoding, errors=escaping(dialect.encoding), newline=""
-    ) as file:
+    with opened(into / source.name, dialect.encoding, "w") as file:
         row = 0
         for line, is_sample in _marked(source, dialect):
             if is_sample:

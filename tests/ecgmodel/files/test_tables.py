@@ -297,3 +297,19 @@ def test_whole_numbers_come_back_with_a_comma_only_between_semicolons(
     (written,) = write_ecg(file, replace(read, signal=read.signal / 3), tmp_path / "o", comment="")
     found = pd.read_csv(written, sep=";", decimal=decimal).to_numpy()
     np.testing.assert_allclose(found, read.signal / 3 * 1000, atol=0.01)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_mark_of_the_encoding_before_the_first_sample(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff".encode(encoding)
+    file = tmp_path / "x.csv"
+    body = "\n".join(rows("{a}  {b}"))
+    for text in (body, body.replace("  ", ";"), body.replace("  ", ",")):
+        file.write_bytes(mark + text.encode(encoding))
+        read = read_ecg(file, Hints(fs=250, unit="mV", columns=(1, 2)))
+        np.testing.assert_array_equal(read.signal, SIGNAL)
+        halved = replace(read, signal=read.signal / 2)
+        (written,) = write_ecg(file, halved, tmp_path / "out", comment="")
+        assert written.read_bytes().startswith(mark)
+        assert written.read_bytes().count(mark) == 1
+        np.testing.assert_allclose(read_ecg(written, read.hints).signal, SIGNAL / 2, atol=1e-5)
