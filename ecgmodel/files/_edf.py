@@ -167,6 +167,8 @@ def _read(path: Path, hints: Hints, kind: Kind) -> _Read:
             "one rate by --column.",
         )
     remarks = list(chosen.remarks)
+    if layout.is_cut:
+        remarks.append("it was not closed, and its last data record is cut off and left out")
     scales = tuple(_unit_scale(channel, hints, path, remarks) for channel in leads)
     at, length = _places(layout, leads[0], path)
     data = layout.data()

@@ -99,6 +99,7 @@ class Layout:
         record_bytes: Of each.
         is_interrupted: Whether there may be time between records (EDF+D).
         start: When the first record began, None if that is not told.
+        is_cut: Whether a part of a record follows the last one; it is not read.
     """
 
     path: Path
@@ -109,6 +110,7 @@ class Layout:
     record_bytes: int
     is_interrupted: bool
     start: datetime | None
+    is_cut: bool
 
     @property
     def header_bytes(self) -> int:
@@ -131,7 +133,8 @@ class Layout:
 
     def data(self) -> NDArray[np.uint8]:
         """Return the records' bytes `(records, bytes)`."""
-        found = np.fromfile(self.path, np.uint8, offset=self.header_bytes)
+        size = self.records * self.record_bytes
+        found = np.fromfile(self.path, np.uint8, size, offset=self.header_bytes)
         return found.reshape(self.records, self.record_bytes)
 
     def bytes_of(self, data: NDArray[np.uint8], channel: Channel) -> NDArray[np.uint8]:
@@ -178,7 +181,8 @@ def read_layout(path: Path, kind: Kind) -> Layout:
     records = _records(main, size - stated, record_bytes, path)
     interrupted = main[192:197] in (b"EDF+D", b"BDF+D")
     start = _start(main)
-    return Layout(path, kind, channels, records, duration, record_bytes, interrupted, start)
+    is_cut = size - stated > records * record_bytes
+    return Layout(path, kind, channels, records, duration, record_bytes, interrupted, start, is_cut)
 
 
 def _records(main: bytes, size: int, record_bytes: int, path: Path) -> int:

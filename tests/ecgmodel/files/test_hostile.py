@@ -144,7 +144,16 @@ def test_records_of_an_edf_that_come_after_years(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_was_not_closed_is_read(tmp_path: Path) -> None:
-    assert read_ecg(edf(tmp_path, {236: b"-1      "})).signal.shape == (2500, 2)
+    file = edf(tmp_path, {236: b"-1      "})
+    whole = read_ecg(file)
+    assert whole.signal.shape == (2500, 2)
+    assert not any("cut off" in remark for remark in whole.remarks)
+    file.write_bytes(file.read_bytes()[:-300])  # the recorder lost power
+    read = read_ecg(file)
+    np.testing.assert_array_equal(read.signal, whole.signal[:2250])
+    assert any("last data record is cut off" in remark for remark in read.remarks)
+    (written,) = write_ecg(file, read, tmp_path / "out", comment="")
+    assert read_ecg(written).signal.shape == (2250, 2)
 
 
 @pytest.mark.parametrize(
