@@ -56,7 +56,9 @@ def files_of(path: Path) -> list[Path]:
         path: As `find_recordings` gives it.
     """
     module = load(format_of(path))
-    own: list[Path] = module.files(path) if hasattr(module, "files") else [path]
+    if _is_lone(path) or not hasattr(module, "files"):
+        return [path]
+    own: list[Path] = module.files(path)
     return own
 
 
@@ -136,10 +138,17 @@ def _recording(path: Path) -> Path:
     """Return a recording's own file: a record's header, any other as it is."""
     if format_of(path) != WFDB:
         return path
+    if _is_lone(path):
+        return path
     record = record_path(path)
     if record is None:
         raise MissingFileError(f"There is no header for {path}. Expected a .hea file beside it.")
     return record.with_name(f"{record.name}.hea")
+
+
+def _is_lone(path: Path) -> bool:
+    """Return whether a header is that of no record, as 100.HEA: reading it says so."""
+    return path.suffix.lower() == ".hea" and record_path(path) is None
 
 
 def _segments(header: Path) -> set[str]:

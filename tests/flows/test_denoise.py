@@ -84,11 +84,12 @@ def test_every_record_comes_out_and_bad_ones_are_named(
     write_record(recordings, "gone", ecg(20, 250), 250).with_suffix(".dat").unlink()
     write_record(recordings, "flat", np.zeros(5000), 250)
     (recordings / "words.hea").write_text("no header at all\n")
+    (recordings / "LOUD.HEA").write_text("LOUD 1 250 5000\n")
     settings, out = settings_of(tmp_path), tmp_path / "out"
     with small.counted() as made:
         result = denoise(settings, recordings, out, str(network))
     assert result.files == tuple(out / f"{name}.hea" for name in NAMES)
-    assert {f["record"] for f in result.failed} == {"gone", "flat", "words"}
+    assert {f["record"] for f in result.failed} == {"gone", "flat", "words", "LOUD.HEA"}
     assert all(f["stage"] == "denoise" and f["reason"] for f in result.failed)
     assert {f.name for f in out.iterdir()} == {f"{n}.{e}" for n in NAMES for e in ("hea", "dat")}
     assert small.units("denoise", *NAMES) <= set(made)

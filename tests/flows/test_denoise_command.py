@@ -83,10 +83,12 @@ def test_bad_recordings_stop_no_others_and_show_in_the_status(tmp_path: Path) ->
     for name in ("a", "b"):
         write_record(tmp_path / "in" / "ward", name, ecg(20, 360), 360)
     (tmp_path / "in" / "ward" / "b.dat").write_bytes(b"short")
+    (tmp_path / "in" / "ward" / "C.HEA").write_text("C 1 360 7200\n")
     done = denoise("in", "--out", "out", folder=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "ward/b  not cleaned: " in done.stdout
-    assert "Cleaned 1 of 2 recordings into out." in done.stdout
+    assert "ward/C.HEA  not cleaned: " in done.stdout
+    assert "Cleaned 1 of 3 recordings into out." in done.stdout
     assert {f.name for f in (tmp_path / "out" / "ward").iterdir()} == {"a.hea", "a.dat"}
     assert denoise("in/ward/b", "--out", "none", folder=tmp_path).returncode == 1
     assert "Traceback" not in done.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ecgmodel.errors import MissingFileError, RecordError
-from ecgmodel.files import find_recordings, format_of, formats, read_ecg
+from ecgmodel.files import files_of, find_recordings, format_of, formats, read_ecg
 from tests.wfdb_files import ecg, write_record
 
 
@@ -51,6 +51,15 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         find_recordings([here / "lonely.dat"])
     with pytest.raises(RecordError, match=r"z\.pdf"):
         find_recordings([here / "z.pdf"])
+
+
+def test_a_header_in_capitals_hides_no_other_recording(tmp_path: Path) -> None:
+    here = tree(tmp_path)
+    (here / "B.HEA").write_text("B 1 250 500\nB.dat 16 200 16 0 0 0 0 II\n")
+    assert [path.name for path in find_recordings([here])][:2] == ["B.HEA", "100.hea"]
+    assert files_of(here / "B.HEA") == [here / "B.HEA"]
+    with pytest.raises(MissingFileError, match=r"Expected B\.hea"):
+        read_ecg(here / "B.HEA")
 
 
 def test_every_format_is_found_by_its_suffix() -> None:
