@@ -140,6 +140,11 @@ def find_leads(
             f"{path.name}: expected an array (samples,), (samples, leads) or (leads, samples). "
             f"Received: {array.shape}. Save one recording a file."
         )
+    if array.dtype.kind not in "iuf":
+        raise RecordError(
+            f"{path.name}: expected whole or real numbers. Received: {array.dtype}. Save the leads "
+            "as float32 or int16, say."
+        )
     table = array[:, None] if array.ndim == 1 else array
     short, long = sorted(table.shape)
     if (short == long and short > 1) or short > MOST_LEADS:

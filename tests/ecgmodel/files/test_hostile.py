@@ -185,6 +185,21 @@ def test_arrays_that_lie(tmp_path: Path, data: bytes, message: str) -> None:
         read_ecg(tmp_path / "x.npz", HINTS)
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "bool", "<U6", "S6", "datetime64[s]", "m8[s]"])
+def test_arrays_of_what_no_lead_is_made_of(tmp_path: Path, dtype: str) -> None:
+    array = np.arange(500).astype(dtype)
+    np.save(tmp_path / "x.npy", array)
+    np.savez(tmp_path / "x.npz", ecg=array, fs=250)
+    column = pa.array(array.astype("S6") if array.dtype.kind == "c" else array)
+    pq.write_table(pa.table({"ecg": column}), tmp_path / "x.parquet")
+    with pytest.raises(RecordError, match=r"x\.npy: expected whole or real numbers.*Received"):
+        read_ecg(tmp_path / "x.npy", Hints(fs=250, unit="mV"))
+    for name in ("x.npz", "x.parquet"):
+        for columns in ((), ("ecg",)):
+            with pytest.raises(RecordError, match=name):
+                read_ecg(tmp_path / name, Hints(fs=250, unit="mV", columns=columns))
+
+
 def test_archives_that_burst(tmp_path: Path) -> None:
     zeros = io.BytesIO()
     np.save(zeros, np.zeros(2**24))
