@@ -37,6 +37,7 @@ def facts_of(ecg: Ecg, cleaned: Cleaned, label: str) -> dict[str, Any]:
     rates = [{"before": heart_rate(x, ecg.fs), "after": heart_rate(y, ecg.fs)} for x, y in pairs]
     return {
         "fs": ecg.fs,
+        "recorded_fs": ecg.fs,  # stays where the page gets the samples thinned
         "leads": list(ecg.leads),
         "windows": [window.to_dict() for window in cleaned.windows],
         "heart_rate": rates,

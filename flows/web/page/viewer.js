@@ -14,7 +14,7 @@ export class Viewer {
     this.#listen();
   }
 
-  /** Show a recording: {recording, model, fs, samples, leads, signals, windows, remarks, ...}. */
+  /** Show a recording: {recording, model, fs, recorded_fs, leads, signals, windows, ...}. */
   async show(recording) {
     this.recording = recording;
     document.body.classList.add("has-result");
@@ -23,7 +23,7 @@ export class Viewer {
     const count = recording.leads.length;
     const leads = `${count} ${count === 1 ? "lead" : "leads"}`;
     const long = lasting(recording.samples / recording.fs);
-    const about = [long, `${+recording.fs.toFixed(3)} Hz`, leads];
+    const about = [long, `${+recording.recorded_fs.toFixed(3)} Hz`, leads];
     $("about").textContent = `${about.join(" · ")} · cleaned by ${recording.model}`;
     $("lead").replaceChildren(...recording.leads.map((name, i) => new Option(name, i)));
     showRemarks($("remarks"), recording.remarks);

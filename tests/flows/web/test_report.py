@@ -45,6 +45,7 @@ def test_it_shows_all_of_a_recording_from_a_file_alone(
     page.wait_for_function("() => document.getElementById('scale-text').textContent")
     assert page.text_content("#recording") == "<ward>/p1"
     assert "a network" in page.text_content("#about")
+    assert f" {ecg.fs:g} Hz " in page.text_content("#about")
     page.click("[data-do=all]")
     seconds = len(ecg.signal) / ecg.fs
     page.wait_for_timeout(500)
