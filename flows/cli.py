@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,11 +34,22 @@ _ENVIRONMENT = {
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+_READER_GONE = 141  # what a shell says of a tool that ends by SIGPIPE
+
+
 class _Group(click.Group):
     """Lists the subcommands in the order in which one uses them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand, until nobody reads any more what it says (`| head`)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            ctx.exit(_READER_GONE)
 
 
 @click.group(cls=_Group, context_settings=_CONTEXT)

@@ -77,7 +77,7 @@ def denoise(
     NAME is the recording's file, of a WFDB record the record: holter.edf.png, 100.png.
 
     Exit status: 0 all were cleaned, 1 none was, 2 the command was not understood, 3 some were not
-    cleaned (each is named), 130 stopped.
+    cleaned (each is named), 130 stopped, 141 nobody reads any more what it says.
     """
     from ecgmodel.cleaning import CleaningOptions, find
     from ecgmodel.files import Hints, formats

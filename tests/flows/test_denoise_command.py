@@ -177,6 +177,26 @@ def test_an_answer_goes_not_before_what_the_next_file_says(tmp_path: Path) -> No
     assert "as told" not in done.stdout
 
 
+def test_it_ends_quietly_where_nobody_reads_any_more(tmp_path: Path) -> None:
+    write_record(tmp_path / "in", "p1", ecg(10, 250), 250)
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    command = [sys.executable, "-m", "flows.cli", "denoise", "in", "--out", "out"]
+    done = subprocess.run(
+        command,
+        stdout=ours,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    os.close(ours)
+    assert done.returncode == 141, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Broken pipe" not in done.stderr
+
+
 def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
     write_record(tmp_path / "in", "p1", ecg(20, 250), 250)
     arguments = ["denoise", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--quality"]
