@@ -9,14 +9,18 @@ from ecgmodel.files._rates import LIKELY
 from ecgmodel.signals.units import LONGEST_NAME
 
 _RATE = re.compile(
-    r"(?P<name>sampl\w*[ _-]?(?:rate|freq\w*)|frequency|\bfs|\brate)\W{1,6}"
-    r"(?P<number>\d{1,6}(?:[.,]\d{1,9}){0,3})"
-    r"\s*(?P<kilo>k)?(?:(?P<unit>hz|hertz|samples)|(?=\W|$))",
+    r"(?P<name>sampl\w*[ _-]?(?:rate|freq\w*)|frequency|\bfs|\brate)"
+    r"(?:\W{1,3}(?P<stated>k?hz))?\W{1,6}(?P<number>\d{1,6}(?:[.,]\d{1,9}){0,3})"
+    r"\s*(?P<unit>k?(?:hz|hertz|samples)|k?(?=\W|$))",
     re.IGNORECASE,
 )
 _OTHER = re.compile(
-    r"heart|pulse|respir|breath|ventric|atri|beat|bpm|/\s*min|filter|cut[ _-]?off|notch|pass|band|"
-    r"corner|upper|lower|mains|power|\b(?:line|high|low|hp|lp|hr)\b",
+    r"heart|pulse|respir|breath|ventric|\batri|beat|filter|cut[ _-]?off|notch|pass|\bhr\b",
+    re.IGNORECASE,
+)
+_PER_MINUTE = re.compile(r"\s*(?:bpm|beats|(?:/|per)\s*min)", re.IGNORECASE)
+_LIMIT = re.compile(
+    r"\b(?:max\w*|min\w*|high|low|hp|lp|upper|lower|corner|band\w*|mains|power|line)\b",
     re.IGNORECASE,
 )
 _CELL = re.compile(r"[;,\t|]")
@@ -42,12 +46,12 @@ def _found(line: str) -> Iterator[tuple[float, bool]]:
     """Yield the rates in a line, and whether they are called those of the sampling."""
     text = line[:LONGEST_NAME]
     for match in _RATE.finditer(text):
-        before, after = _CELL.split(text[: match.start()])[-1], _CELL.split(text[match.end() :])[0]
-        name = f"{before}{match['name']}".lower()
+        name = f"{_CELL.split(text[: match.start()])[-1]}{match['name']}".lower()
         is_sampling = "sampl" in name or name.endswith("fs")
-        is_rate = is_sampling or not name.endswith("rate") or match["unit"]
-        if is_rate and not _OTHER.search(f"{before}{match[0]}{after}"):
-            for fs in _readings(match["number"], 1000 if match["kilo"] else 1):
+        unit = (match["stated"] or match["unit"]).lower()
+        is_rate = is_sampling or not (_LIMIT.search(name) or (name.endswith("rate") and not unit))
+        if is_rate and not (_OTHER.search(name) or _PER_MINUTE.match(text, match.end())):
+            for fs in _readings(match["number"], 1000 if unit.startswith("k") else 1):
                 yield fs, is_sampling
 
 
