@@ -53,3 +53,37 @@ def write_record(
         write_dir=str(folder),
     )
     return folder / name
+
+
+def write_frames(
+    folder: Path,
+    name: str,
+    frame_fs: float,
+    signals: dict[str, tuple[int, np.ndarray]],
+    other: str = "mmHg",
+) -> Path:
+    """Write a record of several samples a frame, 200 steps a unit, in format 16.
+
+    Args:
+        folder: Where.
+        name: Its name.
+        frame_fs: Frames a second, Hz.
+        signals: By name, samples a frame and the samples; the first signal is in mV.
+        other: The unit of the others.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    counts, samples = zip(*signals.values(), strict=True)
+    steps = [np.round(np.nan_to_num(v, nan=-163.84) * 200).astype(np.int64) for v in samples]
+    wfdb.wrsamp(
+        name,
+        fs=frame_fs,
+        units=["mV", *[other] * (len(signals) - 1)],
+        sig_name=list(signals),
+        e_d_signal=steps,
+        samps_per_frame=list(counts),
+        fmt=["16"] * len(signals),
+        adc_gain=[200.0] * len(signals),
+        baseline=[0] * len(signals),
+        write_dir=str(folder),
+    )
+    return folder / name

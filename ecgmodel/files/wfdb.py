@@ -7,7 +7,7 @@ import re
 import shutil
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ecgmodel.files._finding import record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
 from ecgmodel.sources._names import ANNOTATORS, safe_name
+
+if TYPE_CHECKING:
+    from ecgmodel.signals.stored import Stored
 
 LABEL = "WFDB record"
 # Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.
@@ -42,45 +45,35 @@ def read(path: Path, hints: Hints) -> Ecg:
             channel is in volts.
         HintNeededError: It cannot be told which channels are ECG leads.
     """
-    from ecgmodel.signals.records import read_recording  # wfdb takes a second to import
+    from ecgmodel.signals.records import in_millivolts, in_volts  # wfdb takes a second to import
+    from ecgmodel.signals.stored import read_stored
 
     record = _record(path)
-    headers = _checked(record)
-    recording = read_recording(record.absolute(), record.name, uncalibrated_gain=hints.gain)
-    units = ["mV"] * len(recording.leads)
-    chosen = choose_leads(recording.leads, units, hints, record)
-    leads = list(chosen.leads)
-    left = [name for i, name in enumerate(recording.leads) if i not in chosen.leads]
-    header = headers[0].wfdb
-    frames = {f for h in headers for f in getattr(h.wfdb, "samps_per_frame", None) or ()}
-    mean = ("some channels have several samples a frame; their means are read",)
+    _check(record)
+    stored = read_stored(record.absolute(), record.name)
+    volts = in_volts(stored)
+    names = [channel.name for channel in volts]
+    chosen = choose_leads(names, ["mV"] * len(volts), hints, record)
+    recording = in_millivolts(stored, [volts[i] for i in chosen.leads], hints.gain)
     return Ecg(
-        signal=recording.signal[:, leads],
+        signal=recording.signal,
         fs=recording.fs,
-        leads=tuple(recording.leads[i] for i in leads),
-        rails=tuple(recording.rails[i] for i in leads),
-        other=(*left, *_no_volts(header, recording.leads)),
-        remarks=(
-            *recording.remarks,
-            *chosen.remarks,
-            *(mean if frames - {1} else ()),
-            *unheard(recording.fs, hints),
-        ),
-        start=_start(header),
-        marks=_marks(record, recording.fs),
+        leads=recording.leads,
+        rails=recording.rails,
+        other=tuple(c.name for c in stored.channels if c.name not in recording.leads),
+        remarks=(*recording.remarks, *chosen.remarks, *unheard(recording.fs, hints)),
+        start=_start(stored),
+        marks=_marks(record, stored.frame_fs),
         hints=hints,
     )
 
 
 def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     """Write a record like another one, with its annotation files. See `write_cleaned`."""
-    from ecgmodel.signals.records import read_recording
     from ecgmodel.signals.writing import write_cleaned
 
     record = _record(source).absolute()
-    names = read_recording(record, record.name, uncalibrated_gain=ecg.hints.gain).leads
-    columns = [names.index(lead) for lead in ecg.leads]
-    write_cleaned(record, ecg.signal, comment, into, columns)
+    write_cleaned(record, ecg.signal, comment, into, ecg.leads)
     written = {file.name for file in into.iterdir()}
     for file in sorted(record.parent.iterdir()):
         if file.is_file() and file.name not in written and _is_annotation(file, record):
@@ -134,8 +127,8 @@ def _record(path: Path) -> Path:
     return record
 
 
-def _checked(record: Path) -> list[Header]:
-    """Return a record's header and those of its segments, once sizes and names are sound.
+def _check(record: Path) -> None:
+    """Raise an error where a record's files are not what its headers say, before they are read.
 
     Raises:
         MissingFileError: A file is not there.
@@ -153,8 +146,8 @@ def _checked(record: Path) -> list[Header]:
         lengths.append(check_sizes(each, record.parent))
         size += sum((record.parent / file.name).stat().st_size for file in each.files)
     frames = max(lengths[0] or 0, sum(header.wfdb.seg_len) if header.segments else 0)
-    check_values(record, frames * header.wfdb.n_sig, size)
-    return headers
+    widest = max(sum(getattr(each.wfdb, "samps_per_frame", None) or ()) for each in headers)
+    check_values(record, frames * max(widest, header.wfdb.n_sig), size)
 
 
 def _header(record: Path, name: str) -> Header:
@@ -198,14 +191,9 @@ def _check_fields(header: Header) -> None:
         )
 
 
-def _no_volts(header: Any, leads: tuple[str, ...]) -> tuple[str, ...]:
-    names = getattr(header, "sig_name", None) or ()
-    return tuple(str(name) for name in names if name and name not in leads)
-
-
-def _start(header: Any) -> datetime | None:
-    if header.base_date and header.base_time:
-        return datetime.combine(header.base_date, header.base_time)
+def _start(stored: Stored) -> datetime | None:
+    if stored.base_date and stored.base_time:
+        return datetime.combine(stored.base_date, stored.base_time)
     return None
 
 
@@ -223,8 +211,9 @@ def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
                 found = read_annotations(record, suffix)
             except RecordError:
                 continue
-            rows = zip(found.samples.tolist(), found.symbols, found.notes, strict=True)
-            return tuple(Mark(at / fs, None, note or symbol) for at, symbol, note in rows)
+            times = (found.samples / (found.fs or fs)).tolist()
+            rows = zip(times, found.symbols, found.notes, strict=True)
+            return tuple(Mark(at, None, note or symbol) for at, symbol, note in rows)
     return ()
 
 

@@ -25,14 +25,16 @@ class Annotations(NamedTuple):
     """What an annotation file says.
 
     Attributes:
-        samples: `(n,)`: where, in samples of the record.
+        samples: `(n,)`: where, in ticks from the record's start.
         symbols: `(n,)`: WFDB's symbols, e.g. "N" for a normal beat.
         notes: `(n,)`: what else is written there, mostly "".
+        fs: Ticks a second, Hz: the file's own, else the record's frames; None where neither says.
     """
 
     samples: NDArray[np.int64]
     symbols: NDArray[Any]
     notes: tuple[str, ...]
+    fs: float | None
 
 
 def read_annotations(record: Path, annotator: str) -> Annotations:
@@ -64,6 +66,7 @@ def read_annotations(record: Path, annotator: str) -> Annotations:
         samples=np.asarray(found.sample, np.int64),
         symbols=np.asarray(found.symbol, object),
         notes=tuple(str(note).strip("\x00 ") for note in found.aux_note),
+        fs=float(found.fs) if found.fs else None,
     )
 
 

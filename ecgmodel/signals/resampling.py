@@ -183,7 +183,7 @@ def _beats(
     if not annotator or not source.with_name(f"{source.name}.{annotator}").is_file():
         return None
     marks = read_annotations(source, annotator)
-    at = np.round((marks.samples / fs - start_s) * FS).astype(np.int64)
+    at = np.round((marks.samples / (marks.fs or fs) - start_s) * FS).astype(np.int64)
     inside = (at >= 0) & (at < real)
     return pd.DataFrame({"sample": at[inside], "symbol": marks.symbols[inside]})
 

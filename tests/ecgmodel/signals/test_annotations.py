@@ -26,6 +26,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert found.samples.tolist() == [10, 300, 520]
     assert found.symbols.tolist() == ["N", "V", "+"]
     assert found.notes == ("", "", "(AFIB")
+    assert found.fs == 250
 
 
 @pytest.mark.parametrize(

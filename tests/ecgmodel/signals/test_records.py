@@ -141,5 +141,5 @@ def test_leads_that_come_and_go_between_segments_are_gaps(tmp_path: Path) -> Non
 
 def test_segments_that_count_differently_are_refused(tmp_path: Path) -> None:
     segments(tmp_path, gain=400.0)
-    with pytest.raises(RecordError, match="adc_gain differs between the segments"):
+    with pytest.raises(RecordError, match="gain differs between the segments"):
         read_recording(tmp_path / "both", "own/both")

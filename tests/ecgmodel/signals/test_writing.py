@@ -12,7 +12,7 @@ import wfdb
 from ecgmodel.errors import RecordError
 from ecgmodel.signals.records import read_recording
 from ecgmodel.signals.writing import write_cleaned
-from tests.wfdb_files import ecg, write_record
+from tests.wfdb_files import ecg, write_frames, write_record
 
 
 def test_everything_but_the_samples_is_kept(tmp_path: Path) -> None:
@@ -43,6 +43,38 @@ def test_everything_but_the_samples_is_kept(tmp_path: Path) -> None:
     assert np.nanmax(np.abs(again.signal - cleaned)) <= 0.00051
     # What is no ECG is kept to the bit.
     assert np.array_equal(before.p_signal[:, 1], after.p_signal[:, 1])
+
+
+def test_a_header_is_kept_to_the_letter(tmp_path: Path) -> None:
+    path = write_record(tmp_path / "in", "r1", ecg(4, 360), 360, units="\u00b5V", gain=1.0)
+    header = path.with_name("r1.hea")
+    first, lead, *_ = header.read_text("utf-8").splitlines()
+    notes = ["# <age>: 69  <sex>: M", "#J\u00fcrgen  M\u00fcller", "#", "# after"]
+    for counter in ("1000(500.5)", "1000(-3)", "1000", ""):
+        rate = f" 360/{counter} " if counter else " 360 "
+        lines = [first.replace(" 360 ", rate), lead, *notes]
+        header.write_text("\n".join(lines) + "\n", "latin-1")
+        signal = read_recording(path, "r1").signal
+        write_cleaned(path, signal, "cleaned", tmp_path)
+        again = (tmp_path / "r1.hea").read_text("utf-8").splitlines()
+        assert again[0].startswith(f"r1 1{rate}1440")
+        assert "/uV " in again[1]
+        assert again[2:] == [*notes, "# cleaned"]
+        assert np.abs(read_recording(tmp_path / "r1", "r1").signal - signal).max() <= 0.00051
+
+
+def test_samples_a_frame_are_kept(tmp_path: Path) -> None:
+    pressure = np.arange(900) / 200
+    signal = ecg(10, 360)
+    signal[77] = np.nan
+    signals = {"II": (4, signal), "ABP": (1, pressure)}
+    path = write_frames(tmp_path / "in", "r1", 90, signals)
+    given = read_recording(path, "r1")
+    write_cleaned(path, given.signal / 2, "x", tmp_path)
+    after = wfdb.rdrecord(str(tmp_path / "r1"), smooth_frames=False)
+    assert (after.fs, after.samps_per_frame, after.sig_len) == (90, [4, 1], 900)
+    np.testing.assert_allclose(after.e_p_signal[0], given.signal[:, 0] / 2, atol=0.00051)
+    np.testing.assert_allclose(after.e_p_signal[1], pressure)
 
 
 def test_large_values_are_not_clipped(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""What is WFDB's own: frames, headers that are taken at their word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecgmodel.errors import HintNeededError
+from ecgmodel.files import Hints, read_ecg, write_ecg
+from tests.wfdb_files import ecg, write_frames, write_record
+
+
+def test_frames_come_back_at_the_rate_of_the_leads(tmp_path: Path) -> None:
+    signals = {"II": (4, ecg(10, 360)), "ABP": (1, np.arange(900) / 200)}
+    write_frames(tmp_path / "in", "r1", 90, signals)
+    for name, fs in (("atr", None), ("qrs", 360)):  # in frames, and finer
+        at = np.array([45 * (fs or 90) // 90])
+        wfdb.wrann("r1", name, at, ["V"], fs=fs, write_dir=str(tmp_path / "in"))
+    read = read_ecg(tmp_path / "in/r1.hea")
+    assert (read.fs, read.leads, read.other) == (360, ("II",), ("ABP",))
+    assert [mark.at_s for mark in read.marks] == [0.5]
+    files = write_ecg(tmp_path / "in/r1.hea", read.signal / 2, tmp_path / "out", comment="x")
+    again = read_ecg(files[0])
+    assert again.fs == 360
+    np.testing.assert_allclose(again.signal, read.signal / 2, atol=5.1e-4)
+    assert again.marks == read.marks
+    (tmp_path / "in/r1.atr").unlink()
+    assert [mark.at_s for mark in read_ecg(tmp_path / "in/r1.hea").marks] == [0.5]
+
+
+def test_leads_of_different_rates_are_cleaned_one_rate_at_a_time(tmp_path: Path) -> None:
+    signals = {"II": (4, ecg(10, 360)), "V5": (2, ecg(10, 180)), "V1": (2, ecg(10, 180, seed=1))}
+    write_frames(tmp_path / "in", "r1", 90, signals, "mV")
+    with pytest.raises(HintNeededError, match="--column"):
+        read_ecg(tmp_path / "in/r1.hea")
+    hints = Hints(columns=("V1", "V5"))
+    read = read_ecg(tmp_path / "in/r1.hea", hints)
+    assert (read.fs, read.leads) == (180, ("V1", "V5"))
+    cleaned = read.signal * (2, 3)
+    write_ecg(tmp_path / "in/r1.hea", cleaned, tmp_path / "out", comment="x", hints=hints)
+    after = wfdb.rdrecord(str(tmp_path / "out/r1"), smooth_frames=False)
+    assert after.samps_per_frame == [4, 2, 2]
+    for written, expected in zip(
+        after.e_p_signal, (signals["II"][1], cleaned[:, 1], cleaned[:, 0]), strict=True
+    ):
+        np.testing.assert_allclose(written, expected, atol=0.0026)
+
+
+@pytest.mark.parametrize(("offset", "baseline"), [(3.0, 0), (30.0, -6000)])
+def test_a_lead_that_never_crosses_zero_keeps_its_offset(
+    tmp_path: Path, offset: float, baseline: int
+) -> None:
+    signal = ecg(10, 360) + offset
+    path = write_record(tmp_path, "r1", signal, 360, baseline=baseline)
+    read = read_ecg(path)
+    np.testing.assert_allclose(read.signal[:, 0], signal, atol=0.0026)
+    assert read.remarks == ()
