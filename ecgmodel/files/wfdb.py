@@ -14,7 +14,7 @@ import numpy as np
 from ecgmodel.errors import EcgError, MissingFileError, RecordError
 from ecgmodel.files._channels import choose_leads
 from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate, unheard
-from ecgmodel.files._finding import record_path
+from ecgmodel.files._finding import WFDB, format_of, record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
 from ecgmodel.sources._names import ANNOTATORS, safe_name
@@ -31,6 +31,7 @@ SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS
 _MARKS = ("atr", "ecg", "qrs", "man")
 _COMPRESSED = ("508", "516", "524")
 _MOST_SKEW = 10_000
+_ANNOTATION_BYTES = 2**24
 _LONGEST_LINE = 1000
 _RATE = re.compile(r"\d{1,9}(?:\.\d{0,15})?", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^-\w]+", re.ASCII)
@@ -55,13 +56,19 @@ def read(path: Path, hints: Hints) -> Ecg:
     names = [channel.name for channel in volts]
     chosen = choose_leads(names, ["mV"] * len(volts), hints, record)
     recording = in_millivolts(stored, [volts[i] for i in chosen.leads], hints.gain)
+    left = [file for file in beside(record) if not _stays(file)]
     return Ecg(
         signal=recording.signal,
         fs=recording.fs,
         leads=recording.leads,
         rails=recording.rails,
         other=tuple(c.name for c in stored.channels if c.name not in recording.leads),
-        remarks=(*recording.remarks, *chosen.remarks, *unheard(recording.fs, hints)),
+        remarks=(
+            *recording.remarks,
+            *chosen.remarks,
+            *unheard(recording.fs, hints),
+            *(f"{file.name}: left out, a link out of its folder" for file in left),
+        ),
         start=_start(stored),
         marks=_marks(record, stored.frame_fs),
         hints=hints,
@@ -74,10 +81,8 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 
     record = _record(source).absolute()
     write_cleaned(record, ecg.signal, comment, into, ecg.leads)
-    written = {file.name for file in into.iterdir()}
-    for file in sorted(record.parent.iterdir()):
-        if file.is_file() and file.name not in written and _is_annotation(file, record):
-            shutil.copyfile(file, into / file.name)
+    for file in _annotations(record):
+        shutil.copyfile(file, into / file.name)
 
 
 def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
@@ -97,6 +102,19 @@ def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
 def files(path: Path) -> list[Path]:
     """Return a record's headers, samples and annotations; of a damaged one what can be told."""
     record = _record(path)
+    return [*map(record.with_name, _own_names(record)), *_annotations(record)]
+
+
+def beside(path: Path) -> list[Path]:
+    """Return a record's annotation files: those of a known suffix, and those that read as one."""
+    record = _record(path)
+    own = _own_names(record)
+    found = sorted(record.parent.glob(f"{glob.escape(record.name)}.*"))
+    return [file for file in found if file.name not in own and _is_annotation(file, record)]
+
+
+def _own_names(record: Path) -> list[str]:
+    """Return the names of a record's headers and samples."""
     names = [f"{record.name}.hea"]
     try:
         header = _header(record, record.name)
@@ -108,9 +126,7 @@ def files(path: Path) -> list[Path]:
         names += [file.name for each in headers for file in each.files]
     except EcgError:
         names.append(f"{record.name}.dat")
-    beside = sorted(record.parent.glob(f"{glob.escape(record.name)}.*"))
-    names += [file.name for file in beside if file.is_file() and _is_annotation(file, record)]
-    return [record.with_name(name) for name in dict.fromkeys(names)]
+    return list(dict.fromkeys(names))
 
 
 def _record(path: Path) -> Path:
@@ -197,8 +213,25 @@ def _start(stored: Stored) -> datetime | None:
     return None
 
 
+def _annotations(record: Path) -> list[Path]:
+    """Return a record's annotation files, without links out of their folder."""
+    return [file for file in beside(record) if _stays(file)]
+
+
 def _is_annotation(file: Path, record: Path) -> bool:
-    return file.stem == record.name and file.suffix[1:] in _ANNOTATORS
+    from ecgmodel.signals.annotations import are_annotations
+
+    if file.stem != record.name or not file.is_file() or file.suffix in (".hea", ".dat"):
+        return False
+    if file.suffix[1:] in _ANNOTATORS:
+        return True
+    small = file.stat().st_size <= _ANNOTATION_BYTES
+    return format_of(file) == WFDB and small and _stays(file) and are_annotations(file.read_bytes())
+
+
+def _stays(file: Path) -> bool:
+    """Return whether a file is in its folder, not a link out of it."""
+    return file.resolve().parent == file.parent.resolve()
 
 
 def _marks(record: Path, fs: float) -> tuple[Mark, ...]:

@@ -19,6 +19,8 @@ _RESOLUTION, _BEGIN, _END = (
 _DEFINITION = re.compile(
     rb"## (time resolution: (?=\d)|annotation type definitions|end of definitions)?"
 )
+# Kinds of words: labels of annotations, fields of theirs, a skip of 32 bits, a note.
+_LAST_LABEL, _SKIP, _FIELDS, _NOTE = 49, 59, (60, 61, 62), 63
 
 
 class Annotations(NamedTuple):
@@ -68,6 +70,28 @@ def read_annotations(record: Path, annotator: str) -> Annotations:
         notes=tuple(str(note).strip("\x00 ") for note in found.aux_note),
         fs=float(found.fs) if found.fs else None,
     )
+
+
+def are_annotations(content: bytes) -> bool:
+    """Return whether a file's bytes are annotations in WFDB's format, from the first to the end.
+
+    Format: https://physionet.org/physiotools/wag/annot-5.htm. Words of 16 bits, a kind in the
+    upper six; the one of zeros ends it.
+    """
+    words = np.frombuffer(content, "<u2", len(content) // 2)
+    at = 0
+    while at < len(words):
+        kind, value = divmod(int(words[at]), 1 << 10)
+        if not words[at]:
+            return not words[at:].any() and len(content) % 2 == 0
+        if kind == _SKIP:
+            at += 2
+        elif kind == _NOTE:
+            at += (value % 256 + 1) // 2
+        elif kind > _LAST_LABEL and kind not in _FIELDS:
+            return False
+        at += 1
+    return False
 
 
 def _ends(content: bytes) -> bool:

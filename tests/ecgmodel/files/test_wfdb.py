@@ -1,4 +1,4 @@
-"""What is WFDB's own: frames, headers that are taken at their word."""
+"""What is WFDB's own: frames, headers that are taken at their word, files beside a record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import wfdb
 
 from ecgmodel.errors import HintNeededError
-from ecgmodel.files import Hints, read_ecg, write_ecg
+from ecgmodel.files import Hints, files_of, read_ecg, write_ecg
 from tests.wfdb_files import ecg, write_frames, write_record
 
 
@@ -58,3 +58,39 @@ def test_a_lead_that_never_crosses_zero_keeps_its_offset(
     read = read_ecg(path)
     np.testing.assert_allclose(read.signal[:, 0], signal, atol=0.0026)
     assert read.remarks == ()
+
+
+def test_annotations_by_any_name_are_taken_along(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    path = write_record(source, "r1", ecg(10, 360), 360)
+    for name in ("atr", "arousal", "qrsc", "ecgatr", "event"):
+        notes = ["", "(AFIB"]
+        wfdb.wrann(
+            "r1", name, np.array([9, 2000]), ["N", "+"], aux_note=notes, write_dir=str(source)
+        )
+    annotations = [path.with_suffix(f".{name}") for name in ("atr", "arousal", "qrsc", "event")]
+    kept = path.with_suffix(".atr").read_bytes()
+    path.with_suffix(".hea-old").write_bytes(path.with_suffix(".hea").read_bytes())
+    path.with_suffix(".xws").write_text("wave -r r1\n")
+    path.with_suffix(".csv").write_bytes(kept)  # a recording's own name
+    (source / "r12.qrsc").write_bytes(kept)
+    (tmp_path / "secret").write_bytes(kept)
+    path.with_suffix(".far").symlink_to(tmp_path / "secret")
+    path.with_suffix(".qrs").symlink_to(tmp_path / "secret")
+    read = read_ecg(path)
+    assert read.remarks == ("r1.qrs: left out, a link out of its folder",)
+    written = write_ecg(path, read, tmp_path / "out", comment="x")
+    names = {file.name for file in written}
+    assert names == {"r1.hea", "r1.dat", "r1.ecgatr", *(file.name for file in annotations)}
+    for file in annotations:
+        assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
+        assert file in files_of(path)
+
+
+def test_samples_are_no_annotations_whatever_their_suffix(tmp_path: Path) -> None:
+    path = write_record(tmp_path / "in", "r1", ecg(10, 360), 360)
+    path.with_suffix(".dat").rename(path.with_suffix(".ecg"))
+    header = path.with_suffix(".hea")
+    header.write_text(header.read_text().replace("r1.dat", "r1.ecg"))
+    written = write_ecg(path, read_ecg(path), tmp_path / "out", comment="x")
+    assert [file.name for file in written] == ["r1.hea", "r1.dat"]

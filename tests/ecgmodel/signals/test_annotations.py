@@ -9,7 +9,7 @@ import pytest
 import wfdb
 
 from ecgmodel.errors import MissingFileError, RecordError
-from ecgmodel.signals.annotations import read_annotations
+from ecgmodel.signals.annotations import are_annotations, read_annotations
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -42,3 +42,25 @@ def test_definitions_that_wfdb_never_ends_with(tmp_path: Path, note: bytes) -> N
 def test_none(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"a\.atr"):
         read_annotations(tmp_path / "a", "atr")
+
+
+def test_what_is_no_annotation_file(tmp_path: Path) -> None:
+    at = np.array([10, 5000, 70_000])
+    notes = ["", "odd", "(AFIB"]
+    wfdb.wrann(
+        "a", "atr", at, ["N", "V", "+"], chan=at % 2, aux_note=notes, write_dir=str(tmp_path)
+    )
+    content = (tmp_path / "a.atr").read_bytes()
+    assert are_annotations(content)
+    assert are_annotations(content + b"\0\0")
+    assert are_annotations(b"\0\0")
+    for other in (b"", b"\0", content[:-2], content + b"\1\0", content + b"\0", b"a 1 250 5\n"):
+        assert not are_annotations(other)
+    assert not are_annotations(b"\x00\xd0\0\0")  # kind 52, which is none
+
+
+@pytest.mark.parametrize("annotator", ["atr", "q1c", "pu1"])
+def test_real_annotation_files_are_known(physionet: Path, annotator: str) -> None:
+    files = sorted(physionet.glob(f"*/*/*.{annotator}"))
+    assert files
+    assert all(are_annotations(file.read_bytes()) for file in files)
