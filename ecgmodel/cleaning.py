@@ -9,7 +9,7 @@ from pathlib import Path
 from ecgmodel.assessment import Cleaned, Untrusted
 from ecgmodel.denoiser import Denoiser
 from ecgmodel.errors import SettingsError
-from ecgmodel.files import Ecg, Hints, files_of, find_recordings, read_ecg, write_ecg
+from ecgmodel.files import Ecg, Hints, files_of, find_recordings, read_ecg, write_ecg, written_name
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,13 @@ def find(paths: Iterable[str | Path], out: Path, format: str | None = None) -> l
             found.setdefault(path.resolve(), Recording(path, folder))
     places: dict[Path, Recording] = {}
     for recording in found.values():
-        name = recording.path.stem if format else recording.path.name
+        name = written_name(recording.path, format) if format else recording.path.name
         other = places.setdefault(recording.folder / name.lower(), recording)
         if other is not recording:
             raise SettingsError(
                 f"{other.path} and {recording.path} would both be written to "
-                f"{out / recording.folder / name}. Clean them into different folders."
+                f"{out / recording.folder / name}. Rename one, or clean them into different "
+                "folders."
             )
     return list(found.values())
 

@@ -22,6 +22,7 @@ from ecgmodel.denoising import (
     denoise_recording,
     hashed,
 )
+from ecgmodel.files import stale_files
 from ecgmodel.onnx_network import FILE, Facts
 from ecgmodel.signals.resampling import FS, RECORDED, USABLE
 from ecgmodel.signals.statistics import RecordingStatistics, describe
@@ -97,6 +98,7 @@ def place(stored: Stored, out: Path) -> Path:
     """Copy a cleaned recording out of the store, each file beside its place and renamed.
 
     The file to read first, a record's header, comes last: without it there is no recording.
+    Annotations of an earlier recording in that place are removed.
 
     Args:
         stored: The unit of the recording.
@@ -107,6 +109,8 @@ def place(stored: Stored, out: Path) -> Path:
     """
     folder, first = (out / stored.name).parent, str(stored.info["first"])
     folder.mkdir(parents=True, exist_ok=True)
+    for old in stale_files(folder / first, stored.files):
+        old.unlink()
     for name in sorted(stored.files, key=lambda n: (n == first, n)):
         beside = folder / f".{name}.tmp"
         shutil.copyfile(stored.file(name), beside)

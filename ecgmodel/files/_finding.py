@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -60,6 +60,27 @@ def files_of(path: Path) -> list[Path]:
         return [path]
     own: list[Path] = module.files(path)
     return own
+
+
+def written_name(path: Path, format: str) -> str:
+    """Return the name, without suffix, under which `write_ecg` writes a recording in a format."""
+    module = load(format)
+    if format_of(path) == format or not hasattr(module, "plain_name"):
+        return path.stem
+    return str(module.plain_name(path.stem))
+
+
+def stale_files(first: Path, names: Collection[str]) -> list[Path]:
+    """Return what an earlier recording would leave beside one that takes its place.
+
+    Args:
+        first: The file to read first, which may not be there yet.
+        names: Names of all files of the new recording.
+    """
+    module = load(format_of(first))
+    if not first.is_file() or not hasattr(module, "beside"):
+        return []
+    return [file for file in module.beside(first) if file.name not in names]
 
 
 def record_path(path: Path) -> Path | None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from ecgmodel.disk import disk
 from ecgmodel.errors import EcgError, RecordError
 from ecgmodel.files._ecg import Ecg, Hints
-from ecgmodel.files._finding import format_of, load
+from ecgmodel.files._finding import format_of, load, stale_files, written_name
 from ecgmodel.files._reading import read_ecg
 
 
@@ -67,7 +67,8 @@ def write_ecg(
         into.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=".ecg-", dir=into))
         try:
-            _write(writing, target == own, source, given, staged, line)
+            name = None if target == own else written_name(source, target)
+            _write(writing, name, source, given, staged, line)
             return _place(staged, into, source)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -87,18 +88,18 @@ def _with_signal(source: Path, signal: ArrayLike, hints: Hints | None) -> Ecg:
 
 
 def _write(
-    writing: ModuleType, same: bool, source: Path, ecg: Ecg, into: Path, comment: str
+    writing: ModuleType, name: str | None, source: Path, ecg: Ecg, into: Path, comment: str
 ) -> None:
-    """Let a format write into an empty folder.
+    """Let a format write into an empty folder: a recording of a name, or None for the source's own.
 
     Raises:
         RecordError: It cannot.
     """
     try:
-        if same:
+        if name is None:
             writing.rewrite(source, ecg, into, comment)
         else:
-            writing.write(source.stem, ecg, into, comment)
+            writing.write(name, ecg, into, comment)
     except (EcgError, OSError, MemoryError):
         raise
     except Exception as error:  # the formats' libraries raise whatever they run into
@@ -107,6 +108,8 @@ def _write(
 
 def _place(staged: Path, into: Path, source: Path) -> list[Path]:
     """Move files to their place, headers last: without one there is no record.
+
+    Annotations of an earlier recording in that place are removed.
 
     Raises:
         RecordError: A file would take the place of one of the source's.
@@ -120,6 +123,8 @@ def _place(staged: Path, into: Path, source: Path) -> list[Path]:
             raise RecordError(
                 f"{source.name} would be written over itself. Choose another folder than {into}."
             )
+    for old in stale_files(into / files[-1].name, {file.name for file in files}):
+        old.unlink()
     for file in files:
         file.replace(into / file.name)
     return [into / file.name for file in reversed(files)]

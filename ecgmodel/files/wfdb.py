@@ -88,15 +88,18 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
     """Write a new record: format 16 in steps of 1 uV, 32 bits where that is too narrow.
 
-    Letters of its name that WFDB does not take become "_". Annotations go into a `.atr` file: WFDB
-    symbols as they are, anything else as notes.
+    Annotations go into a `.atr` file: WFDB symbols as they are, anything else as notes.
     """
     from ecgmodel.signals.writing import write_signal
 
-    plain = _NOT_IN_NAMES.sub("_", name).strip("_") or "record"
-    write_signal(plain, ecg.signal, ecg.fs, ecg.leads, [comment], ecg.start, into)
+    write_signal(name, ecg.signal, ecg.fs, ecg.leads, [comment], ecg.start, into)
     if ecg.marks:
-        _write_marks(plain, ecg, into)
+        _write_marks(name, ecg, into)
+
+
+def plain_name(name: str) -> str:
+    """Return a record's name with "_" for letters that WFDB does not take."""
+    return _NOT_IN_NAMES.sub("_", name).strip("_") or "record"
 
 
 def files(path: Path) -> list[Path]:

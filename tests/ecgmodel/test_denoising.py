@@ -138,6 +138,7 @@ def test_placed_records_are_whole_and_replace_older_ones(half: UsedModel, tmp_pa
         header = place(stored, tmp_path / "out")
         assert header == tmp_path / "out" / "ward" / "p1.hea"
         assert sorted(f.name for f in header.parent.iterdir()) == ["p1.dat", "p1.hea"]
+        header.with_suffix(".atr").write_bytes(b"\0\0")  # as of an earlier record
     assert header.read_bytes() == stored.file("p1.hea").read_bytes()
 
 

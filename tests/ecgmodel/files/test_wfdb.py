@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgmodel.errors import HintNeededError
-from ecgmodel.files import Hints, files_of, read_ecg, write_ecg
+from ecgmodel.cleaning import find
+from ecgmodel.errors import HintNeededError, SettingsError
+from ecgmodel.files import Hints, files_of, read_ecg, write_ecg, written_name
 from tests.wfdb_files import ecg, write_frames, write_record
 
 
@@ -94,3 +95,36 @@ def test_samples_are_no_annotations_whatever_their_suffix(tmp_path: Path) -> Non
     header.write_text(header.read_text().replace("r1.dat", "r1.ecg"))
     written = write_ecg(path, read_ecg(path), tmp_path / "out", comment="x")
     assert [file.name for file in written] == ["r1.hea", "r1.dat"]
+
+
+@pytest.mark.parametrize("names", [("\u0418\u0432\u0430\u043d", "\u60a3\u8005"), ("p 1", "p_1")])
+def test_recordings_that_wfdb_calls_the_same_are_refused(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    for name in names:
+        np.save(tmp_path / f"{name}.npy", ecg(2, 250))
+    assert len(find([tmp_path], tmp_path.with_name("out"))) == 2
+    assert len(find([tmp_path], tmp_path.with_name("out"), "edf")) == 2
+    with pytest.raises(SettingsError, match=f"{names[0]}.*{names[1]}.*Rename"):
+        find(sorted(tmp_path.iterdir()), tmp_path.with_name("out"), "wfdb")
+
+
+def test_a_record_of_its_own_name_counts_with_those_that_are_renamed(tmp_path: Path) -> None:
+    write_record(tmp_path, "p_1", ecg(2, 250), 250)
+    np.save(tmp_path / "p 1.npy", ecg(2, 250))
+    assert written_name(tmp_path / "p 1.npy", "wfdb") == "p_1"
+    with pytest.raises(SettingsError, match="both be written"):
+        find([tmp_path], tmp_path.with_name("out"), "wfdb")
+
+
+def test_annotations_of_an_earlier_record_do_not_stay(tmp_path: Path) -> None:
+    path = write_record(tmp_path / "one", "r1", ecg(10, 360), 360)
+    for name in ("atr", "event"):
+        wfdb.wrann("r1", name, np.array([9]), ["N"], write_dir=str(tmp_path / "one"))
+    out = tmp_path / "out"
+    write_ecg(path, read_ecg(path), out, comment="x")
+    (out / "r1.txt").write_text("mine")
+    (out / "r12.atr").write_bytes(b"\0\0")
+    path = write_record(tmp_path / "two", "r1", ecg(10, 360), 360)
+    write_ecg(path, read_ecg(path), out, comment="x")
+    assert {file.name for file in out.iterdir()} == {"r1.hea", "r1.dat", "r1.txt", "r12.atr"}
