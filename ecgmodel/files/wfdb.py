@@ -44,7 +44,8 @@ def read(path: Path, hints: Hints) -> Ecg:
         MissingFileError: A file of the record is not there.
         RecordError: Header and data disagree, a header names files outside its folder, or no
             channel is in volts.
-        HintNeededError: It cannot be told which channels are ECG leads.
+        HintNeededError: It cannot be told which channels are ECG leads, they differ in rate, or
+            one has no gain.
     """
     from ecgmodel.signals.records import in_millivolts, in_volts  # wfdb takes a second to import
     from ecgmodel.signals.stored import read_stored
@@ -242,7 +243,8 @@ def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
     from ecgmodel.signals.annotations import read_annotations
 
     for suffix in _MARKS:
-        if record.with_name(f"{record.name}.{suffix}").is_file():
+        file = record.with_name(f"{record.name}.{suffix}")
+        if file.is_file() and _stays(file):
             try:
                 found = read_annotations(record, suffix)
             except RecordError:

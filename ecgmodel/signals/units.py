@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "nv": 1e-6}
+_MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "nv": 1e-6}
 """How many millivolts a unit is, by its name in small letters."""
 
 # "ECG (mV)", "II [µV]", "MLII_uV", "V5/mV", "lead in mV"; a bare V needs brackets: V is a lead.
@@ -46,4 +46,4 @@ def split_unit(name: str) -> tuple[str, str | None]:
 
 def millivolts(unit: str | None) -> float | None:
     """Return how many mV a unit is, None if it is no voltage or not given."""
-    return MILLIVOLTS.get((plain_unit(unit) or "").lower())
+    return _MILLIVOLTS.get((plain_unit(unit) or "").lower())

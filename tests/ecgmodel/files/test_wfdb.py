@@ -77,12 +77,19 @@ def test_annotations_by_any_name_are_taken_along(tmp_path: Path) -> None:
     (source / "r12.qrsc").write_bytes(kept)
     (tmp_path / "secret").write_bytes(kept)
     path.with_suffix(".far").symlink_to(tmp_path / "secret")
+    path.with_suffix(".man").symlink_to(source / "r1.atr")
     path.with_suffix(".qrs").symlink_to(tmp_path / "secret")
     read = read_ecg(path)
     assert read.remarks == ("r1.qrs: left out, a link out of its folder",)
     written = write_ecg(path, read, tmp_path / "out", comment="x")
     names = {file.name for file in written}
-    assert names == {"r1.hea", "r1.dat", "r1.ecgatr", *(file.name for file in annotations)}
+    assert names == {
+        "r1.hea",
+        "r1.dat",
+        "r1.ecgatr",
+        "r1.man",
+        *(file.name for file in annotations),
+    }
     for file in annotations:
         assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
         assert file in files_of(path)
