@@ -82,6 +82,7 @@ class Outcome(BaseModel):
     """What a worker answers.
 
     Attributes:
+        job: Name of the job's folder, so that no job gets the answer to another.
         status: Of HTTP.
         error: What was wrong, "" if nothing.
         needs: The option that has to be given, "" if none.
@@ -93,6 +94,7 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    job: str = ""
     status: int = 200
     error: str = ""
     needs: str = ""

@@ -29,6 +29,9 @@ from flows.web.settings import Job, Limits, Options, Outcome, Setup
 from flows.web.view import MEDIA as VIEW
 from flows.web.view import facts_of, write_view
 
+LONGEST_ERROR = 2000
+"""Characters: with it an outcome is far below the 64 KiB that `Worker` reads of a line."""
+
 
 class Cleaner:
     """Does jobs.
@@ -154,6 +157,13 @@ def _option(text: str) -> str:
     return re.sub(r"--([a-z]+)-?([a-z]*)", lambda m: "_".join(filter(None, m.groups())), text)
 
 
+def _shortened(text: str) -> str:
+    """Return a text without its middle where it is too long, and without halves of characters."""
+    text = text.encode("utf-8", "replace").decode()
+    half = LONGEST_ERROR // 2
+    return text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}"
+
+
 def _check_json(options: Options) -> None:
     """Refuse what has no meaning for a signal of JSON, rather than pass it over."""
     given = options.model_dump(exclude={"fs", "unit", "untrusted", "name"}, exclude_defaults=True)
@@ -191,8 +201,9 @@ def _limit_memory(megabytes: int) -> None:
 def work(setup: Setup, jobs: Iterable[str], answers: Any) -> None:
     """Say that the network is there, then answer every job."""
 
-    def answer(outcome: Outcome) -> None:
-        answers.write(outcome.model_dump_json() + "\n")
+    def answer(outcome: Outcome, job: str = "") -> None:
+        told = {"job": job, "error": _shortened(outcome.error)}
+        answers.write(outcome.model_copy(update=told).model_dump_json() + "\n")
         answers.flush()
 
     try:
@@ -202,7 +213,8 @@ def work(setup: Setup, jobs: Iterable[str], answers: Any) -> None:
         return
     answer(Outcome(name=cleaner.label))
     for line in jobs:
-        answer(cleaner.do(Job.model_validate_json(line)))
+        job = Job.model_validate_json(line)
+        answer(cleaner.do(job), job.folder.name)
 
 
 def main() -> None:

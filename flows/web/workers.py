@@ -10,6 +10,7 @@ from flows.web.refusing import Refused
 from flows.web.settings import Job, Outcome, Setup
 
 START_S = 120.0
+FAULT = "The process that cleans gave no answer that can be read, and was ended. Try again."
 
 
 class Worker:
@@ -35,7 +36,7 @@ class Worker:
             stdout=PIPE,
             start_new_session=True,  # Ctrl-C is for the service, which ends it
         )
-        ready = await self._answer(START_S)
+        ready = await self._answer(START_S, "")
         if ready.status != 200:
             raise Refused(ready.status, ready.error)
         return ready.name
@@ -44,7 +45,7 @@ class Worker:
         """Do a job.
 
         Raises:
-            Refused: It took too long, or the process died of it.
+            Refused: It took too long, the process died of it, or what it said is no answer.
         """
         if self._process is None or self._process.returncode is not None:
             await self.start()
@@ -52,7 +53,7 @@ class Worker:
         if process is None or process.stdin is None:
             raise Refused(503, "The process that cleans was ended.")
         process.stdin.write(job.model_dump_json().encode() + b"\n")
-        return await self._answer(self.setup.limits.seconds)
+        return await self._answer(self.setup.limits.seconds, job.folder.name)
 
     async def stop(self) -> None:
         """End the process, whatever it does."""
@@ -63,26 +64,36 @@ class Worker:
             process.kill()
         await process.wait()
 
-    async def _answer(self, seconds: float) -> Outcome:
-        """Return what the process says next; end it if it says nothing."""
+    async def _answer(self, seconds: float, job: str) -> Outcome:
+        """Return what the process says of a job; end it if that is anything but its answer."""
+        try:
+            return await self._heard(seconds, job)
+        except BaseException:
+            await self.stop()  # what it may still say is no answer to the next job
+            raise
+
+    async def _heard(self, seconds: float, job: str) -> Outcome:
         process = self._process
         try:
             async with asyncio.timeout(seconds):
                 line = await process.stdout.readline() if process and process.stdout else b""
         except TimeoutError as error:
-            await self.stop()
             raise Refused(
                 504,
                 f"It took more than {seconds:g} s, which one recording may. Cut the recording, or "
                 "start the service with a larger --max-seconds.",
             ) from error
-        except asyncio.CancelledError:
-            await self.stop()
-            raise
+        except ValueError as error:  # a line longer than asyncio reads
+            raise Refused(500, FAULT) from error
         if not line:
-            await self.stop()
             raise Refused(500, "The process that cleans ended. Is the recording too large?")
-        return Outcome.model_validate_json(line)
+        try:
+            outcome = Outcome.model_validate_json(line)
+        except ValueError as error:
+            raise Refused(500, FAULT) from error
+        if outcome.job != job:
+            raise Refused(500, FAULT)
+        return outcome
 
 
 class Workers:
