@@ -12,6 +12,7 @@ import uvicorn
 
 from ecgmodel.errors import ModelError
 from flows.web.app import make_app
+from flows.web.connections import AT_ONCE, HEAD_S, Connection, Server
 from flows.web.refusing import Refused
 from flows.web.service import Service
 from flows.web.settings import Limits
@@ -76,10 +77,12 @@ async def _serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=15,
+            http=Connection,
+            backlog=AT_ONCE,
+            timeout_keep_alive=HEAD_S,
             timeout_graceful_shutdown=END_S,
         )
         ready(listening.getsockname()[1])
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await Server(config).serve(sockets=[listening])
     finally:
         await service.stop()
