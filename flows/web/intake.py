@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -31,6 +32,9 @@ SUFFIXES = {
     "application/vnd.apache.parquet": ".parquet",
 }
 MEDIA = {suffix: media for media, suffix in reversed(SUFFIXES.items())}
+GRACE_S, SLOWEST = 10.0, 10_000
+"""How long a body may take in any case, s, and how fast it has to come after that, B/s."""
+Came = Callable[[int], None]
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]{1,200}")
 
 
@@ -44,11 +48,31 @@ async def take_in(request: Request, options: Options, limits: Limits, into: Path
         into: An empty folder.
 
     Raises:
-        Refused: It is too large, of a kind that is not known, or carries nothing.
+        Refused: It is too large or too slow, of a kind that is not known, or carries nothing.
     """
+    begun = asyncio.get_running_loop().time()
+    most = limits.upload_seconds
+    try:
+        async with asyncio.timeout(min(most, GRACE_S)) as limit:
+
+            def came(count: int) -> None:
+                limit.reschedule(begun + min(most, GRACE_S + count / SLOWEST))
+
+            await _write(request, options, limits, into, came)
+    except TimeoutError as error:
+        raise Refused(
+            408,
+            f"The recording came too slowly. Expected {SLOWEST / 1000:g} kB/s, and all of it "
+            f"within {most:g} s.",
+        ) from error
+
+
+async def _write(
+    request: Request, options: Options, limits: Limits, into: Path, came: Came
+) -> None:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == MULTIPART:
-        await _form(request, limits, into)
+        await _form(request, limits, into, came)
         return
     suffix = SUFFIXES.get(media)
     if options.name is None and suffix is None:
@@ -61,15 +85,15 @@ async def take_in(request: Request, options: Options, limits: Limits, into: Path
     most = (limits.json_megabytes if name.endswith(".json") else limits.megabytes) * 1_000_000
     count = 0
     with (into / name).open("wb") as file:
-        async for chunk in _pieces(request, most):
+        async for chunk in _pieces(request, most, came):
             count += len(chunk)
             file.write(chunk)
     if not count:
         raise Refused(400, "The body is empty. Expected a recording.")
 
 
-async def _form(request: Request, limits: Limits, into: Path) -> None:
-    body = _pieces(request, limits.megabytes * 1_000_000)
+async def _form(request: Request, limits: Limits, into: Path, came: Came) -> None:
+    body = _pieces(request, limits.megabytes * 1_000_000, came)
     parser = MultiPartParser(
         request.headers, body, max_files=limits.files, max_fields=0, max_part_size=1000
     )
@@ -97,14 +121,15 @@ async def _form(request: Request, limits: Limits, into: Path) -> None:
         await form.close()
 
 
-async def _pieces(request: Request, most: int) -> AsyncGenerator[bytes, None]:
-    """Yield the body, and refuse it as soon as it is too large."""
+async def _pieces(request: Request, most: int, came: Came) -> AsyncGenerator[bytes, None]:
+    """Yield the body, say how much of it came, and refuse it as soon as it is too large."""
     count = 0
     try:
         async for chunk in request.stream():
             count += len(chunk)
             if count > most:
                 raise Refused(413, too_large(most))
+            came(count)
             yield chunk
     except ClientDisconnect as error:
         raise Refused(400, "The connection ended before the body did.") from error

@@ -1,4 +1,4 @@
-"""A request's way: a place in the queue, a folder of its own, a worker, the answer."""
+"""A request's way: a folder of its own, its body, a place in the queue, a worker, the answer."""
 
 from __future__ import annotations
 
@@ -39,8 +39,14 @@ class Service:
         )
         self.root = Path(self._temporary.name)
         self._workers = Workers(Setup(root=self.root, model=model, label=label, limits=limits))
-        self.here = 0
+        self._moving: set[Path] = set()  # folders of requests that come in or go out
+        self._queued: set[Path] = set()
         self._example = asyncio.Lock()
+
+    @property
+    def here(self) -> int:
+        """How many recordings are here."""
+        return len(self._moving) + len(self._queued)
 
     async def start(self) -> None:
         """Start the workers.
@@ -78,7 +84,7 @@ class Service:
         Raises:
             Refused: It is not answered as it was meant.
         """
-        folder = self._take_place()
+        folder = self._let_in()
         try:
             outcome = await self._cleaned(request, Job(folder=folder, options=options, view=view))
         except asyncio.CancelledError as error:
@@ -93,17 +99,15 @@ class Service:
     async def _cleaned(self, request: Request, job: Job) -> Outcome:
         came = job.folder / "in"
         came.mkdir()
-        limit = self.limits.upload_seconds
-        try:
-            async with asyncio.timeout(limit):
-                await take_in(request, job.options, self.limits, came)
-        except TimeoutError as error:
-            raise Refused(
-                408, f"The recording was not all here after {limit:g} s, which it may take."
-            ) from error
+        await take_in(request, job.options, self.limits, came)
+        self._check_queue()
+        self._moving.discard(job.folder)
+        self._queued.add(job.folder)
         outcome = await self._work(request, job)
         if outcome.status != 200:
             raise Refused(outcome.status, outcome.error, outcome.needs)
+        self._queued.discard(job.folder)
+        self._moving.add(job.folder)
         return outcome
 
     async def _work(self, request: Request, job: Job) -> Outcome:
@@ -120,23 +124,25 @@ class Service:
                 task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
 
-    def _take_place(self) -> Path:
-        most = self.limits.workers + self.limits.waiting
-        if self.here >= most:
-            raise Refused(
-                503,
-                f"{self.here} recordings are here already. Try again in a moment.",
-                headers={"Retry-After": str(RETRY_AFTER_S)},
-            )
+    def _let_in(self) -> Path:
+        """Return a folder for a request, unless so many are here that it could not be cleaned."""
+        self._check_queue()
+        if len(self._moving) >= self.limits.transfers:
+            raise _busy(f"{len(self._moving)} recordings are on their way already.")
         folder = Path(tempfile.mkdtemp(dir=self.root))
-        self.here += 1
+        self._moving.add(folder)
         self.metrics.at_work.set(self.here)
         return folder
+
+    def _check_queue(self) -> None:
+        if len(self._queued) >= self.limits.workers + self.limits.waiting:
+            raise _busy(f"{len(self._queued)} recordings are here already.")
 
     def leave(self, folder: Path) -> None:
         """Remove a request's folder and free its place."""
         archives.remove(folder)
-        self.here -= 1
+        self._moving.discard(folder)
+        self._queued.discard(folder)
         self.metrics.at_work.set(self.here)
 
 
@@ -158,6 +164,11 @@ class _Handed(FileResponse):
                 await super().__call__(scope, receive, send)
         finally:
             self._service.leave(self._folder)
+
+
+def _busy(why: str) -> Refused:
+    again = {"Retry-After": str(RETRY_AFTER_S)}
+    return Refused(503, f"{why} Try again in a moment.", headers=again)
 
 
 async def _gone(request: Request) -> None:

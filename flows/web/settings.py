@@ -22,6 +22,7 @@ class Limits(BaseModel):
     seconds: float = Field(default=600.0, gt=0, description="For one recording, s.")
     upload_seconds: float = Field(default=300.0, gt=0, description="Until all of it is here, s.")
     waiting: int = Field(default=8, ge=0, description="Recordings that wait for their turn.")
+    transfers: int = Field(default=16, ge=1, description="Recordings that come in or go out.")
     workers: int = Field(default=1, ge=1, description="Recordings that are cleaned at a time.")
     memory_megabytes: int = Field(default=6000, ge=500, description="Of a worker, MB.")
 

@@ -9,16 +9,20 @@ import stat
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from flows.web.settings import Limits
 from tests.flows.web.running import Web, web
 
 ZIP = {"Content-Type": "application/zip"}
-LONG = 1_500_000
+NOISE = np.random.default_rng(0).normal(size=1_500_000).astype(np.float32)
+SLOW: dict[str, str | int] = {"fs": 51, "unit": "mV", "name": "x.npy"}  # 8 h of ECG
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +103,7 @@ def test_too_many_leads_or_samples_are_refused(client: httpx.Client) -> None:
 
 
 def test_what_takes_too_long_is_ended_and_the_next_one_is_cleaned(client: httpx.Client) -> None:
-    noise = np.random.default_rng(0).normal(size=LONG).astype(np.float32)
-    options = {"fs": 4000, "unit": "mV", "name": "x.npy"}
-    slow = client.post("/denoise", content=npy(noise), params={**options, "fs": 51})
+    slow = client.post("/denoise", content=npy(NOISE), params=SLOW)
     assert slow.status_code == 504, slow.text
     assert "3 s" in slow.json()["error"]
     quick = client.post("/denoise", json={"signal": [0.1, 0.2], "fs": 360})
@@ -109,15 +111,37 @@ def test_what_takes_too_long_is_ended_and_the_next_one_is_cleaned(client: httpx.
 
 
 def test_there_are_only_so_many_places(small: Web, client: httpx.Client) -> None:
-    begun = "POST /denoise HTTP/1.1\nHost: HOST\nContent-Type: text/csv\nContent-Length: 1000\n\n1"
-    connection, _ = raw(small, begun)
-    until(lambda: client.get("/health").json()["here"] == 1)
-    busy = client.post("/denoise", json={"signal": [1], "fs": 360})
-    assert busy.status_code == 503
-    assert int(busy.headers["Retry-After"]) > 0
-    connection.close()
-    until(lambda: client.get("/health").json()["here"] == 0)
+    body = npy(NOISE)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(client.post, "/denoise", content=body, params=SLOW)
+        until(lambda: [f.stat().st_size for f in small.left()] == [len(body)])
+        busy = client.post("/denoise", json={"signal": [1], "fs": 360})
+        assert busy.status_code == 503
+        assert "here already" in busy.json()["error"]
+        assert int(busy.headers["Retry-After"]) > 0
+        assert slow.result().status_code == 504
     assert client.post("/denoise", json={"signal": [1], "fs": 360}).status_code == 200
+
+
+def test_a_body_that_does_not_come_keeps_nobody_waiting(small: Web, client: httpx.Client) -> None:
+    begun = "POST /denoise HTTP/1.1\nHost: HOST\nContent-Type: text/csv\nContent-Length: 1000\n\n1"
+    most = Limits().transfers
+    with ExitStack() as stack:
+        answers = []
+        for number in range(most):
+            connection, answer = raw(small, begun)
+            stack.enter_context(connection)
+            answers.append(answer)
+            until(lambda there=number + 1: client.get("/health").json()["here"] == there)
+            if number == 1:
+                one = client.post("/denoise", json={"signal": [1], "fs": 360})
+                assert one.status_code == 200, one.text
+        busy = client.post("/denoise", json={"signal": [1], "fs": 360})
+        assert busy.status_code == 503
+        assert f"{most} recordings are on their way" in busy.json()["error"]
+        assert all(answer().startswith("HTTP/1.1 408") for answer in answers)
+        until(lambda: client.get("/health").json()["here"] == 0)
+        assert client.post("/denoise", json={"signal": [1], "fs": 360}).status_code == 200
 
 
 def test_a_zip_bomb_is_refused(client: httpx.Client) -> None:
