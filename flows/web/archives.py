@@ -19,8 +19,8 @@ def unpack(archive: Path, into: Path, limits: Limits) -> None:
     """Unpack an archive; what its headers say of sizes is not believed.
 
     Raises:
-        Refused: It is no zip archive, is locked, holds links, leads out of the folder, or is
-            larger than it may be.
+        Refused: It is no zip archive, is locked, holds links, leads out of the folder, names two
+            files alike, or is larger than it may be.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -30,9 +30,12 @@ def unpack(archive: Path, into: Path, limits: Limits) -> None:
                     413, f"Expected at most {limits.files} files. Received: {len(entries)}."
                 )
             left = limits.unpacked_megabytes * 1_000_000
+            _check_names(entries)
             for entry in entries:
                 left -= _unpack_one(opened, entry, into, left, limits)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except OSError as error:  # whose own words name folders of this machine
+        raise Refused(400, f"The zip archive cannot be unpacked: {error.strerror}.") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise Refused(400, f"The zip archive cannot be read: {error}.") from error
     except (ValueError, LookupError, UnicodeError, RuntimeError) as error:
         raise Refused(400, f"The zip archive is damaged or locked: {error}.") from error
@@ -63,6 +66,22 @@ def _unpack_one(
     return size
 
 
+def _check_names(entries: Iterable[zipfile.ZipInfo]) -> None:
+    """Refuse two entries of a name, and a file that is another one's folder."""
+    files: set[PurePosixPath] = set()
+    folders: set[PurePosixPath] = set()
+    for entry in entries:
+        path = _inside(entry)
+        folders.update(path.parents)
+        if path in files | folders or not files.isdisjoint(path.parents):
+            raise Refused(
+                400,
+                f"The archive holds {entry.filename[:100]!r} twice, or as file and folder. Give "
+                "each file a name of its own.",
+            )
+        files.add(path)
+
+
 def _inside(entry: zipfile.ZipInfo) -> PurePosixPath:
     """Return where an entry goes, relative to the folder."""
     name = entry.filename
@@ -70,7 +89,13 @@ def _inside(entry: zipfile.ZipInfo) -> PurePosixPath:
     mode = entry.external_attr >> 16
     if mode and not (stat.S_ISREG(mode) or stat.S_IFMT(mode) == 0):
         raise Refused(400, f"The archive holds {name[:100]!r}, a link or device. Expected files.")
-    odd = "\\" in name or ":" in name or any(ord(c) < 32 for c in name) or len(path.parts) > 8
+    odd = (
+        not path.parts
+        or "\\" in name
+        or ":" in name
+        or any(ord(c) < 32 for c in name)
+        or len(path.parts) > 8
+    )
     if path.is_absolute() or ".." in path.parts or odd or any(len(p) > 200 for p in path.parts):
         raise Refused(400, f"The archive holds {name[:100]!r}, which is no plain file name.")
     return path

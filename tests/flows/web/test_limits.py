@@ -167,12 +167,13 @@ def linked() -> zipfile.ZipInfo:
         archive(("a/../../x.csv", b"1")),
         archive(("a\\..\\x.csv", b"1")),
         archive((linked(), b"/etc/passwd")),
+        archive((".", b"1")),
         archive(("x.csv", b"1"), ("x.csv/y", b"1")),
         archive(("x.csv", b"1" * 1000))[:-30],
         b"PK\x03\x04" + b"\0" * 100,
         b"no zip",
     ],
-    ids=range(9),  # the archives hold the time
+    ids=range(10),  # the archives hold the time
 )
 def test_an_archive_that_is_damaged_or_leads_elsewhere_is_refused(
     client: httpx.Client, content: bytes
@@ -180,6 +181,19 @@ def test_an_archive_that_is_damaged_or_leads_elsewhere_is_refused(
     answer = client.post("/denoise", content=content, headers=ZIP)
     assert answer.status_code == 400, answer.text
     assert str(answer.json()["error"])
+
+
+@pytest.mark.parametrize(
+    "names", [("x.csv", "x.csv"), ("a", "a/x.csv"), ("a/x.csv", "a"), ("a/./x.csv", "a/x.csv")]
+)
+def test_an_archive_with_a_name_twice_says_which(
+    small: Web, client: httpx.Client, names: tuple[str, ...]
+) -> None:
+    content = archive(*((name, b"1") for name in names))
+    said = client.post("/denoise", content=content, headers=ZIP)
+    assert said.status_code == 400
+    assert f"{names[-1]!r} twice" in said.json()["error"]
+    assert str(small.temporary) not in said.text
 
 
 @pytest.mark.parametrize("name", ["../x.csv", "/etc/x.csv", ".x.csv", "a/b.csv", "a\x00.csv", ""])
