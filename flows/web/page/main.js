@@ -19,9 +19,10 @@ async function open(chosen) {
   if (isNew && !edited) forgetHints();
   files = [...chosen];
   $("again").disabled = false;
-  await during(`Cleaning ${files.length === 1 ? files[0].name : `${files.length} files`}`, (signal) =>
-    clean(files, options(), signal),
-  );
+  await during(`Cleaning ${files.length === 1 ? files[0].name : `${files.length} files`}`, async (signal) => {
+    await checkSize();
+    return clean(files, options(), signal);
+  });
 }
 
 async function openExample() {
@@ -63,7 +64,6 @@ async function during(what, task) {
   tell();
   const timer = setInterval(tell, 5000); // a screen reader says it each time
   try {
-    await checkSize();
     const got = await task(own.signal);
     if (got) await show(got);
   } catch (error) {

@@ -29,7 +29,11 @@ DROP = """([name, content]) => {
     dataTransfer.items.add(new File([bytes], name));
     document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
 }"""
-
+LARGE = """() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([new Uint8Array(201e6)], "large.csv"));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+}"""
 DAY = """async () => {
     const { Chart } = await import("/page/chart.js");
     const [paper, strip] = ["chart", "overview"].map(id => document.getElementById(id));
@@ -138,6 +142,14 @@ def test_the_example_says_what_is_not_to_be_trusted(page: Any, served: Web) -> N
     assert "2 of 30" in page.inner_text("#facts")
     assert "not a medical device" in page.inner_text("header")
     assert served.left() == []
+
+
+def test_the_example_opens_after_a_file_that_is_too_large(page: Any) -> None:
+    page.evaluate(LARGE)
+    page.get_by_text("are too large: 200 MB may be.").wait_for(timeout=WAIT)
+    page.click("#example")
+    page.get_by_text("the lead is off").wait_for(timeout=WAIT)
+    assert page.locator("#error").is_hidden()
 
 
 def test_keys_wheel_and_drag_move_through_it(page: Any, record: Path) -> None:
