@@ -111,18 +111,22 @@ class Assessment:
         self.rails = rails
         self.length = max(1, round(WINDOW_S * fs))
 
-    def of(self, noisy: NDArray[Any], cleaned: NDArray[Any]) -> tuple[Window, ...]:
+    def of(
+        self, noisy: NDArray[Any], cleaned: NDArray[Any], out_of_range: NDArray[np.bool_]
+    ) -> tuple[Window, ...]:
         """Return the windows, by lead and time.
 
         Args:
             noisy: `(samples, leads)`, mV, NaN where a sample is missing.
             cleaned: Of the same shape; changed in place where the input is to be passed.
+            out_of_range: Of the same shape; where a sample cannot be ECG and was not used.
         """
         found: list[Window] = []
         starts = range(0, len(noisy), AT_ONCE * self.length)
         with ThreadPoolExecutor(self.threads, "assess") as pool:
             for lead in range(noisy.shape[1]):
-                blocks = pool.map(partial(self._block, noisy, cleaned, lead), starts)
+                block = partial(self._block, noisy, cleaned, out_of_range, lead)
+                blocks = pool.map(block, starts)
                 windows = [window for block in blocks for window in block]
                 if self.untrusted == "pass":
                     self._pass(noisy[:, lead], cleaned[:, lead], windows)
@@ -142,12 +146,20 @@ class Assessment:
             y[first:last] += weight * (x[first:last] - y[first:last])
 
     def _block(
-        self, noisy: NDArray[Any], cleaned: NDArray[Any], lead: int, first: int
+        self,
+        noisy: NDArray[Any],
+        cleaned: NDArray[Any],
+        out_of_range: NDArray[np.bool_],
+        lead: int,
+        first: int,
     ) -> list[Window]:
         here = slice(first, first + AT_ONCE * self.length)
         x = noisy[here, lead].astype(np.float64)
         y = cleaned[here, lead].astype(np.float64)
-        spoilt = self._spoilt(x, lead)
+        missing = ~np.isfinite(x)
+        far = out_of_range[here, lead]
+        x[far] = np.nan
+        spoilt = {"missing": missing, "out of range": far, **self._spoilt(x, missing, lead)}
         before, after = self._quality(x), self._quality(y)
         found = []
         for number, start in enumerate(range(0, len(x), self.length)):
@@ -159,17 +171,17 @@ class Assessment:
             found.append(Window(lead, begin, end, before[number], after[number], snr, reason))
         return found
 
-    def _spoilt(self, x: NDArray[np.float64], lead: int) -> dict[str, NDArray[np.bool_]]:
-        """Return which samples are missing, flat or clipped."""
+    def _spoilt(
+        self, x: NDArray[np.float64], missing: NDArray[np.bool_], lead: int
+    ) -> dict[str, NDArray[np.bool_]]:
+        """Return which samples are no signal, or clipped."""
         column = x[:, None]
         limits = None if self.rails is None else [self.rails[lead]]
         flat_free = usable_samples(
             column, self.fs, MaskSettings(clipping=False, margin_s=0), limits
         )[:, 0]
         usable = usable_samples(column, self.fs, MaskSettings(margin_s=0), limits)[:, 0]
-        missing = ~np.isfinite(x)
         return {
-            "missing": missing,
             "lead off": ~flat_free & ~missing,
             "clipped": flat_free & ~usable,
         }
@@ -179,6 +191,8 @@ class Assessment:
             return "missing"
         if shares["missing"] + shares["lead off"] > SPOILT:
             return "lead off"
+        if shares["out of range"]:
+            return "out of range"
         if shares["clipped"] > CLIPPED:
             return "clipped"
         if snr < NOISIEST_DB:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ecgmodel.assessment import Assessment, Cleaned, Untrusted
 from ecgmodel.errors import MissingFileError, SignalError
 from ecgmodel.onnx_network import FILE, Facts, read_onnx
+from ecgmodel.signals.levels import Levelling
 from ecgmodel.signals.streams import BRIDGE_S, Bridging, Resampling, ratio_to
 from ecgmodel.tiles import TiledNetwork, Tiling
 
@@ -29,8 +30,10 @@ class Denoiser:
     """Takes drift, muscle noise and electrode motion out of ECG recordings.
 
     A signal is brought to 360 Hz, cleaned in overlapping tiles whose seams do not show, and
-    brought back. Missing samples (NaN or infinite) stay missing; the network sees them bridged.
-    What lies below 0.5 Hz is taken away with the noise.
+    brought back. Missing samples (NaN or infinite) stay missing; the network sees them
+    bridged, and so samples that lie more than 20 mV from their lead's level, which no ECG does:
+    what comes out there is made up, and `clean` says where ("out of range"). What lies below 0.5 Hz
+    is taken away with the noise.
 
     For research; not a medical device.
 
@@ -144,7 +147,8 @@ class Denoiser:
     def latency(self, fs: float) -> int:
         """Return how many samples `stream` is behind, at a rate in Hz.
 
-        They are the network's window, a second in which a gap may end, and the reach of filters.
+        They are the network's window, a second in which a gap may end, a tenth of one that is
+        levelled at once, and the reach of filters.
         """
         _check_rate(fs)
         return _Pipe(self.tiled, fs, 1).latency
@@ -161,20 +165,22 @@ class Denoiser:
         columns = _columns(array)
         samples, leads = columns.shape
         cleaned = np.empty(columns.shape, dtype)
+        out_of_range = np.zeros(columns.shape if assessment else (0, 0), bool)
         if columns.size:
-            pipe, done = _Pipe(self.tiled, fs, leads), 0
+            pipe = _Pipe(self.tiled, fs, leads, out_of_range if assessment else None)
+            done = 0
             step = pipe.step
             for start in range(0, samples + 1, step):
                 piece = columns[start : start + step]
-                is_last = start + step > samples
-                out = pipe.push(piece)
-                parts = [out, pipe.finish()] if is_last else [out]
+                parts = [pipe.push(piece)]
+                if start + step > samples:
+                    parts.append(pipe.finish())
                 for part in parts:
                     cleaned[done : done + len(part)] = part
                     done += len(part)
                 if progress:
                     progress(len(piece) / samples)
-        found = assessment.of(columns, cleaned) if assessment else None
+        found = assessment.of(columns, cleaned, out_of_range) if assessment else None
         return Cleaned(
             signal=cleaned.reshape(array.shape),
             noise=(columns - cleaned).reshape(array.shape) if assessment else np.zeros(0),
@@ -211,19 +217,28 @@ def network_label(model: str | Path) -> str:
 
 
 class _Pipe:
-    """A signal on its way: gaps bridged, to 360 Hz, through the network, and back.
+    """A signal on its way: levelled, gaps bridged, to 360 Hz, through the network, and back.
 
     Args:
         tiled: The network.
         fs: The signal's rate, Hz.
         leads: How many leads it has.
+        out_of_range: Is told of all samples `(samples, leads)` which cannot be ECG.
     """
 
-    def __init__(self, tiled: TiledNetwork, fs: float, leads: int) -> None:
+    def __init__(
+        self,
+        tiled: TiledNetwork,
+        fs: float,
+        leads: int,
+        out_of_range: NDArray[np.bool_] | None = None,
+    ) -> None:
         ratio = ratio_to(fs)
         self.seen = self.done = 0
         self.step = max(1, round(tiled.hop * max(1, tiled.batch // leads) / ratio))
         reach = max(1, round(BRIDGE_S * fs))
+        self._levelling = Levelling(leads, fs)
+        self._out_of_range, self._levelled = out_of_range, 0
         self._bridging = Bridging(leads, reach)
         self._there = None if ratio == 1 else Resampling(leads, ratio)
         self._back = None if ratio == 1 else Resampling(leads, 1 / ratio)
@@ -233,6 +248,7 @@ class _Pipe:
         if self._there and self._back:
             at_360 = tiled.window + self._back.reach + 2
             self.latency = reach + self._there.reach + math.ceil(at_360 / ratio) + 4
+        self.latency += self._levelling.block - 1
 
     def push(self, signal: NDArray[Any]) -> Array:
         """Take `(n, leads)` and return the cleaned samples that are done."""
@@ -241,20 +257,28 @@ class _Pipe:
         signal[missing] = np.nan
         self._missing = np.concatenate([self._missing, missing])
         self.seen += len(signal)
-        x = self._bridging.push(signal)
+        x = self._bridging.push(self._level(*self._levelling.push(signal)))
         x = self._there.push(x) if self._there else x
         x = self._network(x)
         return self._out(self._back.push(x) if self._back else x)
 
     def finish(self) -> Array:
         """Return the rest."""
-        x = self._bridging.finish()
+        x = self._bridging.push(self._level(*self._levelling.finish()))
+        x = np.concatenate([x, self._bridging.finish()])
         if self._there:
             x = np.concatenate([self._there.push(x), self._there.finish()])
         x = np.concatenate([self._network(x), self._tiling.finish().T.astype(np.float64)])
         if self._back:
             x = np.concatenate([self._back.push(x), self._back.finish(self.seen)])
         return self._out(x)
+
+    def _level(self, x: Array, out: NDArray[np.bool_]) -> Array:
+        """Note what is out of range."""
+        if self._out_of_range is not None:
+            self._out_of_range[self._levelled : self._levelled + len(out)] = out
+        self._levelled += len(out)
+        return x
 
     def _network(self, x: Array) -> Array:
         return self._tiling.push(np.ascontiguousarray(x.T, np.float32)).T.astype(np.float64)

@@ -7,7 +7,7 @@ import pytest
 
 from ecgmodel.denoiser import Denoiser
 from ecgmodel.sources import _simulated_noise
-from tests.ecgmodel.test_denoiser import ecg
+from tests.ecgmodel.test_denoiser import ecg, noisy
 
 FS = 360
 
@@ -63,6 +63,24 @@ def test_each_reason_is_found_where_it_is_and_nowhere_else(denoiser: Denoiser) -
         (1, 5): "too weak",
         **{(2, number): "clipped" for number in range(8)},
     }
+
+
+@pytest.mark.parametrize("samples", [1, 10, 100])
+@pytest.mark.parametrize("value", [33.0, 1e39])
+def test_what_is_no_ecg_is_said_where_it_is(denoiser: Denoiser, samples: int, value: float) -> None:
+    given = noisy(ecg(40), FS)
+    spoilt = given.copy()
+    far = slice(7190 - samples, 7190)
+    spoilt[far] = value
+    told, expected = denoiser.clean(spoilt, FS), denoiser.clean(given, FS)
+    assert [w.reason for w in told.windows] == ["", "out of range", "", ""]
+    for window, other in zip(told.windows, expected.windows, strict=True):
+        if not window.reason:
+            assert window.quality_in == pytest.approx(other.quality_in, abs=0.1)
+            assert window.snr_db == pytest.approx(other.snr_db, abs=1)
+    passed = denoiser.clean(spoilt, FS, untrusted="pass")
+    np.testing.assert_array_equal(passed.signal[far], spoilt[far])
+    assert np.isfinite(passed.signal).all()
 
 
 def test_the_input_is_passed_where_asked(denoiser: Denoiser) -> None:

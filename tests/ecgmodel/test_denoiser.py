@@ -118,6 +118,32 @@ def test_seams_cannot_be_seen(denoiser: Denoiser) -> None:
     assert max(at_seams) <= 2 * np.quantile(jumps, 0.999)
 
 
+@pytest.mark.parametrize("value", [33.0, 187.0, -163.84, 1e39])
+@pytest.mark.parametrize("seconds", [0.003, 0.28, 1.5])
+def test_what_is_no_ecg_spoils_nothing_else(
+    denoiser: Denoiser, value: float, seconds: float
+) -> None:
+    given = noisy(ecg(40), 360)
+    spoilt = given.copy()
+    far = slice(round(19.99 * 360 - seconds * 360), round(19.99 * 360))
+    spoilt[far] = value
+    whole, without = denoiser(spoilt, 360), denoiser(given, 360)
+    assert np.isfinite(whole).all()
+    away = np.abs(np.arange(len(given)) - far.start) > 2 * 360
+    error = (whole - without)[away]
+    assert np.sqrt(np.mean(error**2)) < 0.02
+    assert np.abs(error).max() < 0.1
+    pieces = list(denoiser.stream(chunks(spoilt, 0, 2000), 360))
+    np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=0, atol=1e-4)
+
+
+def test_a_jump_of_the_level_is_no_ecg_either(denoiser: Denoiser) -> None:
+    given = noisy(ecg(60), 360)
+    jumped = given + 150.0 * (np.arange(len(given)) >= 30 * 360)
+    error = (denoiser(jumped, 360) - denoiser(given, 360))[33 * 360 :]
+    assert np.sqrt(np.mean(error**2)) < 0.02
+
+
 def test_memory_does_not_grow_with_a_stream(denoiser: Denoiser) -> None:
     def peak(seconds: int) -> int:
         piece = np.zeros(3600)

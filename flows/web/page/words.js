@@ -6,6 +6,7 @@ const REASONS = {
   clipped: "the converter was at its end (clipped)",
   "too noisy": "more noise than can be taken out",
   "too weak": "hardly any ECG is left",
+  "out of range": "samples that are no ECG",
   "too large": "larger than an ECG can be",
   "low rate": "sampled too slowly to tell noise from ECG",
 };

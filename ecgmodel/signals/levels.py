@@ -1,0 +1,119 @@
+"""What cannot be ECG is found while a signal comes in: samples far away from the lead's level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+FAR_MV = 20.0
+"""So far from its lead's level no ECG is: beats have some mV, and drift is followed."""
+NEAR_MV = FAR_MV / 2  # the level stays where it is
+BLOCK_S = 0.1
+STEP_MV = 2.0  # by which the level follows drift in a block: 20 mV/s
+PATIENCE = 20  # blocks, 2 s: a jump that lasts is the lead's new level
+MOST_MV = 1e6  # of any level
+
+
+class Levelling:
+    """Takes out what cannot be ECG, and steps of the level.
+
+    A lead may have any offset, which stays as it is. What lies `FAR_MV` and more from it becomes
+    missing; where the level itself jumps and stays, what follows is shifted by the jump.
+
+    Args:
+        leads: How many signals there are.
+        fs: Their rate, Hz.
+    """
+
+    def __init__(self, leads: int, fs: float) -> None:
+        self.block = max(1, round(BLOCK_S * fs))
+        self._waiting = np.zeros((0, leads))
+        self._levels = [_Level() for _ in range(leads)]
+
+    def push(self, signal: Array) -> tuple[Array, Mask]:
+        """Take further samples `(n, leads)` in mV, NaN where missing.
+
+        Returns:
+            Those that are decided, and which of them were taken out; less than a block waits.
+        """
+        signal = np.concatenate([self._waiting, signal])
+        count = len(signal) // self.block * self.block
+        self._waiting = signal[count:].copy()
+        return self._decide(signal[:count])
+
+    def finish(self) -> tuple[Array, Mask]:
+        """Return the rest."""
+        return self._decide(self._waiting)
+
+    def _decide(self, signal: Array) -> tuple[Array, Mask]:
+        out = np.abs(signal) > MOST_MV
+        signal[out] = np.nan
+        for lead, level in enumerate(self._levels):
+            if len(signal):
+                level.settle(signal[:, lead], out[:, lead], self.block)
+        return signal, out
+
+
+@dataclass
+class _Level:
+    """The level of a lead.
+
+    Attributes:
+        now: It, mV; NaN before the first sample.
+        shift: What is taken off, mV.
+        before: Level and shift before the last jump.
+        next: A level that may become it.
+        seen: In how many blocks that one was seen.
+    """
+
+    now: float = np.nan
+    shift: float = 0.0
+    before: tuple[float, float] = (np.nan, 0.0)
+    next: float = np.nan
+    seen: int = 0
+
+    def settle(self, x: Array, out: Mask, block: int) -> None:
+        """Take out of `x`, in place, what is far away, and mark it in `out`."""
+        if np.fmax.reduce(np.abs(x - self.now)) <= NEAR_MV:  # as nearly always
+            self.seen = 0
+            if self.shift:
+                x -= self.shift
+            return
+        for start in range(0, len(x), block):
+            part = slice(start, start + block)
+            self._follow(x[part])
+            far = np.abs(x[part] - self.now) > FAR_MV
+            out[part] |= far
+            x[part][far] = np.nan
+            x[part] -= self.shift
+
+    def _follow(self, x: Array) -> None:
+        x = x[~np.isnan(x)]
+        if not len(x):
+            return
+        low, high = x.min(), x.max()
+        here = float((low + high) / 2 if high - low <= FAR_MV else np.median(x))
+        if np.isnan(self.now):
+            self.now = here
+        away = here - self.now
+        if abs(away) <= FAR_MV:
+            self.seen = 0
+            if abs(away) > NEAR_MV:
+                self.now += float(np.copysign(STEP_MV, away))
+        elif abs(here - self.before[0]) <= FAR_MV:
+            (self.now, self.shift), self.before = self.before, (self.now, self.shift)
+            self.seen = 0
+        elif self._lasts(here):
+            self.before = (self.now, self.shift)
+            self.now, self.shift = here, self.shift + away
+            self.seen = 0
+
+    def _lasts(self, level: float) -> bool:
+        self.seen = self.seen + 1 if abs(level - self.next) <= FAR_MV else 1
+        self.next = level
+        return self.seen >= PATIENCE
