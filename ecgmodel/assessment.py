@@ -9,11 +9,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgmodel.errors import SignalError
 from ecgmodel.machine import core_count
 from ecgmodel.signals.masks import Limits, MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings, judge, noisiness
@@ -96,6 +97,9 @@ class Assessment:
         untrusted: "pass" puts the input where it is not, "mark" leaves it.
         rails: Per lead, the lowest and highest value that its converter gives, mV.
         threads: Processor threads; None takes one a core.
+
+    Raises:
+        SignalError: `untrusted` is another word.
     """
 
     def __init__(
@@ -105,11 +109,28 @@ class Assessment:
         rails: Limits | None = None,
         threads: int | None = None,
     ) -> None:
+        if untrusted not in get_args(Untrusted):
+            raise SignalError(
+                f"Expected untrusted to be one of {', '.join(map(repr, get_args(Untrusted)))}. "
+                f"Received: {untrusted!r}."
+            )
         self.fs = fs
         self.threads = threads or core_count()
         self.untrusted = untrusted
         self.rails = rails
         self.length = max(1, round(WINDOW_S * fs))
+
+    def check_rails(self, leads: int) -> None:
+        """Check that there are rails for so many leads, if for any.
+
+        Raises:
+            SignalError: There are more, or fewer.
+        """
+        if self.rails is not None and len(self.rails) != leads:
+            raise SignalError(
+                f"Expected rails for each of {leads} leads. Received: {len(self.rails)}. Give None "
+                "for a lead whose rails are unknown."
+            )
 
     def of(
         self, noisy: NDArray[Any], cleaned: NDArray[Any], out_of_range: NDArray[np.bool_]

@@ -30,7 +30,7 @@ class Denoiser:
     """Takes drift, muscle noise and electrode motion out of ECG recordings.
 
     A signal is brought to 360 Hz, cleaned in overlapping tiles whose seams do not show, and
-    brought back. Missing samples (NaN or infinite) stay missing; the network sees them
+    brought back. Missing samples (NaN, infinite or masked) stay missing; the network sees them
     bridged, and so samples that lie more than 20 mV from their lead's level, which no ECG does:
     what comes out there is made up, and `clean` says where ("out of range"). What lies below 0.5 Hz
     is taken away with the noise.
@@ -70,7 +70,8 @@ class Denoiser:
         """Clean a recording.
 
         Args:
-            signal: `(samples,)` or `(samples, leads)` in mV, NaN where a sample is missing.
+            signal: `(samples,)` or `(samples, leads)` in mV, NaN or masked where a sample is
+                missing.
             fs: Its sampling rate, 50 to 4,000 Hz.
 
         Returns:
@@ -102,7 +103,8 @@ class Denoiser:
             progress: Called with each further share of the work (all are 1) that is done.
 
         Raises:
-            SignalError: As for a call.
+            SignalError: As for a call, there are not as many rails as leads, or `untrusted` is
+                another word.
         """
         given = None if rails is None else tuple(rails)
         assessment = Assessment(fs, untrusted, given, self.threads)
@@ -161,6 +163,8 @@ class Denoiser:
         progress: Callable[[float], None] | None = None,
     ) -> Cleaned:
         array = _checked(signal, fs)
+        if assessment:
+            assessment.check_rails(_leads(array))
         dtype = np.float32 if array.dtype == np.float32 else np.float64
         columns = _columns(array)
         samples, leads = columns.shape
@@ -323,6 +327,9 @@ def _checked(signal: ArrayLike, fs: float) -> NDArray[Any]:
             f"Expected at most {MOST_LEADS} leads. Received: {array.shape[1]}, from shape "
             f"{array.shape}. Is it (leads, samples)? Give signal.T."
         )
+    if isinstance(signal, np.ma.MaskedArray):
+        dtype = np.float32 if array.dtype == np.float32 else np.float64
+        return np.where(np.ma.getmaskarray(signal), dtype(np.nan), array.astype(dtype))
     return array
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ecgmodel.denoiser import Denoiser
+from ecgmodel.errors import SignalError
 from ecgmodel.sources import _simulated_noise
 from tests.ecgmodel.test_denoiser import ecg, noisy
 
@@ -81,6 +82,16 @@ def test_what_is_no_ecg_is_said_where_it_is(denoiser: Denoiser, samples: int, va
     passed = denoiser.clean(spoilt, FS, untrusted="pass")
     np.testing.assert_array_equal(passed.signal[far], spoilt[far])
     assert np.isfinite(passed.signal).all()
+
+
+def test_what_cannot_be_judged_is_said(denoiser: Denoiser) -> None:
+    signal = np.zeros((1000, 2))
+    for rails in ([(-5.0, 5.0)], [None] * 3):
+        with pytest.raises(SignalError, match=rf"each of 2 leads. Received: {len(rails)}"):
+            denoiser.clean(signal, FS, rails=rails)
+    assert denoiser.clean(signal, FS, rails=[None, (-5.0, 5.0)]).windows
+    with pytest.raises(SignalError, match=r"'mark', 'pass'. Received: 'foo'"):
+        denoiser.clean(signal, FS, untrusted="foo")  # type: ignore[arg-type]
 
 
 def test_the_input_is_passed_where_asked(denoiser: Denoiser) -> None:

@@ -144,6 +144,20 @@ def test_a_jump_of_the_level_is_no_ecg_either(denoiser: Denoiser) -> None:
     assert np.sqrt(np.mean(error**2)) < 0.02
 
 
+def test_masked_samples_are_missing(denoiser: Denoiser) -> None:
+    signal = noisy(ecg(20), 360)
+    missing = np.zeros(len(signal), bool)
+    missing[3000:3100] = True
+    expected = denoiser(np.where(missing, np.nan, signal), 360)
+    for values in (signal, signal.astype(np.float32)):
+        masked = np.ma.masked_array(np.where(missing, 99, values).astype(values.dtype), missing)
+        cleaned = denoiser(masked, 360)
+        assert (type(cleaned), cleaned.dtype) == (np.ndarray, values.dtype)
+        np.testing.assert_allclose(cleaned, expected, rtol=0, atol=1e-4)
+    steps = np.ma.masked_array((signal * 10).astype(int), missing)
+    np.testing.assert_array_equal(np.isnan(denoiser(steps, 360)), missing)
+
+
 def test_memory_does_not_grow_with_a_stream(denoiser: Denoiser) -> None:
     def peak(seconds: int) -> int:
         piece = np.zeros(3600)
