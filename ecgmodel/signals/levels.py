@@ -12,7 +12,7 @@ Mask = NDArray[np.bool_]
 
 FAR_MV = 20.0
 """So far from its lead's level no ECG is: beats have some mV, and drift is followed."""
-NEAR_MV = FAR_MV / 2  # the level stays where it is
+NEAR_MV = FAR_MV / 2  # as long as all samples are, the level stays where it is
 BLOCK_S = 0.1
 STEP_MV = 2.0  # by which the level follows drift in a block: 20 mV/s
 PATIENCE = 20  # blocks, 2 s: a jump that lasts is the lead's new level
@@ -51,8 +51,7 @@ class Levelling:
         return self._decide(self._waiting)
 
     def _decide(self, signal: Array) -> tuple[Array, Mask]:
-        out = np.abs(signal) > MOST_MV
-        signal[out] = np.nan
+        out = np.zeros(signal.shape, bool)
         for lead, level in enumerate(self._levels):
             if len(signal):
                 level.settle(signal[:, lead], out[:, lead], self.block)
@@ -79,11 +78,13 @@ class _Level:
 
     def settle(self, x: Array, out: Mask, block: int) -> None:
         """Take out of `x`, in place, what is far away, and mark it in `out`."""
-        if np.fmax.reduce(np.abs(x - self.now)) <= NEAR_MV:  # as nearly always
+        if self._is_near(np.fmin.reduce(x), np.fmax.reduce(x)):  # as nearly always
             self.seen = 0
             if self.shift:
                 x -= self.shift
             return
+        out |= np.abs(x) > MOST_MV
+        x[out] = np.nan
         for start in range(0, len(x), block):
             part = slice(start, start + block)
             self._follow(x[part])
@@ -103,8 +104,8 @@ class _Level:
         away = here - self.now
         if abs(away) <= FAR_MV:
             self.seen = 0
-            if abs(away) > NEAR_MV:
-                self.now += float(np.copysign(STEP_MV, away))
+            if not self._is_near(low, high):
+                self.now += float(np.clip(away, -STEP_MV, STEP_MV))
         elif abs(here - self.before[0]) <= FAR_MV:
             (self.now, self.shift), self.before = self.before, (self.now, self.shift)
             self.seen = 0
@@ -112,6 +113,9 @@ class _Level:
             self.before = (self.now, self.shift)
             self.now, self.shift = here, self.shift + away
             self.seen = 0
+
+    def _is_near(self, low: float, high: float) -> bool:
+        return bool(self.now - NEAR_MV <= low and high <= self.now + NEAR_MV)
 
     def _lasts(self, level: float) -> bool:
         self.seen = self.seen + 1 if abs(level - self.next) <= FAR_MV else 1
