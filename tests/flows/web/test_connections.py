@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
+from flows.web import connections
 from flows.web.connections import HEAD_S, MOST
 from tests.flows.web.running import Web, web
 
@@ -65,3 +69,35 @@ def test_a_connection_that_is_answered_is_not_closed_for_others(narrow: Web) -> 
             stack.enter_context(connect(narrow))
         busy.sendall(b"1\n")
         assert busy.recv(65536).startswith(b"HTTP/1.1 422")
+
+
+@pytest.mark.parametrize(("patience", "comes"), [(0.5, False), (60.0, True)])
+def test_who_reads_nothing_of_an_answer_gets_no_more_of_it(
+    patience: float, comes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SEND_S", patience)
+    pieces, size = 300, 100_000
+
+    async def answer(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for left in reversed(range(pieces)):
+            await send({"type": "http.response.body", "body": b"0" * size, "more_body": left > 0})
+
+    async def got() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            config = uvicorn.Config(answer, http=connections.Connection, lifespan="off")
+            server = connections.Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            reader, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            await asyncio.sleep(1.5)
+            count = 0
+            with suppress(ConnectionError):
+                while piece := await reader.read(size):
+                    count += len(piece)
+            writer.close()
+            server.should_exit = True
+            await serving
+            return count
+
+    assert (asyncio.run(asyncio.wait_for(got(), 30)) > pieces * size) == comes
