@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
 
 
@@ -41,6 +45,12 @@ class Web:
         """Return the files of requests that are still there."""
         jobs = self.temporary.glob("ecg-denoise-web-*/*/**/*")
         return [path for path in jobs if path.is_file()]
+
+
+def awaited(work: Coroutine[Any, Any, T]) -> T:
+    """Return what comes of it, in a thread: in this one the browser's loop may run."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from flows.web import connections
 from flows.web.connections import HEAD_S, MOST
-from tests.flows.web.running import Web, web
+from tests.flows.web.running import Web, awaited, web
 
 HALF = b"POST /denoise HTTP/1.1\r\nHost: localhost\r\n"
 WHOLE = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -100,4 +100,4 @@ def test_who_reads_nothing_of_an_answer_gets_no_more_of_it(
             await serving
             return count
 
-    assert (asyncio.run(asyncio.wait_for(got(), 30)) > pieces * size) == comes
+    assert (awaited(asyncio.wait_for(got(), 30)) > pieces * size) == comes

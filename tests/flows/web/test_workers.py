@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from flows.web.refusing import Refused
 from flows.web.settings import Job, Limits, Options, Setup
 from flows.web.work import LONGEST_ERROR
 from flows.web.workers import Worker
+from tests.flows.web.running import awaited
 
 # Answers a job with its folder's name in the place of `{}`; then it is ready for the next.
 SAYS = """#!{python}
@@ -57,7 +57,7 @@ def test_a_worker_that_gives_no_answer_is_ended(
         await worker.stop()
         return names
 
-    assert asyncio.run(work()) == ["one", "500", "two", "500", "three"]
+    assert awaited(work()) == ["one", "500", "two", "500", "three"]
 
 
 def test_a_long_error_is_the_answer_to_its_own_request_alone(
