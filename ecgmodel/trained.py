@@ -76,7 +76,7 @@ class Trained:
         sums = self._sums()
         if not path.is_file() or sums.get(name) != file_sha256(path):
             raise ModelError(
-                f"{path} is not the network that {self.folder / SUMS} names. Restore both from "
+                f"{path} is not the file that {self.folder / SUMS} names. Restore both from "
                 "the repository, or train it again with --retrain."
             )
         return path

@@ -109,5 +109,5 @@ def test_a_network_that_was_altered_is_refused(one: Trained, tmp_path: Path) -> 
     for name in ("SHA256SUMS", "recipe.yaml"):
         (tmp_path / name).write_bytes((one.folder / name).read_bytes())
     (tmp_path / NETWORK).write_bytes(one.file(NETWORK).read_bytes() + b"0")
-    with pytest.raises(ModelError, match="is not the network that"):
+    with pytest.raises(ModelError, match="is not the file that"):
         copy.file(NETWORK)

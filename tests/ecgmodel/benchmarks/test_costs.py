@@ -142,6 +142,7 @@ def test_what_a_training_took_goes_with_its_network(tmp_path: Path) -> None:
     made = Store(tmp_path / "store").make(Unit("train", "one", {}), build).file("model.keras")
     noted = {"seconds": 12.5, "machine": "2 CPU cores"}
     assert training_of([made]) == {"training": [noted]}
+    (tmp_path / "recipe.yaml").touch()
     one = Trained("one", tmp_path)
     one.put({"version-1.keras": made})
     facts = training_facts(one.file("version-1.keras"))
@@ -157,6 +158,7 @@ def test_a_network_that_nobody_noted_takes_the_place_of_one_without_its_facts(
 ) -> None:
     assert training_facts(network) is None
     (tmp_path / "training.yaml").write_text("model.keras: {seconds: 5, machine: 1 GPU}\n")
+    (tmp_path / "recipe.yaml").touch()
     one = Trained("one", tmp_path)
     one.put({"model.keras": network})
     assert training_facts(one.file("model.keras")) is None

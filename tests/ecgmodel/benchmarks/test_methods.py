@@ -64,7 +64,7 @@ def test_what_is_wrong_with_a_network_is_named(tmp_path: Path) -> None:
         general_networks(tmp_path, tmp_path)
     one.recipe.write_text("mix: {window: 256}\n")
     (one.folder / "model.keras").write_bytes(b"other")
-    with pytest.raises(ModelError, match=r"model\.keras is not the network"):
+    with pytest.raises(ModelError, match=r"model\.keras is not the file"):
         general_networks(tmp_path, tmp_path)
 
 

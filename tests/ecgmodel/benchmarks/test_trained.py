@@ -46,7 +46,7 @@ def test_a_network_is_found_and_checked(one: Trained) -> None:
 
 def test_one_that_was_altered_is_refused(one: Trained) -> None:
     (one.folder / "version-1.keras").write_bytes(b"weightz")
-    with pytest.raises(ModelError, match=r"version-1\.keras is not the network"):
+    with pytest.raises(ModelError, match=r"version-1\.keras is not the file"):
         one.file("version-1.keras")
 
 
