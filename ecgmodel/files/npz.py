@@ -29,6 +29,7 @@ _UNITS = ("unit", "units")
 _NAMES = ("leads", "lead_names", "sig_name", "channels", "channel_names", "ch_names")
 _SIGNALS = ("signal", "signals", "ecg", "p_signal", "data", "x")
 _MOST_ARRAYS = 10_000
+_MOST_SAID = 500
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def _find(path: Path, hints: Hints) -> _Found:
         with zipfile.ZipFile(path) as archive:
             return _find_in(archive, size, hints, path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise RecordError(f"{path.name} is a damaged archive ({error}). Get it again.") from error
+        said = str(error)[:_MOST_SAID]  # names from the file, which may be as long as it likes
+        raise RecordError(f"{path.name} is a damaged archive ({said}). Get it again.") from error
 
 
 def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _Found:

@@ -269,3 +269,14 @@ def test_a_full_folder_of_errors_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises((EcgError, FileExistsError)):
         write_ecg(file, made_ecg(), tmp_path / "out", comment="x")
     assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_a_damaged_archive_is_told_in_few_words(tmp_path: Path) -> None:
+    path = tmp_path / "long.npz"
+    np.savez(path, signal=np.zeros(20_000), fs=360.0)
+    content = bytearray(path.read_bytes())
+    content[26:28] = b"\xff\xff"  # the length of the first array's name
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match="damaged archive") as caught:
+        read_ecg(path)
+    assert len(str(caught.value)) < 1000
