@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ecgmodel.denoiser import DEFAULT, Denoiser
+from ecgmodel.evaluation.evaluate import read_batches
 from ecgmodel.evaluation.metrics import measure
 from ecgmodel.randomness import generator
 from ecgmodel.signals.resampling import FS
@@ -79,9 +79,7 @@ def coloured(count: int, samples: int, slope: float, rng: np.random.Generator) -
 
 def clean_windows(shard: Path) -> Rows:
     """Return clean windows of a shard, `(windows, samples)` in mV."""
-    table = pq.read_table(shard, columns=["clean"], filters=[("copy", "=", 0)])
-    rows = table["clean"].combine_chunks()
-    windows = rows.flatten().to_numpy().reshape(len(table), -1)
+    windows = np.concatenate([batch.clean for batch in read_batches(shard)])
     return np.asarray(
         windows[np.linspace(0, len(windows) - 1, min(WINDOWS, len(windows)), dtype=int)]
     )

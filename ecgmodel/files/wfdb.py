@@ -20,7 +20,7 @@ from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_he
 from ecgmodel.sources._names import ANNOTATORS, safe_name
 
 if TYPE_CHECKING:
-    from ecgmodel.signals.stored import Stored
+    from ecgmodel.signals.stored import StoredRecord
 
 LABEL = "WFDB record"
 # Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.
@@ -48,11 +48,11 @@ def read(path: Path, hints: Hints) -> Ecg:
             one has no gain.
     """
     from ecgmodel.signals.records import in_millivolts, in_volts  # wfdb takes a second to import
-    from ecgmodel.signals.stored import read_stored
+    from ecgmodel.signals.stored import read_stored_record
 
     record = _record(path)
     _check(record)
-    stored = read_stored(record.absolute(), record.name)
+    stored = read_stored_record(record.absolute(), record.name)
     volts = in_volts(stored)
     names = [channel.name for channel in volts]
     chosen = choose_leads(names, ["mV"] * len(volts), hints, record)
@@ -211,7 +211,7 @@ def _check_fields(header: Header) -> None:
         )
 
 
-def _start(stored: Stored) -> datetime | None:
+def _start(stored: StoredRecord) -> datetime | None:
     if stored.base_date and stored.base_time:
         return datetime.combine(stored.base_date, stored.base_time)
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgmodel.errors import HintNeededError, RecordError
-from ecgmodel.signals.stored import Channel, Stored, read_stored
+from ecgmodel.signals.stored import Channel, StoredRecord, read_stored_record
 
 _MOST_BITS = 32  # the widest WFDB format
 
@@ -62,7 +62,7 @@ def read_recording(
         RecordError: Header and data disagree, no lead is an ECG in known units, or leads differ
             in rate.
     """
-    stored = read_stored(path, name, start_s, seconds)
+    stored = read_stored_record(path, name, start_s, seconds)
     channels, remarks = [], []
     for channel in in_volts(stored):
         baseline, remark = _likely_baseline(channel)
@@ -72,7 +72,7 @@ def read_recording(
     return replace(found, remarks=(*found.remarks, *remarks))
 
 
-def in_volts(stored: Stored) -> list[Channel]:
+def in_volts(stored: StoredRecord) -> list[Channel]:
     """Return a record's signals that are voltages.
 
     Raises:
@@ -89,7 +89,7 @@ def in_volts(stored: Stored) -> list[Channel]:
 
 
 def in_millivolts(
-    stored: Stored, channels: Sequence[Channel], uncalibrated_gain: float | None = None
+    stored: StoredRecord, channels: Sequence[Channel], uncalibrated_gain: float | None = None
 ) -> Recording:
     """Return some of a record's signals in millivolts, as its header says.
 

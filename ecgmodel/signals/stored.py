@@ -51,7 +51,7 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredRecord:
     """A record.
 
     Attributes:
@@ -106,9 +106,9 @@ def read_header(path: Path, name: str) -> wfdb.Record | wfdb.MultiRecord:
     return header
 
 
-def read_stored(
+def read_stored_record(
     path: Path, name: str, start_s: float = 0.0, seconds: float | None = None
-) -> Stored:
+) -> StoredRecord:
     """Read a record's signals as they are stored.
 
     Args:
@@ -131,7 +131,7 @@ def read_stored(
     if not frames:
         raise RecordError(f"{name} holds no samples. Leave the record out.")
     text = _text(path)
-    return Stored(
+    return StoredRecord(
         name=name,
         frame_fs=float(header.fs),
         frames=frames,

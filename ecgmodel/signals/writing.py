@@ -46,7 +46,7 @@ class _Lead:
 
 @dataclass(frozen=True)
 class _Head:
-    """What a header says of the whole record; see `Stored`."""
+    """What a header says of the whole record; see `StoredRecord`."""
 
     name: str
     frame_fs: float
@@ -82,9 +82,9 @@ def write_cleaned(
             be written again.
     """
     from ecgmodel.signals.records import in_volts  # wfdb takes a second to import
-    from ecgmodel.signals.stored import read_stored
+    from ecgmodel.signals.stored import read_stored_record
 
-    stored = read_stored(source, source.name)
+    stored = read_stored_record(source, source.name)
     written = {channel.name: _kept(channel) for channel in stored.channels}
     by_name = {channel.name: channel for channel in stored.channels}
     ecg = in_volts(stored) if leads is None else [by_name[lead] for lead in leads]

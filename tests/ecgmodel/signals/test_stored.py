@@ -10,7 +10,7 @@ import wfdb
 
 from ecgmodel.errors import RecordError
 from ecgmodel.signals.records import read_recording
-from ecgmodel.signals.stored import read_stored
+from ecgmodel.signals.stored import read_stored_record
 from tests.wfdb_files import ecg, write_frames, write_record
 
 
@@ -18,7 +18,7 @@ def test_several_samples_a_frame_are_all_read(tmp_path: Path) -> None:
     signal = ecg(10, 360)
     signal[1001:1003] = np.nan
     path = write_frames(tmp_path, "a", 90, {"II": (4, signal), "ABP": (1, np.arange(900) / 200)})
-    stored = read_stored(path, "own/a")
+    stored = read_stored_record(path, "own/a")
     assert (stored.frame_fs, stored.frames) == (90, 900)
     assert [len(channel.steps) for channel in stored.channels] == [3600, 900]
     recording = read_recording(path, "own/a", start_s=2, seconds=3)
@@ -37,7 +37,7 @@ def test_samples_of_a_frame_that_was_damaged(tmp_path: Path) -> None:
     data = tmp_path / "a.dat"
     data.write_bytes(data.read_bytes()[:-2] + b"\x01\x01")
     with pytest.raises(RecordError, match="checksum"):
-        read_stored(path, "own/a")
+        read_stored_record(path, "own/a")
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "latin-1"])
@@ -46,7 +46,7 @@ def test_letters_beyond_ascii_are_read(tmp_path: Path, coding: str) -> None:
     header = tmp_path / "a.hea"
     text = header.read_text().replace("/uV", "/\u00b5V").replace("EKG X", "EKG \u00dc")
     header.write_bytes((text + "#Name: J\u00fcrgen M\u00fcller\n#\n").encode(coding))
-    stored = read_stored(path, "own/a")
+    stored = read_stored_record(path, "own/a")
     assert (stored.channels[0].name, stored.channels[0].unit) == ("EKG \u00dc", "uV")
     assert stored.comments == ("#Name: J\u00fcrgen M\u00fcller", "#")
     assert read_recording(path, "own/a").signal.max() == pytest.approx(1.2, abs=0.1)
@@ -58,7 +58,7 @@ def test_segments_in_different_formats_have_their_own_gaps(tmp_path: Path) -> No
         part[100:150] = np.nan
         write_record(tmp_path, name, part, 250, fmt=fmt)
     (tmp_path / "both.hea").write_text("both/3 1 250 5100\na 2500\n~ 100\nb 2500\n")
-    steps = read_stored(tmp_path / "both", "own/both").channels[0].steps
+    steps = read_stored_record(tmp_path / "both", "own/both").channels[0].steps
     expected = np.concatenate([parts[0], np.full(100, np.nan), parts[1]])
     np.testing.assert_allclose(steps / 200, expected, atol=0.0026)
 
@@ -78,7 +78,7 @@ def test_segments_of_another_rate_are_refused(tmp_path: Path) -> None:
     write_record(tmp_path, "b", ecg(10, 125), 125)
     (tmp_path / "both.hea").write_text("both/2 1 250 3750\na 2500\nb 1250\n")
     with pytest.raises(RecordError, match=r"segment b .*250 Hz.*125 Hz"):
-        read_stored(tmp_path / "both", "own/both")
+        read_stored_record(tmp_path / "both", "own/both")
 
 
 def test_signals_that_are_shifted(tmp_path: Path) -> None:
@@ -102,5 +102,5 @@ def test_names_that_come_twice_get_numbers(tmp_path: Path) -> None:
         text = text.replace(f" {old}\n", f" {new}\n")
     header.write_text(text)
     assert wfdb.rdheader(str(path)).sig_name == ["II", "II", "II_1"]
-    names = [channel.name for channel in read_stored(path, "own/a").channels]
+    names = [channel.name for channel in read_stored_record(path, "own/a").channels]
     assert names == ["II_1", "II_2", "II_1_3"]
