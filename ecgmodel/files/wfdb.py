@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 
     record = _record(source).absolute()
     write_cleaned(record, ecg.signal, comment, into, ecg.leads)
-    for file in _annotations(record):
+    for file in filter(_stays, beside(record)):
         shutil.copyfile(file, into / file.name)
 
 
@@ -106,15 +107,14 @@ def plain_name(name: str) -> str:
 def files(path: Path) -> list[Path]:
     """Return a record's headers, samples and annotations; of a damaged one what can be told."""
     record = _record(path)
-    return [*map(record.with_name, _own_names(record)), *_annotations(record)]
+    own = _own_names(record)
+    return [*map(record.with_name, own), *filter(_stays, _annotation_files(record, own))]
 
 
 def beside(path: Path) -> list[Path]:
     """Return a record's annotation files: those of a known suffix, and those that read as one."""
     record = _record(path)
-    own = _own_names(record)
-    found = sorted(record.parent.glob(f"{glob.escape(record.name)}.*"))
-    return [file for file in found if file.name not in own and _is_annotation(file, record)]
+    return _annotation_files(record, _own_names(record))
 
 
 def _own_names(record: Path) -> list[str]:
@@ -217,9 +217,10 @@ def _start(stored: StoredRecord) -> datetime | None:
     return None
 
 
-def _annotations(record: Path) -> list[Path]:
-    """Return a record's annotation files, without links out of their folder."""
-    return [file for file in beside(record) if _stays(file)]
+def _annotation_files(record: Path, own: Sequence[str]) -> list[Path]:
+    """Return the annotation files beside a record's own files."""
+    found = sorted(record.parent.glob(f"{glob.escape(record.name)}.*"))
+    return [file for file in found if file.name not in own and _is_annotation(file, record)]
 
 
 def _is_annotation(file: Path, record: Path) -> bool:

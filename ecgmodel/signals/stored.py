@@ -330,7 +330,7 @@ def _described(path: Path, record: wfdb.Record) -> list[Channel]:
         channels.append(
             Channel(
                 name=full if _ascii(full).strip() == name else name,
-                unit=plain_unit(unit) or "mV" if millivolts(unit) else unit,
+                unit=(plain_unit(unit) or unit) if millivolts(unit) else unit,
                 gain=float(number.group()) if number else None,
                 baseline=int(record.baseline[i]),
                 bits=record.adc_res[i] or 0,
