@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from tests.flows.web.running import Web
 
 # One service for all inputs; how long one takes depends on what else this machine does.
 FEW = settings(
-    max_examples=60,
+    max_examples=int(os.environ.get("ECG_FUZZ_EXAMPLES", "60")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
