@@ -11,9 +11,11 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +28,10 @@ from ecgmodel.versions import PACKAGE, ROOT
 FOLDER, SHIPPED = "trained", "models"
 NETWORK = "model.keras"
 """The network of a folder that has one alone."""
+WEIGHTS = "model.weights.h5"
+"""What Keras calls the weights inside a `.keras` file."""
+LARGEST = 2_000_000
+"""Bytes of a network that is kept with all its digits."""
 RECIPE, SUMS, TOOK = "recipe.yaml", "SHA256SUMS", "training.yaml"
 
 
@@ -86,7 +92,10 @@ class Trained:
         return set(names) <= set(self._sums())
 
     def put(self, networks: Mapping[str, Path]) -> None:
-        """Put `.keras` files into the folder, as small as they can be; list them and the recipe."""
+        """Put `.keras` files into the folder, as small as they can be; list them and the recipe.
+
+        Weights of more than `LARGEST` bytes are kept as 16-bit floats.
+        """
         for name, source in networks.items():
             _deflate(source, self.folder / name)
         self._list([*networks, RECIPE])
@@ -162,14 +171,40 @@ def training_facts(model: Path) -> TrainingFacts | None:
 
 
 def _deflate(source: Path, target: Path) -> None:
-    """Copy a zip file with its members compressed, which Keras leaves as they are."""
-    with (
-        zipfile.ZipFile(source) as given,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made,
-    ):
-        for member in given.infolist():
+    """Copy a `.keras` file with its members compressed, which Keras leaves as they are."""
+    with zipfile.ZipFile(source) as given:
+        members = {entry: given.read(entry) for entry in given.infolist()}
+    _zip(members, target)
+    if target.stat().st_size > LARGEST:
+        halved = {e: _halved(d) if e.filename == WEIGHTS else d for e, d in members.items()}
+        _zip(halved, target)
+
+
+def _zip(members: Mapping[zipfile.ZipInfo, bytes], target: Path) -> None:
+    with zipfile.ZipFile(target, "w") as made:
+        for member, data in members.items():
             entry = zipfile.ZipInfo(member.filename, member.date_time)
-            made.writestr(entry, given.read(member), zipfile.ZIP_DEFLATED, 9)
+            made.writestr(entry, data, zipfile.ZIP_DEFLATED, 9)
+
+
+def _halved(weights: bytes) -> bytes:
+    """Return an HDF5 file whose 32-bit floats have 16 bits, which Keras loads as it loads those."""
+    import h5py
+
+    made = BytesIO()
+    with h5py.File(BytesIO(weights)) as given, h5py.File(made, "w") as half:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                kept = item[()]
+                half[name] = kept.astype(np.float16) if item.dtype == np.float32 else kept
+            else:
+                half.require_group(name)
+            half[name].attrs.update(item.attrs)
+
+        half.attrs.update(given.attrs)
+        given.visititems(copy)
+    return made.getvalue()
 
 
 def trained(protocol: str, root: Path = ROOT / FOLDER) -> list[Trained]:
