@@ -124,7 +124,7 @@ def _comparison(
     def draw(theme: Theme = LIGHT, width: float = WIDE) -> Figure:
         return comparison_figure(theirs, ours, metrics, theme, width)
 
-    return {"Networks, published (pale) and measured here": variants(draw)}
+    return {"Networks, published (grey) and measured here (blue)": variants(draw)}
 
 
 def comparison_figure(
