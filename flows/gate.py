@@ -53,14 +53,14 @@ def judge(settings: Settings, store: Store, registry: Registry, challenger: Vers
         text = f"version {challenger.number} is the champion already"
         return Judged(challenger.number, champion.number, None, None, text)
     test, more = choose_test(settings, registry, challenger, champion)
-    protocols, unmeasured = protocol_tests(settings, store)
+    protocols = protocol_tests(settings, store)
     contenders = [
         measure(settings, store, registry, version, test, protocols)
         for version in (challenger, champion)
         if version
     ]
     floor = run_step(training.evaluate, baseline_step("none", test, settings), store)
-    notes = (*notes, *more, *unmeasured)
+    notes = (*notes, *more)
     step = verdict_step(contenders[0], contenders[1] if champion else None, floor, settings, notes)
     report = run_step(tasks.judge, step, store)
     verdict = Verdict.from_json(report.file("verdict.json").read_text())

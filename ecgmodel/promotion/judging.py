@@ -153,7 +153,7 @@ def judge(
     settings: GateSettings,
     notes: Sequence[str] = (),
 ) -> Verdict:
-    """Judge a challenger by every rule.
+    """Judge a challenger by every rule; one that cannot be judged is not passed.
 
     Subjects that either side was trained on judge neither. A first model is compared with no
     filter, since there is nothing else that it could be better than.
@@ -170,11 +170,10 @@ def judge(
     """
     comparison, left_out = compare_sides(challenger, champion, floor)
     findings: list[Finding] = []
-    unjudged: list[str] = []
     if comparison.subjects:
         for name in settings.rules:
             if missing := [p for p in needed_protocols(name) if p not in comparison.protocols]:
-                unjudged.append(_unjudged(name, missing))
+                findings += [_unjudged(name, protocol) for protocol in missing]
             else:
                 findings += registry.load(RULES, name, "rule").judge(comparison, settings)
     failed = [finding for finding in findings if not finding.passed]
@@ -186,7 +185,7 @@ def judge(
         subjects=comparison.subjects,
         left_out=left_out,
         findings=tuple(findings),
-        notes=(*notes, *unjudged),
+        notes=tuple(notes),
     )
 
 
@@ -258,11 +257,12 @@ def _protocols(
     return found
 
 
-def _unjudged(rule: str, protocols: Sequence[str]) -> str:
-    return (
-        f"Rule {rule} was not judged: it needs results of {', '.join(protocols)} on people who "
-        "trained neither side."
+def _unjudged(rule: str, protocol: str) -> Finding:
+    text = (
+        f"Rule {rule} cannot be judged: everybody on whom {protocol} is measured trained one of "
+        "both sides. Train without these people, or leave the rule out of gate.rules."
     )
+    return Finding(rule, protocol, False, None, None, text)
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,32 +5,74 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import pandas as pd
+
 from ecgmodel.benchmarks.do_no_harm import MARKS, METRICS, tables
 from ecgmodel.promotion.judging import Comparison, Finding
 from ecgmodel.promotion.rules._protocols import no_worse_or_good
 from ecgmodel.promotion.settings import GateSettings
 
-NEEDS = ("do-no-harm",)
+RULE, NEEDS = "do_no_harm", ("do-no-harm",)
 TOLERANCES: Mapping[str, float] = MappingProxyType(
     {"shape": 0.3, "st_median": 0.001, "st_99": 0.005, "qrs": 0.1, "f1_loss": 0.0005}
 )
-"""What a metric may lose, in its unit, where it misses its goal."""
+"""What a metric may lose, in its unit, where the champion misses its goal."""
+LEAD_TOLERANCE = 3.0
+"""Decibels of shape that one lead of a recording may lose, unless it still reaches the goal."""
+LEAD_LEAST = 6.0
+"""Decibels that each lead of a first model must have: its error is half of the signal."""
+MISSING = float("nan")
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
-    """Compare each metric with the goal and the champion's; a first model has none before."""
+    """Compare each metric with the goal and the champion's, shape by sampling rate and lead too.
+
+    The medians of all recordings do not move if a lead is destroyed in some of them.
+    """
     ours, theirs = comparison.protocols[NEEDS[0]]
-    if theirs is None:
-        return []
-    sides = [tables(rows, draws=0)["all"].set_index("metric")["mean"] for rows in (ours, theirs)]
-    return [
+    sides = [_figures(rows) for rows in (ours, theirs) if rows is not None]
+    found = [
         no_worse_or_good(
-            "do_no_harm",
-            METRICS[name].label,
-            [float(side.get(name, float("nan"))) for side in sides],
-            goal=MARKS[name].goal,
-            tolerance=TOLERANCES[name],
-            higher_is_better=METRICS[name].higher_is_better,
+            RULE,
+            what,
+            [side.get((metric, what), MISSING) for side in sides] + [MISSING] * (2 - len(sides)),
+            MARKS[metric],
+            TOLERANCES[metric],
+            METRICS[metric].higher_is_better,
         )
-        for name in MARKS
+        for metric, what in sides[0]
     ]
+    return [*found, _worst_lead(ours, theirs)]
+
+
+def _figures(rows: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return each metric, and shape by sampling rate, by metric and what it is called."""
+    summary = tables(rows, draws=0)
+    means = summary["all"].set_index("metric")["mean"]
+    figures = {(name, METRICS[name].label): float(means.get(name, MISSING)) for name in MARKS}
+    by_rate = summary["by_rate"][summary["by_rate"]["metric"] == "shape"]
+    for fs, mean in zip(by_rate["original_fs"], by_rate["mean"], strict=True):
+        figures["shape", f"{METRICS['shape'].label}, at {fs:g} Hz"] = float(mean)
+    return figures
+
+
+def _worst_lead(ours: pd.DataFrame, theirs: pd.DataFrame | None) -> Finding:
+    """Return whether every lead keeps its shape, told of the one that is nearest to failing."""
+    shape = _shape_by_lead(ours)
+    if theirs is None:
+        limits = pd.Series(LEAD_LEAST, shape.index)
+    else:
+        limits = (_shape_by_lead(theirs) - LEAD_TOLERANCE).clip(upper=MARKS["shape"].goal)
+    spare = (shape - limits)[shape.index].fillna(-float("inf"))
+    at = int(spare.to_numpy().argmin())
+    record, lead = shape.index[at]
+    value, limit = float(shape.iloc[at]), float(limits[shape.index].iloc[at])
+    passed, what = value >= limit, f"the shape of {record}, lead {lead}"
+    verb = "keeps" if passed else "fails"
+    text = f"It {verb} {what}: {value:.4g} dB, at least {limit:.4g} asked for."
+    return Finding(RULE, what, passed, value, limit, text)
+
+
+def _shape_by_lead(rows: pd.DataFrame) -> pd.Series[float]:
+    chosen = rows[rows["quantity"] == "shape"]
+    return chosen.groupby(["record", "lead"])["value"].median()

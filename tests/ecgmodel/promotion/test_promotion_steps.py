@@ -71,5 +71,5 @@ def test_a_network_is_measured_by_the_protocol_and_judged_by_it(tmp_path: Path) 
     assert "there is no figure" in absent.text
     assert not judged.promoted
     unjudged = verdict(champion)
-    assert unjudged.promoted
-    assert "Rule qrs_stress was not judged" in unjudged.notes[0]
+    assert not unjudged.promoted
+    assert unjudged.reason.startswith("Rule qrs_stress cannot be judged")

@@ -1,4 +1,4 @@
-"""Rules that need a benchmark protocol: passed, refused, and not judged without its recordings."""
+"""Rules that need a benchmark protocol: passed, refused, also where nobody is left to judge."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from ecgmodel.benchmarks._marks import Mark
 from ecgmodel.benchmarks._qrs_stress.records import LEVELS
 from ecgmodel.promotion.judging import Candidate, Verdict, judge, needed_protocols
 from ecgmodel.promotion.rules._protocols import no_worse_or_good
@@ -17,25 +18,44 @@ STRESS = GateSettings(rules=("primary", "qrs_stress"))
 HARM = GateSettings(rules=("primary", "do_no_harm"))
 
 
-def stress(found: float, at_24: float = 1.0) -> pd.DataFrame:
-    """Return rows in which a share of a thousand beats of one person is found at each level."""
+def stress(found: float, person: str = "118", **at: float) -> pd.DataFrame:
+    """Return rows in which a share of a thousand beats of one person is found at each level.
+
+    Args:
+        found: The share at 0 and -6 dB; all are found at the other levels.
+        person: Whose beats.
+        **at: Other shares by level, e.g. `db24`.
+    """
     rows = []
     for level in LEVELS:
-        matched = round(1000 * (at_24 if level == 24 else found))
-        who = {"method": "model", "record": f"118e{LEVELS[level]}", "subject": "mitdb/118"}
+        share = at.get(f"db{level}", found if level <= 0 else 1.0)
+        matched = round(1000 * share)
+        who = {"method": "model", "record": f"{person}e{LEVELS[level]}"}
+        who["subject"] = f"mitdb/{person}"
         counts = {"matched": matched, "missed": 1000 - matched, "false": 0, "errors_ms": [0.0]}
         where = {"snr_db": level, "minute": 17, "held_out": True, "snr_in": 0.0, "snr_out": 0.0}
         rows.append(who | counts | where)
     return pd.DataFrame(rows)
 
 
-def harm(shape: float, st: float = 0.001) -> pd.DataFrame:
-    """Return rows of one person: by how much shape errs (dB), and what ST changes by (mV)."""
+def harm(shape: float, st: float = 0.001, other_lead: float | None = None) -> pd.DataFrame:
+    """Return rows of one person: by how much shape errs (dB), and what ST changes by (mV).
+
+    Args:
+        shape: Of three windows of one lead.
+        st: Of a beat.
+        other_lead: Shape of two windows of a second lead; None for the same.
+    """
     counts = {"matched": 100.0, "missed": 0.0, "false": 0.0}
     before = {f"{name}_before": value for name, value in counts.items()}
     figures = {"shape": shape, "st": st, "qrs": 0.1, **counts, **before}
+    second = shape if other_lead is None else other_lead
+    leads = [*[("MLII", "shape", shape)] * 2, *[("V1", "shape", second)] * 2]
+    rows = [("MLII", quantity, value) for quantity, value in figures.items()]
     who = {"method": "model", "record": "mitdb/106", "subject": "mitdb/106", "original_fs": 360.0}
-    return pd.DataFrame([who | {"quantity": q, "value": v} for q, v in figures.items()])
+    return pd.DataFrame(
+        [who | {"lead": at, "quantity": q, "value": v} for at, q, v in (*rows, *leads)]
+    )
 
 
 def judged(
@@ -62,21 +82,57 @@ def test_a_rule_says_which_protocols_it_needs() -> None:
 
 
 def test_who_finds_fewer_beats_is_refused_and_who_finds_more_is_not() -> None:
-    few, many = ({"qrs-stress": stress(share)} for share in (0.6, 0.7))
+    few, many = ({"qrs-stress": stress(share)} for share in (0.4, 0.5))
     verdict = judged(STRESS, few, many)
     assert not verdict.promoted
-    assert verdict.reason.startswith("It fails F1 of beats found at 18 dB: 0.75")
+    assert verdict.reason.startswith("It fails F1 of beats found at 0 dB: 0.57")
     assert judged(STRESS, many, few).promoted
     assert judged(STRESS, many, many).promoted
 
 
 def test_a_loss_within_tolerance_or_above_the_goal_is_none() -> None:
-    before = {"qrs-stress": stress(0.700)}
-    assert judged(STRESS, {"qrs-stress": stress(0.695)}, before).promoted
-    assert not judged(STRESS, {"qrs-stress": stress(0.685)}, before).promoted
-    perfect = {"qrs-stress": stress(0.7, at_24=1.0)}
-    assert judged(STRESS, {"qrs-stress": stress(0.7, at_24=0.997)}, perfect).promoted
-    assert not judged(STRESS, {"qrs-stress": stress(0.7, at_24=0.98)}, perfect).promoted
+    before = {"qrs-stress": stress(0.560)}  # F1 .718: short of both goals, past both first steps
+    assert judged(STRESS, {"qrs-stress": stress(0.556)}, before).promoted
+    assert not judged(STRESS, {"qrs-stress": stress(0.550)}, before).promoted
+    assert judged(STRESS, {"qrs-stress": stress(0.56, db24=0.997)}, before).promoted
+    assert not judged(STRESS, {"qrs-stress": stress(0.56, db24=0.98)}, before).promoted
+
+
+def test_a_goal_once_reached_is_kept() -> None:
+    """Otherwise each model could lose the tolerance once more."""
+    before = {"do-no-harm": harm(25.0)}
+    assert not judged(HARM, {"do-no-harm": harm(24.9)}, before).promoted
+
+
+def test_losses_within_the_tolerance_end_at_the_first_step() -> None:
+    figure, champions = 24.9, []
+    while figure not in champions:
+        champions.append(figure)
+        finding = no_worse_or_good("r", "shape", (figure - 0.3, figure), Mark(25.0, 20.0), 0.3)
+        figure = round(figure - 0.3, 1) if finding.passed else figure
+    assert 20.0 <= figure < 20.3
+    assert no_worse_or_good("r", "shape", (18.0, 18.0), Mark(25.0, 20.0), 0.3).passed
+    assert not no_worse_or_good("r", "shape", (17.9, 18.0), Mark(25.0, 20.0), 0.3).passed
+
+
+def test_a_destroyed_lead_is_found_though_no_median_moves() -> None:
+    before = {"do-no-harm": harm(30.0)}
+    verdict = judged(HARM, {"do-no-harm": harm(30.0, other_lead=0.0)}, before)
+    assert verdict.reason == (
+        "It fails the shape of mitdb/106, lead V1: 0 dB, at least 25 asked for."
+    )
+    assert judged(HARM, {"do-no-harm": harm(30.0, other_lead=26.0)}, before).promoted
+    low = {"do-no-harm": harm(30.0, other_lead=15.0)}
+    assert judged(HARM, {"do-no-harm": harm(30.0, other_lead=12.5)}, low).promoted
+    assert not judged(HARM, {"do-no-harm": harm(30.0, other_lead=11.5)}, low).promoted
+
+
+def test_recordings_of_one_rate_are_judged_by_themselves() -> None:
+    other = harm(35.0).assign(record="qtdb/sel1", subject="qtdb/sel1", original_fs=250.0)
+    rows = [pd.concat([harm(shape), other, other]) for shape in (27.0, 24.0)]
+    before, after = ({"do-no-harm": both} for both in rows)
+    verdict = judged(HARM, after, before)
+    assert verdict.reason.startswith("It fails Shape error below the target, median, at 360 Hz: 24")
 
 
 def test_who_does_harm_is_refused_unless_the_champion_does_the_same() -> None:
@@ -84,7 +140,7 @@ def test_who_does_harm_is_refused_unless_the_champion_does_the_same() -> None:
     verdict = judged(HARM, bad, good)
     assert not verdict.promoted
     assert verdict.reason == (
-        "It fails Shape error below the target, median: 18, at least 25 asked for."
+        "It fails Shape error below the target, median: 18, at least 25 asked for. (and 2 more)"
     )
     assert judged(HARM, good, bad).promoted
     assert judged(HARM, bad, bad).promoted
@@ -99,34 +155,43 @@ def test_a_changed_st_level_is_refused() -> None:
 
 
 @pytest.mark.parametrize("gate", [STRESS, HARM], ids=["qrs_stress", "do_no_harm"])
-def test_without_recordings_the_rule_is_not_judged_and_says_so(gate: GateSettings) -> None:
-    verdict = judged(gate, {}, {})
-    assert verdict.promoted
+def test_a_rule_for_which_nobody_is_left_is_not_passed(gate: GateSettings) -> None:
     rule = gate.rules[1]
-    name = rule.replace("_", "-")
-    (note,) = verdict.notes
-    assert note.startswith(f"Rule {rule} was not judged: it needs results of {name} on people")
-    assert {finding.rule for finding in verdict.findings} == {"primary"}
+    verdict = judged(gate, {}, {})
+    assert not verdict.promoted
+    assert verdict.reason == (
+        f"Rule {rule} cannot be judged: everybody on whom {rule.replace('_', '-')} is measured "
+        "trained one of both sides. Train without these people, or leave the rule out of "
+        "gate.rules."
+    )
     assert Verdict.from_json(verdict.to_json()) == verdict
 
 
 def test_people_who_trained_either_side_do_not_judge() -> None:
-    few, many = ({"qrs-stress": stress(share)} for share in (0.6, 0.7))
-    assert not judged(STRESS, few, many).promoted
-    verdict = judged(STRESS, few, many, "mitdb/118")
-    assert verdict.promoted
-    assert "people who trained neither side" in verdict.notes[0]
+    """The champion owes its figure of 118 to having been trained on 118."""
+    rows = [pd.concat([stress(of_118), stress(0.7, "119")]) for of_118 in (0.1, 1.0)]
+    ours, theirs = ({"qrs-stress": both} for both in rows)
+    assert not judged(STRESS, ours, theirs).promoted
+    assert judged(STRESS, ours, theirs, "mitdb/118").promoted
+    everybody = judged(STRESS, ours, theirs, "mitdb/118", "mitdb/119")
+    assert not everybody.promoted
+    assert everybody.reason.startswith("Rule qrs_stress cannot be judged")
 
 
-@pytest.mark.parametrize("gate", [STRESS, HARM], ids=["qrs_stress", "do_no_harm"])
-def test_a_first_model_is_asked_for_nothing(gate: GateSettings) -> None:
-    ours = {"qrs-stress": stress(0.1), "do-no-harm": harm(1.0)}
-    assert judged(gate, ours, None).promoted
+def test_a_first_model_has_to_do_the_first_step() -> None:
+    """Below the goals at 0 and -6 dB, above the raw signal and the filters."""
+    good = {"qrs-stress": stress(0.56), "do-no-harm": harm(22.0)}
+    bad = {"qrs-stress": stress(0.1), "do-no-harm": harm(1.0)}
+    for gate in (STRESS, HARM):
+        assert judged(gate, good, None).promoted
+        assert not judged(gate, bad, None).promoted
+    flat = {"do-no-harm": harm(22.0, other_lead=0.0)}
+    assert "lead V1" in judged(HARM, flat, None).reason
 
 
 def test_a_missing_figure_proves_nothing() -> None:
-    nothing = float("nan")
-    finding = no_worse_or_good("r", "F1", (nothing, 0.5), 0.9, 0.1)
+    nothing, mark = float("nan"), Mark(0.9, 0.7)
+    finding = no_worse_or_good("r", "F1", (nothing, 0.5), mark, 0.1)
     assert (finding.passed, finding.value) == (False, None)
-    assert no_worse_or_good("r", "F1", (0.9, nothing), 0.9, 0.1).passed
-    assert not no_worse_or_good("r", "F1", (0.8, nothing), 0.9, 0.1).passed
+    assert no_worse_or_good("r", "F1", (0.7, nothing), mark, 0.1).passed
+    assert not no_worse_or_good("r", "F1", (0.69, nothing), mark, 0.1).passed
