@@ -285,6 +285,10 @@ def from_keras(
     from ecgmodel.architectures import load_network
 
     model = load_network(path)
+    if len(model.input_shape) != 3 or model.input_shape[2] != 1:
+        raise ModelError(
+            f"{path} takes {model.input_shape}. Expected (windows, samples, 1): one lead at a time."
+        )
     fixed = model.input_shape[1]
     if window is None and fixed is None:
         raise ModelError(f"{path} takes windows of any length: say which with `window`.")

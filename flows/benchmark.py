@@ -82,7 +82,7 @@ def benchmark(
     else:
         networks = {name: module.trained_models()[name] for name in names}
     measured = work.do("measure", module.method_steps(prepared, networks))
-    page = run_step(tasks.show, module.page_step(measured), store)
+    page = run_step(tasks.show, module.page_step(measured, quick), store)
     create_markdown_artifact(page.file("benchmark.md").read_text(), key="benchmark")
     tracker = Tracker(settings.tracking, store)
     run_id = patient(tasks.log, settings)(page, tracker, this_flow_run())

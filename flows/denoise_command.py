@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecgmodel.errors import SettingsError
 from flows.command_parts import orchestrated, read_settings, with_settings
 
 if TYPE_CHECKING:
@@ -28,7 +30,12 @@ SOME_FAILED = 3
     "models:/ecg-denoiser@champion.",
 )
 @click.option("--format", "written_as", help="Write this format; without it, each as it came.")
-@click.option("--fs", type=float, metavar="HZ", help="Sampling rate, where a file does not say it.")
+@click.option(
+    "--fs",
+    type=float,
+    metavar="HZ",
+    help="Sampling rate, where a file does not say it; over that of a table.",
+)
 @click.option("--unit", metavar="mV|uV|V", help="Unit of the leads, where a file does not say it.")
 @click.option("--gain", type=float, help="Converter steps per mV, where the leads are such steps.")
 @click.option("--column", "columns", multiple=True, help="A lead's name or number. Can come again.")
@@ -115,14 +122,32 @@ def _direct(
     from flows.direct_denoising import Direct, plot, quality, report
 
     denoiser, label = _open(model, config, pairs)
+    _check_writable(out)
     chosen = [
         write for write, wanted in zip((plot, report, quality), extras, strict=True) if wanted
     ]
     direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
-    direct.clean(found)
+    try:
+        direct.clean(found)
+    except KeyboardInterrupt:
+        told = f"Stopped: {direct.cleaned} of {len(found)} recordings were cleaned"
+        click.echo(f"{told}. The same command cleans them all again.", err=True)
+        sys.exit(130)
     if len(found) > 1:
         click.echo(f"Cleaned {direct.cleaned} of {len(found)} recordings into {out}.")
     return direct.cleaned, len(direct.failed)
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse a folder that cannot be written to before hours of work, not after."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".ecg-", dir=out):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"Nothing can be written to {out}: {error.strerror}. Choose another --out."
+        ) from error
 
 
 def _open(model: str, config: Path | None, pairs: tuple[str, ...]) -> tuple[Denoiser, str]:

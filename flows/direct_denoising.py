@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,9 @@ from ecgmodel.cleaning import CleanedFile, CleaningOptions, Recording, clean_fil
 from ecgmodel.denoiser import Denoiser
 from ecgmodel.errors import DiskFullError, EcgError, HintNeededError
 from ecgmodel.files import Hints
+from ecgmodel.files._finding import QUALITY
 from ecgmodel.progress import bar
+from ecgmodel.store import write_text
 
 Extra = Callable[[CleanedFile, Path], Path]
 """Writes something of a cleaned recording under a path that lacks its suffix; returns the file."""
@@ -185,16 +188,16 @@ def report(done: CleanedFile, beside: Path) -> Path:
 
 def quality(done: CleanedFile, beside: Path) -> Path:
     """Write what is known of every 10 s of each lead."""
-    path, ecg = _named(beside, ".quality.csv"), done.ecg
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(QUALITY_COLUMNS)
-        for window in done.cleaned.windows:
-            values = window.to_dict()
-            times = (window.start / ecg.fs, window.stop / ecg.fs)
-            table.writerow(
-                [ecg.leads[window.lead], *(f"{t:.3f}" for t in times), *(values[n] for n in WINDOW)]
-            )
+    path, ecg, text = _named(beside, QUALITY), done.ecg, io.StringIO()
+    table = csv.writer(text)
+    table.writerow(QUALITY_COLUMNS)
+    for window in done.cleaned.windows:
+        values = window.to_dict()
+        times = (window.start / ecg.fs, window.stop / ecg.fs)
+        table.writerow(
+            [ecg.leads[window.lead], *(f"{t:.3f}" for t in times), *(values[n] for n in WINDOW)]
+        )
+    write_text(path, text.getvalue())
     return path
 
 

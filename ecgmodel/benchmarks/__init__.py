@@ -39,8 +39,11 @@ class Protocol(typing.Protocol):
     def method_steps(self, prepared: Stored, models: Mapping[str, Any]) -> list[Step]:
         """Return the steps that measure the methods, one a method."""
 
-    def page_step(self, measured: Sequence[Stored]) -> Step:
-        """Return the step that writes `benchmark.html`, `benchmark.md` and tables."""
+    def page_step(self, measured: Sequence[Stored], quick: bool) -> Step:
+        """Return the step that writes `benchmark.html`, `benchmark.md` and tables.
+
+        If only `QUICK` was measured, they say that their numbers are not the benchmark's.
+        """
 
 
 @typing.runtime_checkable

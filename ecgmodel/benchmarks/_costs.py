@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ecgmodel.benchmarks._applying import apply_apart
-from ecgmodel.benchmarks._methods import Network
+from ecgmodel.benchmarks._methods import Network, own
 from ecgmodel.benchmarks._page import Row, Section
 from ecgmodel.errors import ModelError
 from ecgmodel.machine import cores
@@ -117,7 +117,8 @@ def cost_section(measured: Sequence[Stored], quality: Mapping[str, Mapping[str, 
         quality: By heading of a column, each method's figure.
     """
     costs = {str(m.info["method"]): m.info[COST] for m in measured if COST in m.info}
-    rows = [_row(name, cost, quality) for name, cost in costs.items()]
+    ours = set(own(list(costs)))
+    rows = [_row(name, cost, quality, name in ours) for name, cost in costs.items()]
     columns = ("Method", *quality, *_COLUMNS)
     return Section("Cost", _TEXT, columns, {"": rows} if rows else None)
 
@@ -137,7 +138,9 @@ def _counted(one: Network) -> dict[str, Any]:
     return counted | {"macs_per_second": cost.macs_per_second}
 
 
-def _row(name: str, cost: Mapping[str, Any], quality: Mapping[str, Mapping[str, str]]) -> Row:
+def _row(
+    name: str, cost: Mapping[str, Any], quality: Mapping[str, Mapping[str, str]], is_own: bool
+) -> Row:
     figures = [figure.get(name, "") for figure in quality.values()]
     cells = (
         _text(cost.get("parameters"), ",.0f"),
@@ -148,7 +151,7 @@ def _row(name: str, cost: Mapping[str, Any], quality: Mapping[str, Mapping[str, 
     )
     machines = (str(cost.get("training_machine") or ""), str(cost["machine"]))
     notes = ("", *("" for _ in figures), "", "", *machines, "")
-    return Row((name, *figures, *cells), notes, own="parameters" in cost)
+    return Row((name, *figures, *cells), notes, is_own)
 
 
 def _text(value: float | None, form: str, unit: float = 1.0) -> str:

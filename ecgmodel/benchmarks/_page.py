@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,7 @@ def page_of(
     module: str,
     measured: Sequence[Stored],
     build: Callable[[Path], Mapping[str, Any]],
+    quick: bool,
     code: Mapping[str, str] | None = None,
 ) -> Step:
     """Return the step that writes a protocol's page.
@@ -84,12 +85,13 @@ def page_of(
         module: Its module.
         measured: The measured methods, in the order of the tables.
         build: Writes the page into a folder.
+        quick: Whether few records were measured.
         code: Versions of further files that the page is made of, by what they are.
     """
     unit = Unit(
         "benchmark",
         name,
-        {"methods": [m.name for m in measured]},
+        {"methods": [m.name for m in measured], "quick": quick},
         {f"of {m.name}": m.ref for m in measured},
         {
             "modules": code_version(module),
@@ -102,14 +104,18 @@ def page_of(
     return Step(unit, build)
 
 
-def publish(page: Page, tables: Mapping[str, pd.DataFrame], into: Path) -> dict[str, Any]:
+def publish(
+    page: Page, tables: Mapping[str, pd.DataFrame], into: Path, quick: bool
+) -> dict[str, Any]:
     """Write `benchmark.html`, `benchmark.md` and a CSV file a table; return facts of the manifest.
 
     Args:
         page: What to show.
         tables: By file name; a column `method`, `metric` and `mean` in "all".
         into: A folder.
+        quick: Whether few records were measured: the page says so, and compares with no mark.
     """
+    page = _as_quick(page) if quick else page
     (into / "benchmark.html").write_text(as_html(page), encoding="utf-8")
     (into / "benchmark.md").write_text(as_markdown(page), encoding="utf-8")
     for name, table in tables.items():
@@ -118,9 +124,22 @@ def publish(page: Page, tables: Mapping[str, pd.DataFrame], into: Path) -> dict[
     named = zip(means["method"], means["metric"], means["mean"], strict=True)
     return {
         "title": page.title,
+        "quick": quick,
         "text": "\n\n".join([page.lead, *(as_text(s) for s in page.sections[:2] if s.rows)]),
         "means": {f"{method}/{metric}": float(mean) for method, metric, mean in named},
     }
+
+
+def _as_quick(page: Page) -> Page:
+    lead = (
+        "Quick version: few records were measured, so these are not the benchmark's figures and "
+        "cannot be quoted or set beside its marks and published rows. The notes below tell of the "
+        f"whole benchmark. {page.lead}"
+    )
+    sections = [one for one in page.sections if "Goal" not in one.columns]
+    return replace(
+        page, title=f"Quick version, no result: {page.title}", lead=lead, sections=sections
+    )
 
 
 def as_html(page: Page) -> str:

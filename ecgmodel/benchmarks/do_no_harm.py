@@ -169,13 +169,15 @@ def published() -> pd.DataFrame:
     return pd.DataFrame(columns=["method", "original_fs", "metric", "mean", "std", "low", "high"])
 
 
-def page_step(measured: Sequence[Stored]) -> Step:
+def page_step(measured: Sequence[Stored], quick: bool = False) -> Step:
     """The benchmark's page, tables and text.
 
     Args:
         measured: From `filter_step` and `network_step`, in the order of the tables.
+        quick: Whether only `QUICK` was measured, which the page then says.
     """
-    return page_of(NAME, __name__, measured, partial(_publish, list(measured)))
+    build = partial(_publish, list(measured), quick)
+    return page_of(NAME, __name__, measured, build, quick)
 
 
 def read_rows(measured: Sequence[Stored]) -> pd.DataFrame:
@@ -183,7 +185,7 @@ def read_rows(measured: Sequence[Stored]) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(m.file(ROWS)) for m in measured], ignore_index=True)
 
 
-def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
+def _publish(measured: Sequence[Stored], quick: bool, into: Path) -> dict[str, Any]:
     from ecgmodel.benchmarks._do_no_harm import report
 
     rows = read_rows(measured)
@@ -193,7 +195,7 @@ def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
     examples = load_examples(one.file(EXAMPLES))
     page = report.build(TITLE, NOTES, METRICS, MARKS, results, rows, name, examples)
     page = with_cost(page, measured, results["all"], METRICS, ("shape", "st_median"))
-    return publish(page, results, into)
+    return publish(page, results, into, quick)
 
 
 def _prepare(downloads: Sequence[Stored], into: Path) -> dict[str, Any]:

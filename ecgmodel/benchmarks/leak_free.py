@@ -159,13 +159,15 @@ def load(prepared: Stored) -> LeakFree:
     return read(prepared)
 
 
-def page_step(measured: Sequence[Stored]) -> Step:
+def page_step(measured: Sequence[Stored], quick: bool = False) -> Step:
     """The benchmark's page, tables and text.
 
     Args:
         measured: From `filter_step` and `network_step`, in the order of the tables.
+        quick: Whether only `QUICK` was measured, which the page then says.
     """
-    return page_of(NAME, __name__, measured, partial(_publish, list(measured)))
+    build = partial(_publish, list(measured), quick)
+    return page_of(NAME, __name__, measured, build, quick)
 
 
 def tables(rows: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> dict[str, pd.DataFrame]:
@@ -221,7 +223,7 @@ def published() -> pd.DataFrame:
     return table.assign(source=source, noise_type="em + ma", metric=METRIC, std=float("nan"))
 
 
-def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
+def _publish(measured: Sequence[Stored], quick: bool, into: Path) -> dict[str, Any]:
     from ecgmodel.benchmarks._leak_free import report
     from ecgmodel.evaluation import examples
 
@@ -231,7 +233,7 @@ def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
     one = next(m for m in measured if m.info["method"] == name)
     page = report.build(TITLE, NOTES, results, name, examples.load(one.file(EXAMPLES)))
     page = with_cost(page, measured, results["all"], METRICS, (METRIC, "rmse"))
-    return publish(page, results, into)
+    return publish(page, results, into, quick)
 
 
 def _about(rows: pd.DataFrame) -> pd.DataFrame:

@@ -178,13 +178,15 @@ def published() -> pd.DataFrame:
     return pd.DataFrame(columns=["method", "snr_db", "metric", "mean", "std", "low", "high"])
 
 
-def page_step(measured: Sequence[Stored]) -> Step:
+def page_step(measured: Sequence[Stored], quick: bool = False) -> Step:
     """The benchmark's page, tables and text.
 
     Args:
         measured: From `filter_step` and `network_step`, in the order of the tables.
+        quick: Whether only `QUICK` was measured, which the page then says.
     """
-    return page_of(NAME, __name__, measured, partial(_publish, list(measured)))
+    build = partial(_publish, list(measured), quick)
+    return page_of(NAME, __name__, measured, build, quick)
 
 
 def read_rows(measured: Sequence[Stored]) -> pd.DataFrame:
@@ -192,7 +194,7 @@ def read_rows(measured: Sequence[Stored]) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(m.file(ROWS)) for m in measured], ignore_index=True)
 
 
-def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
+def _publish(measured: Sequence[Stored], quick: bool, into: Path) -> dict[str, Any]:
     from ecgmodel.benchmarks._qrs_stress import report
 
     results = tables(read_rows(measured))
@@ -202,7 +204,7 @@ def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
     page = report.build(TITLE, NOTES, METRICS, MARKS, results, name, excerpts)
     names = [f"f1_{level}" for level in (12, 6, 0, -6)]
     page = with_cost(page, measured, results["all"], METRICS, names)
-    return publish(page, results, into)
+    return publish(page, results, into, quick)
 
 
 def _prepare(downloads: Sequence[Stored], into: Path) -> dict[str, Any]:

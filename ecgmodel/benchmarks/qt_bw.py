@@ -285,14 +285,16 @@ def network_step(name: str, models: Mapping[int, Path], prepared: Stored) -> Ste
     return Step(unit, partial(_measure_network, name, dict(models), prepared))
 
 
-def page_step(measured: Sequence[Stored]) -> Step:
+def page_step(measured: Sequence[Stored], quick: bool = False) -> Step:
     """The benchmark's page, tables and text.
 
     Args:
         measured: From `filter_step` and `network_step`, in the order of the tables.
+        quick: Whether only `QUICK` was measured, which the page then says.
     """
     rows = {"published": file_version("ecgmodel/benchmarks/_qt_bw/published.yaml")}
-    return page_of(NAME, __name__, measured, partial(_publish, list(measured)), rows)
+    build = partial(_publish, list(measured), quick)
+    return page_of(NAME, __name__, measured, build, quick, rows)
 
 
 def _prepare(records: Sequence[Stored], noise: Stored, into: Path) -> dict[str, Any]:
@@ -343,14 +345,14 @@ def apply_network(network: Any, windows: Array) -> Array:
     return np.concatenate([np.asarray(network.predict_on_batch(part))[..., 0] for part in parts])
 
 
-def _publish(measured: Sequence[Stored], into: Path) -> dict[str, Any]:
+def _publish(measured: Sequence[Stored], quick: bool, into: Path) -> dict[str, Any]:
     rows = pd.concat([pd.read_parquet(m.file(WINDOWS_TABLE)) for m in measured], ignore_index=True)
     results = tables(rows)
     networks = [m for m in measured if "examples" in m.info]
     examples = {str(m.info["method"]): _read_examples(m) for m in networks}
     costs = cost_section(measured, quality(results["all"], METRICS, report.SHOWN))
     page = report.build(TITLE, NOTES, METRICS, MARKS, results, costs, examples)
-    return publish(page, results, into)
+    return publish(page, results, into, quick)
 
 
 def _read_examples(measured: Stored) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
+from math import isclose, isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel.errors import RecordError, SettingsError
+from ecgmodel.errors import EcgError, RecordError, SettingsError
 from ecgmodel.signals.units import millivolts
 
 LOWEST_FS, HIGHEST_FS = 1.0, 100_000.0
@@ -150,6 +151,24 @@ def unheard(fs: float, hints: Hints) -> tuple[str, ...]:
     if hints.fs in (None, fs):
         return ()
     return (f"its header's rate is used, {fs:g} Hz, not {hints.fs:g} Hz",)
+
+
+def overruled(told: float, stated: float | Callable[[], tuple[float, object]]) -> tuple[str, ...]:
+    """Return a remark where a table's own rate is not the one that the user says, which counts.
+
+    Args:
+        told: What the user says.
+        stated: What the table says, or what finds it and a remark; an error of its is nothing.
+    """
+    try:
+        fs = stated()[0] if callable(stated) else stated
+    except (EcgError, ValueError):
+        return ()
+    return (
+        ()
+        if isclose(fs, told, rel_tol=1e-6)
+        else (f"{told:g} Hz as told, where it says {fs:g} Hz",)
+    )
 
 
 def _check_rate(fs: float, error: type[RecordError | SettingsError], where: str) -> None:

@@ -13,6 +13,8 @@ from ecgmodel.errors import MissingFileError, RecordError
 
 PACKAGE = "files"
 WFDB = "wfdb"
+QUALITY = ".quality.csv"
+"""How the names end of tables that tell of a cleaned recording."""
 _GLOB = frozenset("*?[")
 
 
@@ -148,6 +150,8 @@ def _is_recording(path: Path, in_folder: bool = False) -> bool:
         in_folder: Whether nobody named it.
     """
     suffix = path.suffix.lower()
+    if in_folder and path.name.lower().endswith(QUALITY):
+        return False  # what cleaning has told of a recording
     if suffix == ".hea" or (not in_folder and record_path(path)):
         return path.is_file()
     names = (name for name in formats() if name != WFDB)

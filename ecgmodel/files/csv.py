@@ -6,6 +6,8 @@ import csv
 import math
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import to_millivolts
 from ecgmodel.files._dialect import Dialect, find_dialect
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
@@ -107,9 +109,15 @@ def _marked(path: Path, dialect: Dialect) -> Iterator[tuple[str, bool]]:
 
 
 def _numbers(
-    path: Path, dialect: Dialect, roles: Roles, with_times: bool
+    path: Path, dialect: Dialect, roles: Roles, by_times: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return the leads' numbers `(samples, leads)` and the times `(samples,)` of a table.
+
+    Args:
+        path: The table.
+        dialect: How it is written.
+        roles: Of its columns.
+        by_times: Whether times must be numbers, or there are none if one is not.
 
     Raises:
         RecordError: A line has other cells than the rest, or a cell is no number.
@@ -117,7 +125,7 @@ def _numbers(
     count, decimal = len(dialect.columns), dialect.decimal
     leads = [(column, array("d")) for column in roles.leads]
     times = array("d")
-    time = roles.time if with_times else None
+    time = roles.time
     for place, (line, is_sample) in enumerate(_marked(path, dialect), 1):
         if not is_sample:
             continue
@@ -133,7 +141,11 @@ def _numbers(
         for column, values in leads:
             values.append(_value(number(cells[column], decimal), path, place, cells[column]))
         if time is not None:
-            times.append(_value(seconds(cells[time], decimal), path, place, cells[time]))
+            moment = seconds(cells[time], decimal)
+            if moment is None and not by_times:
+                time = None
+            else:
+                times.append(_value(moment, path, place, cells[time]))
     raw = np.stack([np.frombuffer(values) for _, values in leads], axis=1)
     return raw, np.frombuffer(times).copy() if time is not None else None
 
@@ -156,7 +168,8 @@ def _rate(
 ) -> tuple[float, tuple[str, ...]]:
     """Return the sampling rate, and a remark where it took a choice."""
     if hints.fs is not None:
-        return hints.fs, ()
+        own = partial(_rate, path, dialect, roles, replace(hints, fs=None), times)
+        return hints.fs, overruled(hints.fs, own)
     if times is None or roles.time is None:
         if len(dialect.rates) != 1:
             raise ask_rate(path, dialect.rates)

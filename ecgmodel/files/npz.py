@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._arrays import Leads, Shape, find_leads, read_shape, read_values, with_leads
 from ecgmodel.files._channels import listed
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate
 
@@ -66,6 +66,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     fs = hints.fs if hints.fs is not None else found.rate
     if fs is None:
         raise ask_rate(path)
+    remarks = () if found.rate is None else overruled(fs, found.rate)
     other = tuple(name for name in found.shapes if name != found.key)
     return Ecg(
         signal=found.leads.scaled.signal,
@@ -73,7 +74,7 @@ def read(path: Path, hints: Hints) -> Ecg:
         leads=found.leads.names,
         rails=(None,) * len(found.leads.names),
         other=(*found.leads.other, *other),
-        remarks=found.leads.remarks,
+        remarks=(*found.leads.remarks, *remarks),
         hints=hints,
     )
 

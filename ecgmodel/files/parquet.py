@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import Scaled, to_millivolts
 from ecgmodel.files._arrays import as_stored
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Column, Roles, find_roles
@@ -235,7 +236,8 @@ def _floats(column: Any) -> NDArray[np.float64]:
 def _rate(path: Path, found: _Read, hints: Hints) -> tuple[float, tuple[str, ...]]:
     """Return the sampling rate, and a remark where it took a choice."""
     if hints.fs is not None:
-        return hints.fs, ()
+        own = partial(_rate, path, found, replace(hints, fs=None))
+        return hints.fs, overruled(hints.fs, own)
     schema = _stated(found.schema.metadata)
     stated = next((schema[key] for key in _RATES if key in schema), None)
     if stated is not None:

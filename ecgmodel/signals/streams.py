@@ -161,7 +161,7 @@ class Resampling:
 
 def ratio_to(fs: float) -> Fraction:
     """Return 360 Hz over a rate, as a fraction of small numbers."""
-    return Fraction(FS / fs).limit_denominator(LARGEST_DENOMINATOR)
+    return Fraction(FS / float(fs)).limit_denominator(LARGEST_DENOMINATOR)
 
 
 def _phases(half: int, up: int, down: int) -> Array:

@@ -82,10 +82,9 @@ async def _write(
             f"in the address (?name=night.edf). Received: {media[:100]!r}.",
         )
     name = f"recording{suffix}" if options.name is None else safe_name(options.name)
-    most = (limits.json_megabytes if name.endswith(".json") else limits.megabytes) * 1_000_000
     count = 0
     with (into / name).open("wb") as file:
-        async for chunk in _pieces(request, most, came):
+        async for chunk in _pieces(request, limits.megabytes * 1_000_000, came):
             count += len(chunk)
             file.write(chunk)
     if not count:

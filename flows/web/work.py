@@ -87,7 +87,7 @@ class Cleaner:
             came = job.folder / "unpacked"
         given: JsonSignal | None = None
         if len(files) == 1 and files[0].suffix.lower() == ".json":
-            _check_json(options)
+            _check_json(options, files[0].stat().st_size, self.limits)
             given = read_json(files[0], hints)
             ecg, source = given.ecg, files[0]
         else:
@@ -164,8 +164,12 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}"
 
 
-def _check_json(options: Options) -> None:
-    """Refuse what has no meaning for a signal of JSON, rather than pass it over."""
+def _check_json(options: Options, size: int, limits: Limits) -> None:
+    """Refuse what is too large, and what has no meaning for JSON, rather than pass it over."""
+    most = limits.json_megabytes
+    if size > most * 1_000_000:
+        told = f"Expected JSON of at most {most} MB. Send it as NumPy, Parquet or CSV."
+        raise Refused(413, told)
     given = options.model_dump(exclude={"fs", "unit", "untrusted", "name"}, exclude_defaults=True)
     if given:
         raise Refused(422, f"A signal of JSON takes no {', '.join(given)}. Leave it out.")

@@ -11,6 +11,7 @@ from ecgmodel.versions import git_commit, library_versions
 from tasks.tracking.runs import LIBRARIES, LOGGED, Tracker
 
 BENCHMARK = "ecg.benchmark"
+QUICK = "ecg.benchmark.quick"
 _FORBIDDEN = re.compile(r"[^\w\-. /]")
 
 
@@ -33,10 +34,11 @@ def log_page(tracker: Tracker, page: Stored, flow_run: Mapping[str, str]) -> str
             BENCHMARK: key,
             **{f"prefect.flow_run_{k}": v for k, v in flow_run.items()},
             "mlflow.source.name": "ecg-denoise",
+            QUICK: str(page.info["quick"]).lower(),
             "mlflow.note.content": str(page.info["title"]),
             **({"mlflow.source.git.commit": commit} if (commit := git_commit()) else {}),
         }
-        name = f"benchmark {page.name}"
+        name = f"benchmark {page.name}{' (quick)' if page.info['quick'] else ''}"
         run = found[0] if found else client.create_run(tracker.experiment, tags=tags, run_name=name)
         run_id, now = str(run.info.run_id), int(time.time() * 1000)
         means = {_FORBIDDEN.sub(" ", n): v for n, v in page.info["means"].items()}

@@ -90,6 +90,12 @@ def test_what_comes_out_has_the_shape_and_gaps_of_what_went_in(
     np.testing.assert_array_equal(signal, before)
 
 
+def test_a_rate_may_be_any_kind_of_number(denoiser: Denoiser) -> None:
+    signal = noisy(ecg(5), 360)
+    for kind in (np.float32, np.float16, np.int64):
+        np.testing.assert_array_equal(denoiser(signal, kind(360)), denoiser(signal, 360))
+
+
 def test_leads_do_not_matter_to_each_other(denoiser: Denoiser) -> None:
     signal = np.stack([noisy(ecg(40, subject=n), 360) for n in (1, 2, 3)], axis=1)
     together = denoiser(signal.astype(np.float32), 360)

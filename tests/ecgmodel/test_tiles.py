@@ -132,6 +132,15 @@ def test_what_cannot_be_done_is_said():
         from_keras("nowhere/model.keras", 64)
 
 
+def test_a_network_of_several_leads_is_refused(tmp_path):
+    import keras
+
+    lines = keras.Input((64, 2))
+    keras.Model(lines, keras.layers.Conv1D(1, 1)(lines)).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match="one lead at a time"):
+        from_keras(tmp_path / "model.keras")
+
+
 def test_a_saved_network_is_applied_as_it_was_trained(tmp_path):
     from ecgmodel.architectures import build_network
 

@@ -122,7 +122,15 @@ def test_a_quick_version_takes_its_few_records(
     prefect_server: None, settings: Settings, recipes: Path
 ) -> None:
     with small.counted() as made:
-        benchmark(settings, "qt-bw", quick=True)
+        done = benchmark(settings, "qt-bw", quick=True)
+    for name in ("benchmark.html", "benchmark.md"):
+        text = done.page.file(name).read_text()
+        assert "Quick version, no result" in text
+        assert "cannot be quoted" in text
+        assert "Goal" not in text
+    run = done.tracker.client.get_run(done.run_id)
+    assert run.info.run_name == "benchmark qt-bw (quick)"
+    assert run.data.tags["ecg.benchmark.quick"] == "true"
     assert {m for m in made if m.startswith("download qtdb")} == small.units(
         "download", *(f"qtdb/{name}" for name in qt_bw.QUICK["qtdb"])
     )

@@ -77,6 +77,33 @@ def test_recordings_that_differ_by_format_alone_have_each_their_own_table(tmp_pa
     for name, windows in (("a", 1), ("a.npz", 2), ("a.csv", 3)):
         assert f"out/{name}.quality.csv" in done.stdout
         assert len(pd.read_csv(tmp_path / "out" / f"{name}.quality.csv")) == windows
+    again = denoise("out", "--out", "twice", "--fs", 360, folder=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Cleaned 3 of 3 recordings" in again.stdout  # the tables are none
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(tmp_path: Path) -> None:
+    write_record(tmp_path / "in", "a", ecg(5, 360), 360)
+    (tmp_path / "out").write_text("a file")
+    done = denoise("in", "--out", "out", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("Error: Nothing can be written to out: File exists.")
+    assert "not cleaned" not in done.stdout
+
+
+def test_a_rate_that_overrules_a_table_is_told(tmp_path: Path) -> None:
+    times = np.arange(3600) / 360
+    pd.DataFrame({"time (s)": times, "II (mV)": ecg(10, 360)}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    np.savez(tmp_path / "b.npz", ecg=ecg(10, 360), fs=360, unit="mV")
+    pd.DataFrame({"time (s)": times, "II (mV)": ecg(10, 360)}).to_parquet(tmp_path / "c.parquet")
+    for name in ("a.csv", "b.npz", "c.parquet"):
+        done = denoise(name, "--out", "out", "--fs", 250, folder=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "250 Hz as told, where it says 360 Hz" in done.stdout
+        same = denoise(name, "--out", "out", "--fs", 360, folder=tmp_path)
+        assert "as told" not in same.stdout
 
 
 def test_bad_recordings_stop_no_others_and_show_in_the_status(tmp_path: Path) -> None:

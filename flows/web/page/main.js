@@ -60,6 +60,7 @@ async function during(what, task) {
   };
   $("error").hidden = $("ask-token").hidden = true;
   $("status-row").hidden = false;
+  $("status-row").scrollIntoView({ block: "nearest" });
   $("open").setAttribute("aria-busy", "true");
   tell();
   const timer = setInterval(tell, 5000); // a screen reader says it each time
@@ -93,6 +94,7 @@ function explain(error) {
   }
   $("error").textContent = error.message;
   $("error").hidden = false;
+  $("error").scrollIntoView({ block: "nearest" }); // it may be far above a result
   if (!(error instanceof ServiceError)) console.error(error);
   const field = error.needs && $("hints").elements[error.needs.replace("-", "_")];
   if (field) {

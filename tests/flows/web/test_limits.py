@@ -17,7 +17,9 @@ import httpx
 import numpy as np
 import pytest
 
-from flows.web.settings import Limits
+from flows.web.refusing import Refused
+from flows.web.settings import Limits, Options
+from flows.web.work import _check_json
 from tests.flows.web.running import Web, web
 
 ZIP = {"Content-Type": "application/zip"}
@@ -218,3 +220,10 @@ def test_nothing_stays_when_it_is_stopped_or_killed(tmp_path: Path) -> None:
             code = running.process.wait(30)
             assert code == (-number if number == signal.SIGKILL else 0)
             until(lambda: not list(running.temporary.glob("ecg-denoise-web-*")))
+
+
+def test_json_has_a_limit_of_its_own_however_it_comes() -> None:
+    limits = Limits(json_megabytes=3)
+    _check_json(Options(), 3_000_000, limits)
+    with pytest.raises(Refused, match=r"JSON of at most 3 MB\. Send it as NumPy"):
+        _check_json(Options(), 3_000_001, limits)

@@ -150,6 +150,14 @@ def test_the_example_opens_after_a_file_that_is_too_large(page: Any) -> None:
     page.click("#example")
     page.get_by_text("the lead is off").wait_for(timeout=WAIT)
     assert page.locator("#error").is_hidden()
+    # After a good one the error stands far above what is looked at.
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.evaluate(LARGE)
+    page.get_by_text("are too large: 200 MB may be.").wait_for(timeout=WAIT)
+    box = page.locator("#error").bounding_box()
+    height = page.evaluate("window.innerHeight")
+    assert box is not None
+    assert 0 <= box["y"] + box["height"] <= height
 
 
 def test_keys_wheel_and_drag_move_through_it(page: Any, record: Path) -> None:
