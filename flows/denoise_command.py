@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,6 +128,7 @@ def _direct(
         write for write, wanted in zip((plot, report, quality), extras, strict=True) if wanted
     ]
     direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing half-written stays
     try:
         direct.clean(found)
     except KeyboardInterrupt:

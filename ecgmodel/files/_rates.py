@@ -143,13 +143,16 @@ def _ask(path: Path, seen: str) -> HintNeededError:
     )
 
 
-def ask_rate(path: Path, stated: Sequence[float] = ()) -> HintNeededError:
+def ask_rate(path: Path, stated: Sequence[float] = (), unread: str = "") -> HintNeededError:
     """Return the question for a rate that nothing in a file tells, or that it states differently.
 
     Args:
         path: The file.
         stated: The rates that it states, Hz.
+        unread: A time that cannot be read.
     """
+    if unread:
+        return _ask(path, f"has times that cannot be read ({unread[:40]!r})")
     if stated:
         rates = " and ".join(f"{fs:g}" for fs in stated[:4])
         return _ask(path, f"can be read as stating sampling rates of {rates} Hz")

@@ -144,6 +144,8 @@ def _numbers(
             moment = seconds(cells[time], decimal)
             if moment is None and not by_times:
                 time = None
+            elif moment is None and not times:
+                raise ask_rate(path, unread=cells[time])
             else:
                 times.append(_value(moment, path, place, cells[time]))
     raw = np.stack([np.frombuffer(values) for _, values in leads], axis=1)

@@ -129,6 +129,7 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
     async def view(request: Request, options: Annotated[Options, Query()]) -> Response:
         return await service.clean(request, options, view=True)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", summary="Whether it works, and what it takes.")
     async def health() -> dict[str, Any]:
         limits = service.limits.model_dump()
@@ -152,7 +153,7 @@ def _show_page(app: FastAPI, service: Service) -> None:
     """Add the page; the plotting library comes out of its installed package."""
     folder = scripts()
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -104,6 +106,40 @@ def test_a_rate_that_overrules_a_table_is_told(tmp_path: Path) -> None:
         assert "250 Hz as told, where it says 360 Hz" in done.stdout
         same = denoise(name, "--out", "out", "--fs", 360, folder=tmp_path)
         assert "as told" not in same.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_leaves_nothing_half_written(tmp_path: Path, number: signal.Signals) -> None:
+    for name in range(40):
+        write_record(tmp_path / "in", f"r{name:02}", ecg(60, 360), 360)
+    out = tmp_path / "out"
+    # A shell that starts it in the background would have it ignore Ctrl-C.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from flows.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "denoise", "in", "--out", "out", "--format", "csv"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        end = time.monotonic() + 120
+        while not list(out.glob("r0[2-9].csv")):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    written = list(out.iterdir())
+    told = re.search(r"Stopped: (\d+) of 40 recordings were cleaned\.", said)
+    assert told, said
+    assert len(written) - int(told[1]) in (0, 1)  # the last may be in its place and not counted yet
+    assert {path.suffix for path in written} == {".csv"}
+    for path in written:
+        assert len(pd.read_csv(path)) == 60 * 360
 
 
 def test_bad_recordings_stop_no_others_and_show_in_the_status(tmp_path: Path) -> None:

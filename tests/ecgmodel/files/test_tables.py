@@ -318,3 +318,13 @@ def test_a_mark_of_the_encoding_before_the_first_sample(tmp_path: Path, encoding
         assert written.read_bytes().startswith(mark)
         assert written.read_bytes().count(mark) == 1
         np.testing.assert_allclose(read_ecg(written, read.hints).signal, SIGNAL / 2, atol=1e-5)
+
+
+def test_times_that_cannot_be_read_are_asked_for_as_a_rate(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{stamp};{0.1 * (n % 3)}" for n, stamp in enumerate(["01.01.2024 00:00:00,000"] * 400)]
+    path.write_text("\n".join(["time;II (mV)", *rows]))
+    with pytest.raises(HintNeededError, match=r"cannot be read \('01.01.2024") as error:
+        read_ecg(path)
+    assert error.value.option == "--fs"
+    assert read_ecg(path, Hints(fs=250)).fs == 250

@@ -213,6 +213,7 @@ def test_what_nobody_waits_for_is_given_up(client: httpx.Client) -> None:
 
 
 def test_health_and_metrics_say_what_was_done(client: httpx.Client) -> None:
+    assert client.head("/health").status_code == client.head("/").status_code == 200
     health = client.get("/health").json()
     assert (health["status"], health["model"], health["here"]) == (
         "ok",
