@@ -117,7 +117,7 @@ def cost_section(measured: Sequence[Stored], quality: Mapping[str, Mapping[str, 
         quality: By heading of a column, each method's figure.
     """
     costs = {str(m.info["method"]): m.info[COST] for m in measured if COST in m.info}
-    ours = set(own(list(costs)))
+    ours = set(own([name for name, cost in costs.items() if "parameters" in cost]))
     rows = [_row(name, cost, quality, name in ours) for name, cost in costs.items()]
     columns = ("Method", *quality, *_COLUMNS)
     return Section("Cost", _TEXT, columns, {"": rows} if rows else None)

@@ -109,14 +109,15 @@ def test_quality_and_cost_stand_in_one_table() -> None:
     measured = [
         stored("IIR", {COST: {"speed": 1e6, "machine": "2 CPU cores"}}),
         stored("ours", {COST: network}),
+        stored("fcn_dae", {COST: network}),
         stored("from before", {}),
     ]
     section = cost_section(measured, {"SSD, mV²": {"ours": "2.798", "IIR": "35.663"}})
-    classical, own = section.rows[""]
+    classical, own, peer = section.rows[""]
     assert [row.notes[-2] for row in (classical, own)] == ["2 CPU cores", "2 CPU cores"]
     assert classical.cells == ("IIR", "35.663", "", "", "", "1,000,000", "")
     assert own.cells == ("ours", "2.798", "479,397", "4.90", "20 min", "8,123", "212")
-    assert (classical.own, own.own) == (False, True)
+    assert (classical.own, own.own, peer.own) == (False, True, False)
     page = Page("t", "l", (), [section])
     assert "<small>1 GPU</small>" in as_html(page)
     assert (

@@ -45,7 +45,7 @@ def test_markdown_and_text_hold_the_same_table() -> None:
 
 def test_tables_are_written_beside_it(tmp_path: Path) -> None:
     table = pd.DataFrame({"method": ["new"], "metric": ["ssd"], "mean": [2.9]})
-    facts = publish(PAGE, {"all": table}, tmp_path)
+    facts = publish(PAGE, {"all": table}, tmp_path, quick=False)
     assert facts["means"] == {"new/ssd": 2.9}
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "all.csv",
