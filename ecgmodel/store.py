@@ -228,11 +228,16 @@ def is_intact(stored: Stored) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8 as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file beside its place and rename it, so that nobody ever sees half of it."""
     beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{_HALF}")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with beside.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

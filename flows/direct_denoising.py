@@ -16,8 +16,7 @@ from ecgmodel.assessment import Cleaned
 from ecgmodel.cleaning import CleanedFile, CleaningOptions, Recording, clean_file
 from ecgmodel.denoiser import Denoiser
 from ecgmodel.errors import DiskFullError, EcgError, HintNeededError
-from ecgmodel.files import Hints
-from ecgmodel.files._finding import QUALITY
+from ecgmodel.files import QUALITY, Hints
 from ecgmodel.progress import bar
 from ecgmodel.store import write_text
 

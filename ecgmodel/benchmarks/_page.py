@@ -15,6 +15,8 @@ from ecgmodel.store import Stored, Unit
 from ecgmodel.versions import code_version, library_versions
 
 TEMPLATE = "benchmark.html"
+AGAINST_MARKS = "Against the marks"
+"""The section that a quick version leaves out."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _as_quick(page: Page) -> Page:
         "cannot be quoted or set beside its marks and published rows. The notes below tell of the "
         f"whole benchmark. {page.lead}"
     )
-    sections = [one for one in page.sections if "Goal" not in one.columns]
+    sections = [one for one in page.sections if one.title != AGAINST_MARKS]
     return replace(
         page, title=f"Quick version, no result: {page.title}", lead=lead, sections=sections
     )

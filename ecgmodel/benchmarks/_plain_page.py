@@ -10,7 +10,7 @@ import pandas as pd
 
 from ecgmodel.benchmarks._costs import cost_section
 from ecgmodel.benchmarks._methods import own, shown
-from ecgmodel.benchmarks._page import Page, Row, Section
+from ecgmodel.benchmarks._page import AGAINST_MARKS, Page, Row, Section
 from ecgmodel.benchmarks._tables import by_cell, by_metric, column, text, with_best
 from ecgmodel.evaluation.metrics import Metric
 from ecgmodel.evaluation.summary import method_label
@@ -75,7 +75,7 @@ def marks_section(
             texts += [f"{at[name]:g}", "reached" if at[f"passes_{name}"] else "not reached"]
         rows.append(Row(tuple(texts)))
     columns = ("", method_label(method), "First step", "", "Goal", "")
-    return Section("Against the marks", words, columns, {"": rows})
+    return Section(AGAINST_MARKS, words, columns, {"": rows})
 
 
 def with_cost(

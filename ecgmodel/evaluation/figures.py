@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import SettingsError
 from ecgmodel.evaluation.summary import NO_NOISE, method_label, noisy_rows, pivot
+from ecgmodel.store import write_bytes
 
 DPI = 160
 WIDE, NARROW = 9.0, 4.2
@@ -245,7 +246,7 @@ def _places(methods: Sequence[str]) -> dict[str, int]:
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure in the format of the name's ending; the same figure gives the same bytes."""
     path = Path(path)
-    path.write_bytes(encode(figure, path.suffix[1:] or "png"))
+    write_bytes(path, encode(figure, path.suffix[1:] or "png"))
     return path
 
 

@@ -15,6 +15,7 @@ Each format has
 
 from ecgmodel.files._ecg import Ecg, Hints, Mark
 from ecgmodel.files._finding import (
+    QUALITY,
     files_of,
     find_recordings,
     format_of,
@@ -26,6 +27,7 @@ from ecgmodel.files._reading import read_ecg
 from ecgmodel.files._writing import write_ecg
 
 __all__ = [
+    "QUALITY",
     "Ecg",
     "Hints",
     "Mark",

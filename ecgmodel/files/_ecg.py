@@ -153,22 +153,20 @@ def unheard(fs: float, hints: Hints) -> tuple[str, ...]:
     return (f"its header's rate is used, {fs:g} Hz, not {hints.fs:g} Hz",)
 
 
-def overruled(told: float, stated: float | Callable[[], tuple[float, object]]) -> tuple[str, ...]:
+def overruled(told: float, state: Callable[[], float | None]) -> tuple[str, ...]:
     """Return a remark where a table's own rate is not the one that the user says, which counts.
 
     Args:
         told: What the user says.
-        stated: What the table says, or what finds it and a remark; an error of its is nothing.
+        state: Returns what the table says; None or an error of its is nothing.
     """
     try:
-        fs = stated()[0] if callable(stated) else stated
+        fs = state()
     except (EcgError, ValueError):
         return ()
-    return (
-        ()
-        if isclose(fs, told, rel_tol=1e-6)
-        else (f"{told:g} Hz as told, where it says {fs:g} Hz",)
-    )
+    if fs is None or isclose(fs, told, rel_tol=1e-6):
+        return ()
+    return (f"{told:g} Hz as told, where it says {fs:g} Hz",)
 
 
 def _check_rate(fs: float, error: type[RecordError | SettingsError], where: str) -> None:

@@ -7,7 +7,6 @@ import math
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -170,8 +169,8 @@ def _rate(
 ) -> tuple[float, tuple[str, ...]]:
     """Return the sampling rate, and a remark where it took a choice."""
     if hints.fs is not None:
-        own = partial(_rate, path, dialect, roles, replace(hints, fs=None), times)
-        return hints.fs, overruled(hints.fs, own)
+        untold = replace(hints, fs=None)
+        return hints.fs, overruled(hints.fs, lambda: _rate(path, dialect, roles, untold, times)[0])
     if times is None or roles.time is None:
         if len(dialect.rates) != 1:
             raise ask_rate(path, dialect.rates)

@@ -66,7 +66,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     fs = hints.fs if hints.fs is not None else found.rate
     if fs is None:
         raise ask_rate(path)
-    remarks = () if found.rate is None else overruled(fs, found.rate)
+    remarks = overruled(fs, lambda: found.rate)
     other = tuple(name for name in found.shapes if name != found.key)
     return Ecg(
         signal=found.leads.scaled.signal,

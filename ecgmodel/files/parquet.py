@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,8 +235,8 @@ def _floats(column: Any) -> NDArray[np.float64]:
 def _rate(path: Path, found: _Read, hints: Hints) -> tuple[float, tuple[str, ...]]:
     """Return the sampling rate, and a remark where it took a choice."""
     if hints.fs is not None:
-        own = partial(_rate, path, found, replace(hints, fs=None))
-        return hints.fs, overruled(hints.fs, own)
+        untold = replace(hints, fs=None)
+        return hints.fs, overruled(hints.fs, lambda: _rate(path, found, untold)[0])
     schema = _stated(found.schema.metadata)
     stated = next((schema[key] for key in _RATES if key in schema), None)
     if stated is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.assessment import Cleaned
 from ecgmodel.files import Ecg
+from ecgmodel.store import write_text
 from flows.web.plotting import PLOTTING, scripts
 from flows.web.view import facts_of, pack
 
@@ -46,9 +47,8 @@ def write_report(path: Path, name: str, ecg: Ecg, cleaned: Cleaned, label: str) 
     head = "\n".join(parts)
     body = f'<script id="data" type="text/plain">{data}</script>\n{_script(_bundle(), True)}'
     page = page.replace("</head>", f"{head}\n</head>").replace("</body>", f"{body}\n</body>")
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(page, encoding="utf-8")
-    return beside.replace(path)
+    write_text(path, page)
+    return path
 
 
 def _view(name: str, ecg: Ecg, cleaned: Cleaned, label: str) -> bytes:

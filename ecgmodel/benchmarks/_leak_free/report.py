@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ecgmodel.benchmarks._leak_free.marks import MARKED_NOISE, METRIC
 from ecgmodel.benchmarks._methods import own
-from ecgmodel.benchmarks._page import Page, Row, Section
+from ecgmodel.benchmarks._page import AGAINST_MARKS, Page, Row, Section
 from ecgmodel.benchmarks._plain_page import methods_of, named
 from ecgmodel.benchmarks._tables import by_cell, by_metric, column, interval, text, with_best
 from ecgmodel.evaluation.examples import Example
@@ -150,7 +150,7 @@ def _marks(table: pd.DataFrame, networks: Sequence[str]) -> Section:
             for _, at in rows.iterrows()
         ]
     return Section(
-        "Against the marks",
+        AGAINST_MARKS,
         f"How far above the best peer, dB: with {MARKED_NOISE} noise at each SNR, and over each "
         "noise type.",
         ("Noise", "Mean", "Best peer", "Margin", "Goal", ""),

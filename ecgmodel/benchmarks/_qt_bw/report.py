@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ecgmodel.benchmarks._marks import Mark
-from ecgmodel.benchmarks._page import Page, Row, Section
+from ecgmodel.benchmarks._page import AGAINST_MARKS, Page, Row, Section
 from ecgmodel.benchmarks._tables import by_cell, by_metric, column, text, with_best
 from ecgmodel.evaluation.figures import LIGHT, NARROW, WIDE, Theme, style_axes, variants
 from ecgmodel.evaluation.metrics import Metric
@@ -188,7 +188,7 @@ def _against_marks(
             texts += [f"{limit:g}", "reached" if passes else "not reached"]
         rows.append(Row(tuple(texts)))
     columns = ("Metric", best, "First step", "", "Goal", "")
-    return Section("Against the marks", "The first step is MECG-E.", columns, {"": rows})
+    return Section(AGAINST_MARKS, "The first step is MECG-E.", columns, {"": rows})
 
 
 def _by_ratio(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from ecgmodel.benchmarks._marks import Mark
 from ecgmodel.promotion.judging import Finding
+
+MISSING = float("nan")
 
 
 def no_worse_or_good(
@@ -41,12 +44,31 @@ def no_worse_or_good(
         least = goal
     else:
         least = max(held - tolerance, min(held, step))
-    limit = sign * least
-    if np.isnan(ours):
+    return reached(rule, what, ours, sign * least, higher_is_better)
+
+
+def reached(
+    rule: str, what: str, value: float, limit: float, higher_is_better: bool = True
+) -> Finding:
+    """Return whether a figure reaches its limit; NaN reaches none.
+
+    Args:
+        rule: The rule's name.
+        what: The figure's name.
+        value: The figure.
+        limit: What it has to reach, or must not exceed.
+        higher_is_better: The figure's direction.
+    """
+    if np.isnan(value):
         text = f"{what}: there is no figure, so nothing can be proven."
         return Finding(rule, what, False, None, limit, text)
-    passed = bool(sign * ours >= least)
+    passed = bool(value >= limit if higher_is_better else value <= limit)
     verb = "keeps" if passed else "fails"
     bound = "at least" if higher_is_better else "at most"
-    text = f"It {verb} {what}: {ours:.4g}, {bound} {limit:.4g} asked for."
-    return Finding(rule, what, passed, ours, limit, text)
+    text = f"It {verb} {what}: {value:.4g}, {bound} {limit:.4g} asked for."
+    return Finding(rule, what, passed, value, limit, text)
+
+
+def means(summary: pd.DataFrame) -> dict[str, float]:
+    """Return the means of a protocol's table "all" by metric."""
+    return {str(name): float(mean) for name, mean in summary.set_index("metric")["mean"].items()}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ecgmodel.benchmarks.do_no_harm import MARKS, METRICS, tables
 from ecgmodel.promotion.judging import Comparison, Finding
-from ecgmodel.promotion.rules._protocols import no_worse_or_good
+from ecgmodel.promotion.rules._protocols import MISSING, means, no_worse_or_good, reached
 from ecgmodel.promotion.settings import GateSettings
 
 RULE, NEEDS = "do_no_harm", ("do-no-harm",)
@@ -21,7 +21,6 @@ LEAD_TOLERANCE = 3.0
 """Decibels of shape that one lead of a recording may lose, unless it still reaches the goal."""
 LEAD_LEAST = 6.0
 """Decibels that each lead of a first model must have: its error is half of the signal."""
-MISSING = float("nan")
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
@@ -30,17 +29,17 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
     The medians of all recordings do not move if a lead is destroyed in some of them.
     """
     ours, theirs = comparison.protocols[NEEDS[0]]
-    sides = [_figures(rows) for rows in (ours, theirs) if rows is not None]
+    held = {} if theirs is None else _figures(theirs)
     found = [
         no_worse_or_good(
             RULE,
             what,
-            [side.get((metric, what), MISSING) for side in sides] + [MISSING] * (2 - len(sides)),
+            (figure, held.get((metric, what), MISSING)),
             MARKS[metric],
             TOLERANCES[metric],
             METRICS[metric].higher_is_better,
         )
-        for metric, what in sides[0]
+        for (metric, what), figure in _figures(ours).items()
     ]
     return [*found, _worst_lead(ours, theirs)]
 
@@ -48,8 +47,8 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
 def _figures(rows: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Return each metric, and shape by sampling rate, by metric and what it is called."""
     summary = tables(rows, draws=0)
-    means = summary["all"].set_index("metric")["mean"]
-    figures = {(name, METRICS[name].label): float(means.get(name, MISSING)) for name in MARKS}
+    everything = means(summary["all"])
+    figures = {(name, METRICS[name].label): everything.get(name, MISSING) for name in MARKS}
     by_rate = summary["by_rate"][summary["by_rate"]["metric"] == "shape"]
     for fs, mean in zip(by_rate["original_fs"], by_rate["mean"], strict=True):
         figures["shape", f"{METRICS['shape'].label}, at {fs:g} Hz"] = float(mean)
@@ -63,14 +62,9 @@ def _worst_lead(ours: pd.DataFrame, theirs: pd.DataFrame | None) -> Finding:
         limits = pd.Series(LEAD_LEAST, shape.index)
     else:
         limits = (_shape_by_lead(theirs) - LEAD_TOLERANCE).clip(upper=MARKS["shape"].goal)
-    spare = (shape - limits)[shape.index].fillna(-float("inf"))
-    at = int(spare.to_numpy().argmin())
-    record, lead = shape.index[at]
-    value, limit = float(shape.iloc[at]), float(limits[shape.index].iloc[at])
-    passed, what = value >= limit, f"the shape of {record}, lead {lead}"
-    verb = "keeps" if passed else "fails"
-    text = f"It {verb} {what}: {value:.4g} dB, at least {limit:.4g} asked for."
-    return Finding(RULE, what, passed, value, limit, text)
+    record, lead = (shape - limits).sort_values(na_position="first").index[0]
+    what = f"the shape of {record}, lead {lead}, dB"
+    return reached(RULE, what, float(shape[record, lead]), float(limits[record, lead]))
 
 
 def _shape_by_lead(rows: pd.DataFrame) -> pd.Series[float]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from ecgmodel.benchmarks._qrs_stress.records import LEVELS
 from ecgmodel.benchmarks.qrs_stress import MARKS, tables
 from ecgmodel.promotion.judging import Comparison, Finding
-from ecgmodel.promotion.rules._protocols import no_worse_or_good
+from ecgmodel.promotion.rules._protocols import MISSING, means, no_worse_or_good
 from ecgmodel.promotion.settings import GateSettings
 
 NEEDS = ("qrs-stress",)
@@ -17,22 +15,17 @@ TOLERANCE = 0.005
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
     """Compare F1 at each level with the goal and the champion's."""
-    sides = [_figures(rows) for rows in comparison.protocols[NEEDS[0]]]
+    sides = [
+        {} if rows is None else means(tables(rows)["all"])
+        for rows in comparison.protocols[NEEDS[0]]
+    ]
     return [
         no_worse_or_good(
             "qrs_stress",
             f"F1 of beats found at {level} dB",
-            [side.get(f"f1_{level}", float("nan")) for side in sides],
+            [side.get(f"f1_{level}", MISSING) for side in sides],
             MARKS[f"f1_{level}"],
             TOLERANCE,
         )
         for level in LEVELS
     ]
-
-
-def _figures(rows: pd.DataFrame | None) -> dict[str, float]:
-    """Return figures by metric; none of a champion that there is not."""
-    if rows is None:
-        return {}
-    means = tables(rows)["all"].set_index("metric")["mean"]
-    return {str(name): float(mean) for name, mean in means.items()}

@@ -119,7 +119,7 @@ def test_a_destroyed_lead_is_found_though_no_median_moves() -> None:
     before = {"do-no-harm": harm(30.0)}
     verdict = judged(HARM, {"do-no-harm": harm(30.0, other_lead=0.0)}, before)
     assert verdict.reason == (
-        "It fails the shape of mitdb/106, lead V1: 0 dB, at least 25 asked for."
+        "It fails the shape of mitdb/106, lead V1, dB: 0, at least 25 asked for."
     )
     assert judged(HARM, {"do-no-harm": harm(30.0, other_lead=26.0)}, before).promoted
     low = {"do-no-harm": harm(30.0, other_lead=15.0)}
