@@ -1,0 +1,56 @@
+"""The headline: one mean with its interval, beside the best classical filter."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgmodel.errors import DatasetError
+from ecgmodel.evaluation.headline import Headline, headline
+
+
+def table(gains: dict[str, float], subjects: int = 4, untouched: float = 20.0) -> pd.DataFrame:
+    """Return rows of methods with a mean gain each; subjects differ by 0.1 dB."""
+    rows = [
+        {
+            **{"method": method, "record": f"db/{s}", "subject": f"db/{s}", "lead": "I"},
+            **{"start": 0, "noise_type": noise, "snr_db": snr},
+            "snr_improvement": np.nan if noise == "none" else gain + 0.1 * (s - 1.5),
+            "snr_out": untouched + gain if noise == "none" else gain,
+        }
+        for method, gain in gains.items()
+        for s in range(subjects)
+        for noise, snr in (("bw", 0.0), ("bw", 6.0), ("none", np.nan))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_it_is_the_mean_over_noisy_segments_beside_the_best_filter() -> None:
+    found = headline(table({"none": 0.0, "fir": 5.0, "wavelet": 6.0, "model": 8.0}), "model")
+    assert found.improvement == pytest.approx(8.0)
+    assert (found.filter, found.filter_improvement) == ("wavelet", pytest.approx(6.0))
+    assert found.difference == pytest.approx(2.0)
+    assert found.interval is not None
+    assert 7.8 < found.interval[0] < 8.0 < found.interval[1] < 8.2
+    assert (found.subjects, found.segments) == (4, 8)
+    assert (found.untouched, found.filter_untouched) == (pytest.approx(28.0), pytest.approx(26.0))
+    assert found.sentence.startswith("+8.0 dB SNR improvement (95 % interval 7.9 to 8.1, 4 people)")
+    assert found.sentence.endswith("best filter (wavelet) +6.0 dB")
+
+
+def test_few_people_have_no_interval_and_no_filter_is_told_of_where_there_is_none() -> None:
+    found = headline(table({"none": 0.0, "model": 3.0}, subjects=1), "model")
+    assert found.sentence == "+2.9 dB SNR improvement (1 person)"
+
+
+def test_it_survives_a_manifest() -> None:
+    found = headline(table({"fir": 5.0, "model": 8.0}), "model")
+    assert Headline.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_a_method_that_was_not_measured_is_an_error() -> None:
+    with pytest.raises(DatasetError, match="model"):
+        headline(table({"fir": 5.0}), "model")
