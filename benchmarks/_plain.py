@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks._measure import seconds
 from ecgmodel.config import Settings, load_settings
-from ecgmodel.dataset.mixing import noise_records
+from ecgmodel.dataset.mix_settings import noise_records
 from ecgmodel.steps import (
     Step,
     dataset_step,
@@ -27,7 +27,7 @@ def plain(settings: Settings) -> Stored:
     store = Store(settings.store)
     database = settings.source.noise_database
     source = open_source(settings, database, store)
-    listed = source.records(database, noise_records(settings.mix.noise_types))
+    listed = source.records(database, noise_records(settings.mix.test.types))
     found = _all([download_step(source, record, settings, True) for record in listed], store)
     resampled = _all([resample_step(download, settings, True) for download in found], store)
     noise = {str(r.name).rpartition("/")[2]: r for r in resampled}

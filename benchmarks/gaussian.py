@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from ecgmodel.denoiser import DEFAULT, Denoiser
 from ecgmodel.evaluation.evaluate import read_batches
 from ecgmodel.evaluation.metrics import measure
+from ecgmodel.noise._drawing import scaled
 from ecgmodel.randomness import generator
 from ecgmodel.signals.resampling import FS
 from ecgmodel.store import read_stored
-from ecgmodel.training.fresh import scaled
 from ecgmodel.training_steps import split_shards
 
 SNRS_DB = (-6.0, 0.0, 6.0, 12.0, 18.0)

@@ -21,7 +21,8 @@ import wfdb
 
 from benchmarks._measure import Row, compared, in_turn, seconds
 from benchmarks._records import NOISE, mirror, mitdb, write_noise, write_simulated
-from ecgmodel.dataset.mixing import UNMIXED, MixJob, MixSettings, mix_record
+from ecgmodel.dataset.mix_settings import MixSettings, TrainMix
+from ecgmodel.dataset.mixing import UNMIXED, MixJob, mix_record
 from ecgmodel.dataset.splits import noise_ranges
 from ecgmodel.noise._part import NoisePart, NoiseRecording
 from ecgmodel.signals.masks import MaskSettings, usable_samples
@@ -29,7 +30,8 @@ from ecgmodel.signals.quality import QualitySettings, judge
 from ecgmodel.signals.resampling import FS, RECORDED, USABLE, ResampleSettings, resample_record
 
 GOAL = 0.5
-MIX = MixSettings()
+TYPES = {**dict.fromkeys(NOISE, 1.0), "mixed": 1.0}
+MIX = MixSettings(window=1024, train=TrainMix(types=TYPES, on_top={}, copies=2))
 
 
 class Plan(NamedTuple):

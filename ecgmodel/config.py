@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ecgmodel import registry
+from ecgmodel import presets, registry
 from ecgmodel.architectures import architecture, check_window
-from ecgmodel.dataset.mixing import MixSettings
+from ecgmodel.dataset.mix_settings import MixSettings
 from ecgmodel.dataset.splits import SplitSettings
 from ecgmodel.drift import DriftSettings
 from ecgmodel.errors import SettingsError
@@ -39,7 +39,7 @@ class SourceSettings(BaseModel):
         "of it; folder is any tree of WFDB records.",
     )
     clean: tuple[str, ...] = Field(
-        ("nsrdb",), min_length=1, description="physionet: databases of clean ECG."
+        ("nsrdb", "mitdb"), min_length=1, description="physionet: databases of clean ECG."
     )
     noise: str = Field("nstdb", description="physionet, folder: database of the noise recordings.")
     base_url: str = Field(
@@ -104,7 +104,7 @@ class NetworkSettings(BaseModel):
 
     model_config = FROZEN
 
-    architecture: str = Field("conv_autoencoder", description="A file of ecgmodel/networks.")
+    architecture: str = Field("strided_unet", description="A file of ecgmodel/networks.")
     options: Mapping[str, Any] = Field({}, description="The architecture's own settings.")
 
     @model_validator(mode="after")
@@ -136,6 +136,10 @@ class Settings(BaseModel):
 
     model_config = FROZEN
 
+    preset: str = Field(
+        presets.DEFAULT,
+        description="A file of ecgmodel/presets: values for all that is not set here.",
+    )
     store: Path = Field(
         default_factory=lambda: Path(os.environ.get("ECG_STORE") or "store"),
         description="Folder of all results. Default: the variable ECG_STORE, else store.",
@@ -152,14 +156,14 @@ class Settings(BaseModel):
     drift: DriftSettings = DriftSettings()
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _on_preset(cls, tree: Any) -> Any:
+        return presets.complete(tree, cls) if isinstance(tree, Mapping) else tree
+
     @model_validator(mode="after")
     def _window_fits(self) -> Settings:
-        window = self.mix.window
-        check_window(self.network.architecture, self.network.options, window)
-        if self.resample.length is not None and self.resample.length < window:
-            raise ValueError(
-                f"resample.length={self.resample.length} is shorter than mix.window={window}"
-            )
+        check_window(self.network.architecture, self.network.options, self.mix.window)
         return self
 
 
@@ -167,18 +171,19 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settings:
-    """Return the settings: defaults, overridden by a YAML file, overridden by pairs.
+    """Return the settings: defaults, under a preset, under a YAML file, under pairs.
 
     Args:
-        file: A YAML file with any of the settings.
-        pairs: Strings such as "mix.copies=3" or "source.clean=[mitdb]"; values are YAML.
+        file: A YAML file with any of the settings; its "preset" names the preset.
+        pairs: Strings such as "mix.seed=3" or "source.clean=[mitdb]"; values are YAML. One inside
+            a map (mix.train.types.hum=1) adds to the map.
 
     Raises:
         SettingsError: The file cannot be read, or a name or value has no meaning; the message
             names each one, what was expected, and the nearest name.
 
     Example:
-        >>> load_settings(pairs=["mix.copies=3"]).mix.copies
+        >>> load_settings(pairs=["mix.seed=3"]).mix.seed
         3
     """
     return load_as(Settings, file, pairs)
@@ -193,7 +198,7 @@ def load_as(
         name, equals, text = pair.partition("=")
         if not equals:
             raise SettingsError(f"--set needs name=value. Received: {pair!r}")
-        _put(tree, name.strip(), _parsed(text, pair))
+        _put(tree, name.strip(), _parsed(text, pair), kind)
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
@@ -236,14 +241,28 @@ def _parsed(text: str, pair: str) -> Any:
         raise SettingsError(f"--set {pair!r}: the value is not YAML: {error}.") from error
 
 
-def _put(tree: dict[str, Any], name: str, value: Any) -> None:
+def _put(tree: dict[str, Any], name: str, value: Any, kind: type[AnySettings]) -> None:
     *path, last = name.split(".")
-    for part in path:
-        branch = tree.setdefault(part, {})
+    branch = tree
+    inside: type[BaseModel] | None = kind
+    for depth, part in enumerate(path, 1):
+        inner = presets.group(inside, part)
+        is_map = inside is not None and inner is None and part in inside.model_fields
+        if is_map and part not in branch:  # the rest of the map stays as it is
+            branch[part] = dict(_effective(tree, path[:depth], kind))
+        branch = branch.setdefault(part, {})
         if not isinstance(branch, dict):
             raise SettingsError(f"--set {name}: {part!r} is a value, not a group of settings.")
-        tree = branch
-    tree[last] = value
+        inside = inner
+    branch[last] = value
+
+
+def _effective(tree: Mapping[str, Any], path: Sequence[str], kind: type[AnySettings]) -> Any:
+    """Return what a setting is so far."""
+    value: Any = kind.model_validate(tree)
+    for part in path:
+        value = getattr(value, part)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _all_names(model: type[BaseModel], prefix: str = "") -> list[str]:

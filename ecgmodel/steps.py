@@ -15,6 +15,7 @@ from typing import Any
 from ecgmodel import registry
 from ecgmodel.config import Settings
 from ecgmodel.databases._base import Database
+from ecgmodel.dataset.mix_settings import noise_records
 from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.publishing import publish_dataset
 from ecgmodel.dataset.splits import noise_ranges
@@ -133,12 +134,14 @@ def mix_step(
     resampled: Stored, noise: Mapping[str, Stored], job: MixJob, settings: Settings
 ) -> Step:
     """A record's shard: windows or stretches with noise at exact SNRs."""
-    types = settings.mix.noise_types
+    mix, types = settings.mix, settings.mix.types(job.split)
+    noise = {name: noise[name] for name in noise_records(types)}
+    group = "test" if job.split == "test" else "train"
     unit = Unit(
         "mix",
         job.record,
         {
-            "mix": settings.mix.model_dump(mode="json"),
+            "mix": mix.model_dump(mode="json", include={"window", "seed", group}),
             "quality": settings.quality.model_dump(mode="json"),
             "subject": job.subject,
             "split": job.split,

@@ -14,7 +14,6 @@ from ecgmodel.progress import bar
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit, file_sha256
-from ecgmodel.training.settings import TrainingSettings
 from ecgmodel.versions import code_version, git_commit, library_versions
 
 if TYPE_CHECKING:
@@ -51,18 +50,22 @@ def fit_step(
         initial: The unit with the `model.keras` whose weights to start from; None starts anew.
     """
     name = settings.network.architecture
+    augmented = settings.training.augmentation is not None
+    mixed = settings.mix.train.all_types if augmented else ()
     unit = Unit(
         "train",
         f"{name} {dataset.name}",
         {
             "network": {"architecture": name, "options": network_options(settings)},
             "training": settings.training.model_dump(mode="json"),
+            **({"mix": settings.mix.train.model_dump(mode="json")} if augmented else {}),
         },
         {"dataset": dataset.ref, **({"initial": initial.ref} if initial else {})},
         {
             "modules": code_version(
                 "ecgmodel.training.fit",
-                "ecgmodel.training.fresh",
+                "ecgmodel.training.on_the_fly",
+                *(f"ecgmodel.noise.{noise}" for noise in mixed),
                 "ecgmodel.training.seeding",
                 "ecgmodel.architectures",
                 f"ecgmodel.networks.{name}",
@@ -98,7 +101,7 @@ def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
 
 def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
     """What the trained network does on the test, and its best, median and worst stretches."""
-    return measure_file_step(model.file("model.keras"), dataset, settings)
+    return measure_file_step(model.file("model.keras"), dataset, settings, trained_window(dataset))
 
 
 def measure_file_step(
@@ -174,9 +177,14 @@ def network_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
+def trained_window(dataset: Stored) -> int:
+    """Return the window of a dataset: `mix.window`, or shorter where its recordings are."""
+    return int(dataset.info["lengths"]["train"])
+
+
 def metric_window(settings: Settings) -> int:
-    """Return the window of the metrics: the same for every model, and never over a stretch."""
-    return min(settings.evaluation.window, settings.mix.stretch)
+    """Return the window of the metrics: the same for every model, and never over a segment."""
+    return min(settings.evaluation.window, settings.mix.test.segment)
 
 
 def split_shards(dataset: Stored, split: str) -> list[Path]:
@@ -199,8 +207,8 @@ def _fit(
 
     how, name = settings.training, settings.network.architecture
     options = network_options(settings)
-    check_window(name, options, int(dataset.info["lengths"]["train"]))
-    batches = _training_batches(dataset, how)
+    check_window(name, options, trained_window(dataset))
+    batches = _training_batches(dataset, settings)
     validation = ShardBatches(split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0)
 
     def build() -> Any:
@@ -221,17 +229,23 @@ def _fit(
     return {"architecture": name, **history.facts}
 
 
-def _training_batches(dataset: Stored, how: TrainingSettings) -> Batches:
-    """Return a dataset's training windows: as they lie in the shards, or mixed anew."""
+def _training_batches(dataset: Stored, settings: Settings) -> Batches:
+    """Return a dataset's training windows: as they lie in the shards, or mixed on the fly."""
     from ecgmodel.training.batches import ShardBatches
-    from ecgmodel.training.fresh import FreshBatches, read_hearts, read_noise
+    from ecgmodel.training.on_the_fly import OnTheFlyBatches, read_clean, read_noise
 
-    shards = split_shards(dataset, "train")
-    if how.fresh is None:
+    shards, how = split_shards(dataset, "train"), settings.training
+    if how.augmentation is None:
         return ShardBatches(shards, how.batch_size, how.seed, how.shuffle_rows)
-    noise = read_noise(dataset.file("noise.parquet"))
-    window = int(dataset.info["lengths"]["train"])
-    return FreshBatches(read_hearts(shards), noise, window, how.fresh, how.batch_size, how.seed)
+    return OnTheFlyBatches(
+        read_clean(shards),
+        read_noise(dataset.file("noise.parquet")),
+        trained_window(dataset),
+        settings.mix.train,
+        how.augmentation,
+        how.batch_size,
+        how.seed,
+    )
 
 
 def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> None:
@@ -267,7 +281,7 @@ def _report(
         "settings": settings.model_dump(mode="json", exclude={"store", "tracking"}),
         "versions": library_versions(*REPORTED),
         "git_commit": git_commit(),
-        "tile": settings.mix.window,
+        "tile": trained_window(dataset),
         "window": metric_window(settings),
         "target": settings.resample.target,
         "commands": ["ecg-denoise run --config settings.yaml"],

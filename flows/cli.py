@@ -161,11 +161,18 @@ def check(dataset: Path, deep: bool) -> None:
 
 
 @cli.command("settings")
+@click.option("--presets", "listed", is_flag=True, help="List the presets instead.")
 @with_settings
-def show_settings(config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Print every setting as YAML, with the file and the pairs applied."""
+def show_settings(listed: bool, config: Path | None, pairs: tuple[str, ...]) -> None:
+    """Print every setting as YAML, with preset, file and pairs applied."""
     import yaml
 
+    from ecgmodel import presets
+
+    if listed:
+        for name, line in presets.described().items():
+            click.echo(f"{name:<10}{line}")
+        return
     tree = read_settings(config, pairs).model_dump(mode="json")
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip())
 

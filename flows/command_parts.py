@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --config and --set."""
+    """Add --preset, --config and --set; the first is the same as --set preset=NAME."""
+
+    @wraps(command)
+    def with_preset(*args: Any, preset: str | None, pairs: tuple[str, ...], **more: Any) -> Any:
+        pairs = (f"preset={preset}", *pairs) if preset else pairs
+        return command(*args, pairs=pairs, **more)
+
     pairs = click.option(
         "--set",
         "pairs",
         multiple=True,
         metavar="A.B=C",
-        help="One setting, e.g. mix.copies=3 or 'source.clean=[mitdb,qtdb]'. Can come again.",
+        help="One setting, e.g. training.epochs=8 or 'source.clean=[mitdb,qtdb]'. Can come again.",
     )
     config = click.option(
         "--config",
@@ -33,7 +40,13 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="FILE.yaml",
         help="Settings; see `ecg-denoise settings`. --set comes on top.",
     )
-    return config(pairs(command))
+    preset = click.option(
+        "--preset",
+        metavar="NAME",
+        help="Settings by name; `ecg-denoise settings --presets` lists them. --config and --set "
+        "come on top.",
+    )
+    return preset(config(pairs(with_preset)))
 
 
 def read_settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:

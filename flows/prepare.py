@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from prefect import flow
@@ -9,9 +10,11 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.tasks import exponential_backoff
 
 from ecgmodel.config import Settings
-from ecgmodel.dataset.mixing import MixJob, noise_records
+from ecgmodel.dataset.mix_settings import fitted, noise_records
+from ecgmodel.dataset.mixing import MixJob
 from ecgmodel.dataset.splits import assign_splits, subject_of
 from ecgmodel.errors import DatasetError
+from ecgmodel.signals.resampling import FS
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps import (
     check_noise,
@@ -27,6 +30,10 @@ from tasks import records as tasks
 from tasks.caching import RUNNER, Failure, run_step, run_steps
 from tasks.events import DATASET_PUBLISHED, emit_once
 from tasks.summaries import dataset_summary, record_rows
+
+LOW_RATE_HZ = 250.0
+"""Recordings below it lack what sharp QRS complexes are made of (AHA 2007 asks for 150 Hz)."""
+_log = logging.getLogger("ecg")
 
 
 @flow(name="prepare", task_runner=RUNNER)
@@ -47,6 +54,7 @@ def prepare(settings: Settings, announce: bool = True) -> Stored:
     )
     failed += more
     check_share(failed, len(listed), settings)
+    settings = fit_to(resampled, settings)
     jobs, skipped = plan(resampled, settings)
     shards, more = run_steps(
         tasks.mix,
@@ -80,7 +88,7 @@ def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
     """Return the noise recordings that the noise types need, at 360 Hz, by name."""
     database = settings.source.noise_database
     source = open_source(settings, database, store)
-    names = noise_records(settings.mix.noise_types)
+    names = noise_records((*settings.mix.test.types, *settings.mix.train.all_types))
     listed = list_records(source, database, names, settings) if names else ()  # none means all
     downloads, failed = fetch([(source, record) for record in listed], settings, store, "", True)
     steps = [resample_step(download, settings, True) for download in downloads]
@@ -131,6 +139,28 @@ def fetch(
     )
     steps = [download_step(source, record, settings, is_noise) for source, record in listed]
     return run_steps(retrying, steps, store, label)
+
+
+def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
+    """Return the settings with windows no longer than recordings; warn of low sampling rates."""
+    mix = fitted(settings.mix, [int(r.info["samples"]) for r in resampled])
+    if mix.window < settings.mix.window:
+        _log.warning(
+            "Windows are shortened from %s to %s samples (%.1f s): recordings are that short.",
+            f"{settings.mix.window:,}",
+            f"{mix.window:,}",
+            mix.window / FS,
+        )
+    fastest = max(float(r.info["original_fs"]) for r in resampled)
+    if fastest < LOW_RATE_HZ and settings.source.kind != "simulated":
+        _log.warning(
+            "No recording was sampled at more than %g Hz. A network trained on these alone takes "
+            "all that lies above %g Hz for noise: add recordings of %g Hz or more, such as mitdb.",
+            fastest,
+            fastest / 2,
+            LOW_RATE_HZ,
+        )
+    return settings.model_copy(update={"mix": mix})
 
 
 def plan(

@@ -16,7 +16,13 @@ from ecgmodel.config import Settings
 from ecgmodel.denoising_steps import export_step
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.trained import NETWORK
-from ecgmodel.training_steps import baseline_steps, evaluate_step, fit_step, report_step
+from ecgmodel.training_steps import (
+    baseline_steps,
+    evaluate_step,
+    fit_step,
+    report_step,
+    trained_window,
+)
 from flows.gate import Judged, judge
 from flows.temporary_server import is_temporary
 from tasks import promotion
@@ -71,7 +77,7 @@ def train(
         initial = promotion.fetch(registry.version(start_from), registry, store)
     model, flow_run = fit(settings, dataset, tracker, initial)
     report = measure(settings, dataset, model, store)
-    exported = export(settings, model, store)
+    exported = export(settings, dataset, model, store)
     finished = Finished(settings, dataset, model, exported, report, flow_run, trigger)
     run_id = tasks.patient(tasks.log, settings)(finished, tracker)
     summary = training_summary(dataset, model, report, run_id, tracker.uri)
@@ -104,9 +110,9 @@ def measure(settings: Settings, dataset: Stored, model: Stored, store: Store) ->
     return run_step(tasks.report, step, store)
 
 
-def export(settings: Settings, model: Stored, store: Store) -> Stored:
+def export(settings: Settings, dataset: Stored, model: Stored, store: Store) -> Stored:
     """Return a network as `model.onnx`."""
-    window, overlap = settings.mix.window, settings.evaluation.overlap
+    window, overlap = trained_window(dataset), settings.evaluation.overlap
     return run_step(tasks.export, export_step(model.file(NETWORK), window, overlap), store)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ecgmodel import registry
 from ecgmodel.arrays import read_array
+from ecgmodel.dataset.mix_settings import MixSettings
 from ecgmodel.errors import DatasetError
+from ecgmodel.noise._drawing import drawers, scaled, shares_of
 from ecgmodel.noise._part import Noise, NoisePart, Origin
 from ecgmodel.randomness import generator, uniforms
 from ecgmodel.signals.beats import beat_classes
@@ -31,50 +31,6 @@ SNR_TOLERANCE_DB = 0.01
 CACHED_SAMPLES = 1 << 15
 
 
-class MixSettings(BaseModel):
-    """How noise is added."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    window: int = Field(1024, ge=64, description="Window of training and validation, samples.")
-    stretch_s: float = Field(32.0, gt=0, description="Stretch of the test, s.")
-    stretches_per_lead: int | None = Field(
-        12, gt=0, description="Test stretches a lead at most, evenly spread; null takes all."
-    )
-    noise_types: tuple[str, ...] = Field(
-        ("bw", "ma", "em", "mixed"), min_length=1, description="Files of ecgmodel/noise."
-    )
-    snr_db: tuple[float, ...] = Field(
-        (-6.0, 0.0, 6.0, 12.0, 18.0), description="SNR levels, dB, zero-mean power."
-    )
-    unmixed_share: float = Field(
-        0.1, ge=0, lt=1, description="Share of training windows without added noise."
-    )
-    copies: int = Field(2, ge=1, description="Copies of each training window, each with own noise.")
-    seed: int = 0
-
-    @field_validator("noise_types")
-    @classmethod
-    def _known(cls, types: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(registry.check("noise", t, "noise type") for t in types))
-
-    @field_validator("snr_db")
-    @classmethod
-    def _finite(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        if not levels or not np.isfinite(levels).all():
-            raise ValueError(f"expected at least one finite SNR in dB. Received: {levels}")
-        return tuple(sorted(set(levels)))
-
-    @property
-    def stretch(self) -> int:
-        """Stretch length, samples at 360 Hz."""
-        return round(self.stretch_s * FS)
-
-    def length(self, split: str) -> int:
-        """Return the length of a row of a split, samples."""
-        return self.stretch if split == "test" else self.window
-
-
 @dataclass(frozen=True)
 class MixJob:
     """Whose record is mixed.
@@ -88,12 +44,6 @@ class MixJob:
     record: str
     subject: str
     split: Literal["train", "validation", "test"]
-
-
-def noise_records(noise_types: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the noise recordings that the noise types are made of."""
-    modules = [registry.load("noise", name, "noise type") for name in noise_types]
-    return tuple(sorted({record for module in modules for record in module.RECORDS}))
 
 
 def mix_record(
@@ -128,7 +78,7 @@ def mix_record(
     target, usable = (read_array(resampled / name, mmap_mode="r") for name in (TARGET, USABLE))
     beats = _beats(resampled / BEATS)
     gate = GateReport()
-    length = mix.length(job.split)
+    length = row_length(mix, job.split, int(facts["samples"]))
     counts: Counter[str] = Counter()
     with ShardWriter(into / "shard.parquet", length, _metadata(job, facts, mix)) as shard:
         for index, lead in enumerate(facts["leads"]):
@@ -136,8 +86,8 @@ def mix_record(
             starts = _good_windows(clean, usable[:, index], facts, mix, quality, beats, gate)
             if job.split == "test":
                 fits = stretch_starts(starts, mix.window, length)
-                chosen = spread(fits, mix.stretches_per_lead)
-                cells = _grid_cells(clean, chosen, f"{job.record} {lead}", noise, mix)
+                chosen = spread(fits, mix.test.segments_per_lead)
+                cells = _grid_cells(clean, chosen, length, f"{job.record} {lead}", noise, mix)
             else:
                 chosen = starts
                 cells = _drawn_cells(clean, chosen, f"{job.record} {lead}", noise, mix)
@@ -154,6 +104,19 @@ def mix_record(
         "rows_by_noise": dict(sorted(counts.items())),
         "original_fs": facts["original_fs"],
     }
+
+
+def row_length(mix: MixSettings, split: str, samples: int) -> int:
+    """Return the length of a record's rows: a test segment is never longer than the recording.
+
+    Args:
+        mix: Says how long windows and segments are.
+        split: The record's.
+        samples: Length of the recording at 360 Hz, without padding.
+    """
+    if split != "test" or samples >= mix.test.segment:
+        return mix.length(split)
+    return max(mix.window, samples // mix.window * mix.window)
 
 
 def _metadata(job: MixJob, facts: Mapping[str, Any], mix: MixSettings) -> dict[str, Any]:
@@ -256,37 +219,80 @@ def _drawn_cells(
     A draw is won by the largest of one random number per candidate, so that adding a candidate
     changes only the rows that it wins.
     """
-    at, copies = starts[:, None], np.arange(mix.copies)
-    unmixed = uniforms(mix.seed, f"{unit} unmixed", at, copies) < mix.unmixed_share
-    types = _winners(mix.noise_types, mix.seed, f"{unit} type", at, copies)
-    levels = _winners(mix.snr_db, mix.seed, f"{unit} snr", at, copies)
-    draws = _draws(mix)
+    how = mix.train
+    at, copies = starts[:, None], np.arange(how.copies)
+
+    def drawn(what: str) -> np.ndarray:
+        return uniforms(mix.seed, f"{unit} {what}", at, copies)
+
+    names, shares = shares_of(how.types)
+    chances = [drawn(f"type {n}") ** (1 / share) for n, share in zip(names, shares, strict=True)]
+    types = np.argmax(chances, axis=0)
+    unmixed = drawn("unmixed") < how.unmixed
+    lowest, highest = how.snr_db
+    levels = lowest + (highest - lowest) * drawn("snr")
+    on_top = {name: drawn(f"on top {name}") < share for name, share in how.on_top.items()}
+    draws = drawers((*names, *how.on_top))
     windows = cut(clean, starts, mix.window)
     for w, start in enumerate(starts.tolist()):
-        for copy in range(mix.copies):
-            if unmixed[w, copy]:
-                yield Cell(windows[w], None, start, copy, UNMIXED, None)
-                continue
-            name = mix.noise_types[types[w, copy]]
-            piece = draws[name](noise, mix.window, generator(mix.seed, unit, start, copy, name))
-            yield Cell(windows[w], piece, start, copy, name, mix.snr_db[levels[w, copy]])
+        for copy in range(how.copies):
+            chosen = [] if unmixed[w, copy] else [(names[types[w, copy]], levels[w, copy])]
+            for name in (n for n, won in on_top.items() if won[w, copy]):
+                low, high = how.on_top_snr_db
+                level = uniforms(mix.seed, f"{unit} on top {name} snr", start, copy)
+                chosen.append((name, low + (high - low) * float(level)))
+            pieces = [
+                (name, draws[name](noise, mix.window, generator(mix.seed, unit, start, copy, name)))
+                for name, _ in chosen
+            ]
+            yield _summed(windows[w], start, copy, pieces, [level for _, level in chosen])
+
+
+def _summed(
+    window: np.ndarray,
+    start: int,
+    copy: int,
+    pieces: Sequence[tuple[str, Noise]],
+    levels: Sequence[float],
+) -> Cell:
+    """Return a row with several pieces of noise, each at its level; its SNR is that of the sum."""
+    if len(pieces) < 2:
+        if not pieces:
+            return Cell(window, None, start, copy, UNMIXED, None)
+        ((name, piece),) = pieces
+        return Cell(window, piece, start, copy, name, float(levels[0]))
+    power = _power(window[None])
+    total = np.zeros(len(window))
+    for (_, piece), level in zip(pieces, levels, strict=True):
+        total += scaled(piece.samples[None], power, np.array([level]))[0]
+    if not total.any():
+        return Cell(window, None, start, copy, UNMIXED, None)
+    snr = 10 * np.log10(power[0] / total.var())
+    origins = tuple(origin for _, piece in pieces for origin in piece.origins)
+    label = "+".join(name for name, _ in pieces)
+    return Cell(window, Noise(total, origins), start, copy, label, float(snr))
 
 
 def _grid_cells(
-    clean: np.ndarray, starts: np.ndarray, unit: str, noise: NoisePart, mix: MixSettings
+    clean: np.ndarray,
+    starts: np.ndarray,
+    length: int,
+    unit: str,
+    noise: NoisePart,
+    mix: MixSettings,
 ) -> Iterator[Cell]:
-    """Yield the rows of the test: every stretch unmixed, and with every type at every SNR.
+    """Yield the rows of the test: every segment unmixed, and with every type at every SNR.
 
     The levels of a type share one piece of noise, so that cells are paired.
     """
-    draws = _draws(mix)
+    draws = drawers(mix.test.types)
     for start in starts.tolist():
-        stretch = clean[start : start + mix.stretch]
-        yield Cell(stretch, None, start, 0, UNMIXED, None)
-        for name in mix.noise_types:
-            piece = draws[name](noise, mix.stretch, generator(mix.seed, unit, start, 0, name))
-            for snr in mix.snr_db:
-                yield Cell(stretch, piece, start, 0, name, snr)
+        segment = clean[start : start + length]
+        yield Cell(segment, None, start, 0, UNMIXED, None)
+        for name in mix.test.types:
+            piece = draws[name](noise, length, generator(mix.seed, unit, start, 0, name))
+            for snr in mix.test.snr_db:
+                yield Cell(segment, piece, start, 0, name, snr)
 
 
 def add_noise(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -336,21 +342,6 @@ def _power(rows: np.ndarray) -> np.ndarray:
 
 def _mean_square(rows: np.ndarray) -> np.ndarray:
     return np.asarray(np.vecdot(rows, rows) / rows.shape[1])
-
-
-def _winners(
-    candidates: tuple[object, ...], seed: int, name: str, *counters: np.ndarray
-) -> np.ndarray:
-    """Return, per counter, the index of the candidate with the largest random number."""
-    draws = [uniforms(seed, f"{name} {candidate}", *counters) for candidate in candidates]
-    return np.argmax(draws, axis=0)
-
-
-def _draws(
-    mix: MixSettings,
-) -> dict[str, Callable[[NoisePart, int, np.random.Generator], Noise]]:
-    """Return what draws a piece of each noise type."""
-    return {n: registry.load("noise", n, "noise type").draw for n in mix.noise_types}
 
 
 def _batches(cells: Iterable[Cell], size: int) -> Iterator[list[Cell]]:

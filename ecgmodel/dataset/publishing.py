@@ -59,7 +59,7 @@ def publish_dataset(
     _write_noise(noise, into / NOISE)
     noise_lengths = {name: int(stored.info["samples"]) for name, stored in noise.items()}
     check_dataset(into, noise_lengths)
-    lengths = {split: _of(filled, split)[0].info["length"] for split in SPLITS}
+    lengths = {split: max(s.info["length"] for s in _of(filled, split)) for split in SPLITS}
     return {
         "source": dict(source),
         "fs": FS,
@@ -79,7 +79,7 @@ def publish_dataset(
 
 def _empty(shard: Stored) -> dict[str, str]:
     """Return why a record that was mixed is not in the dataset."""
-    piece = "stretch" if shard.info["split"] == "test" else "window"
+    piece = "segment" if shard.info["split"] == "test" else "window"
     reason = f"the quality gate kept no {piece}"
     return {"record": str(shard.info["record"]), "stage": "mix", "reason": reason}
 
@@ -109,7 +109,7 @@ def _no_rows(split: str, shards: Sequence[Stored]) -> str:
     there = [s for s in shards if s.info["split"] == split]
     seen = sum(s.info["gate"]["seen"] for s in there)
     kept = sum(s.info["gate"]["kept"] for s in there)
-    piece = "stretch (mix.stretch_s)" if split == "test" else "window (mix.window)"
+    piece = "segment (mix.test.segment_s)" if split == "test" else "window (mix.window)"
     return (
         f"The {split} split has no row: of {seen} usable windows in {len(there)} records the "
         f"quality gate kept {kept}, which hold no whole {piece}. Shorten it, loosen the gate "

@@ -20,7 +20,10 @@ class EvaluationSettings(BaseModel):
         1024, ge=16, description="Samples that a window of the metrics holds at least."
     )
     overlap: float = Field(
-        0.5, ge=0, lt=1, description="Share of a window that neighbouring tiles have in common."
+        0.0625,
+        ge=0,
+        lt=1,
+        description="Share of a window that neighbouring tiles have in common.",
     )
     bootstrap: int = Field(1000, ge=1, description="Resamplings of the subjects for intervals.")
     seed: int = 0

@@ -25,21 +25,21 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stem: int = Field(4, ge=1, description="Samples a position of the first level.")
-    stem_width: int = Field(15, ge=1, description="Samples that the first convolution sees.")
+    stem: int = Field(8, ge=1, description="Samples a position of the first level.")
+    stem_width: int = Field(25, ge=1, description="Samples that the first convolution sees.")
     channels: tuple[PositiveInt, ...] = Field(
-        (48, 80, 112, 144),
+        (32, 40, 56, 80, 120),
         min_length=1,
         description="Channels of each level; each halves the rate.",
     )
-    blocks: int = Field(2, ge=1, description="Residual blocks a level, on the way down and up.")
-    width: int = Field(5, ge=1, description="Positions that a block's convolutions see.")
+    blocks: int = Field(1, ge=1, description="Residual blocks a level, on the way down and up.")
+    width: int = Field(3, ge=1, description="Positions that a block's convolutions see.")
     merge_width: int = Field(
-        3, ge=1, description="Positions seen where the way up meets what was kept of the way down."
+        1, ge=1, description="Positions seen where the way up meets what was kept of the way down."
     )
     heads: int = Field(4, ge=0, description="Heads of an attention; 0: no attention anywhere.")
     attended: int = Field(
-        1, ge=0, description="Levels, from the lowest, where the whole window is attended to."
+        3, ge=0, description="Levels, from the lowest, where the whole window is attended to."
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of channels dropped in each block.")
     position: int = Field(

@@ -71,7 +71,7 @@ def check_length(record: str, samples: int, length: int) -> None:
         raise RecordError(
             f"Noise record {record!r} has {samples} samples at 360 Hz for a split, "
             f"fewer than a piece of {length}. Use a longer noise recording, or a shorter "
-            "mix.window or mix.stretch_s."
+            "mix.window or mix.test.segment_s."
         )
 
 

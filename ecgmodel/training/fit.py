@@ -168,7 +168,7 @@ def _begin(
     loss = registry.load("losses", settings.loss, "loss").Loss()
     model.compile(optimizer, loss, jit_compile=_jit())
     optimizer.build(model.trainable_variables)
-    # A cosine knows its end; what falls on a plateau can go on for longer.
+    # Other schedules know their end; what falls on a plateau can go on for longer.
     free = {"epochs"} if settings.schedule == "plateau" else None
     identity = settings.model_dump(mode="json", exclude=free) | {
         "batches": [len(batches), len(validation)],
@@ -187,17 +187,16 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) ->
     start = time.perf_counter()
     epoch = run.epoch + 1
     model, schedule = run.model, run.schedule
-    rate = schedule.rate(epoch, run.settings)
-    model.optimizer.learning_rate = rate
+    pace = _Pace(schedule, run.settings, run.epoch, len(batches))
     with computing(run.settings.precision):
-        fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[shown])
+        fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[pace, shown])
     with averaged(model):
         val_loss = model.evaluate(feed(validation, epoch), verbose=0)
         row: Row = {
             "epoch": epoch,
             "loss": float(fitted.history["loss"][-1]),
             "val_loss": float(val_loss),
-            "learning_rate": rate,
+            "learning_rate": pace.last,
         }
         _check_finite(row)
         is_best = schedule.update(epoch, row["val_loss"], run.settings)
@@ -294,6 +293,26 @@ def _machine() -> str:
     except RuntimeError:  # JAX has no list of what it has no driver for
         gpus = []
     return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}" if gpus else cores()
+
+
+class _Pace(keras.callbacks.Callback):
+    """Sets each step's learning rate."""
+
+    async_safe = True
+
+    def __init__(
+        self, schedule: Schedule, settings: TrainingSettings, done: int, batches: int
+    ) -> None:
+        super().__init__()
+        self._schedule, self._settings = schedule, settings
+        self._done, self._batches = done, batches
+        self.last = schedule.learning_rate
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Set the rate of the step that begins."""
+        done = self._done + (batch + 1) / self._batches
+        self.last = self._schedule.rate(done, self._settings)
+        self.model.optimizer.learning_rate = self.last
 
 
 class _Bar(keras.callbacks.Callback):

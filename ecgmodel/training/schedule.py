@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from ecgmodel.training.settings import TrainingSettings
 
+HELD = 0.5
+"""Share of a training over which the schedule "hold" keeps its first rate."""
+
 
 @dataclass
 class Schedule:
@@ -45,14 +48,22 @@ class Schedule:
             self._lower_on_plateau(settings)
         return is_best
 
-    def rate(self, epoch: int, settings: TrainingSettings) -> float:
-        """Return the learning rate of an epoch, counted from 1."""
+    def rate(self, done: float, settings: TrainingSettings) -> float:
+        """Return the learning rate of a step.
+
+        Args:
+            done: Epochs that are done after it, parts of one included.
+            settings: The training's.
+        """
         rate = self.learning_rate
+        low = min(settings.min_learning_rate, rate)
         if settings.schedule == "cosine":
-            done = (epoch - 1) / settings.epochs
-            low = min(settings.min_learning_rate, rate)
-            rate = low + (rate - low) * (1 + math.cos(math.pi * done)) / 2
-        return rate * min(1.0, epoch / (settings.warmup_epochs + 1))
+            rate = low + (rate - low) * (1 + math.cos(math.pi * done / settings.epochs)) / 2
+        elif settings.schedule == "hold":
+            left = (settings.epochs - done) / (settings.epochs * (1 - HELD))
+            rate = low + (rate - low) * min(1.0, max(0.0, left))
+        warm = settings.warmup_epochs
+        return rate * min(1.0, done / warm) if warm else rate
 
     def is_over(self, settings: TrainingSettings) -> bool:
         """Return whether training has waited long enough for a gain."""

@@ -7,74 +7,74 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecgmodel import registry
-from ecgmodel.training.fresh_settings import FreshSettings
+from ecgmodel.training.augmentation import AugmentationSettings
 
 
 class TrainingSettings(BaseModel):
-    """How a network is fitted; MSE and Adam unless said otherwise."""
+    """How a network is fitted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=40, ge=1, description="Most passes over the training windows.")
-    # Small batches at this rate, averaged, got as far in two epochs as 128 at 3e-3 in five, at
-    # nine tenths of the speed (conv_autoencoder, two cores). On a GPU, larger ones pay.
-    batch_size: int = Field(default=32, ge=1, description="Windows a step.")
-    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's first step size.")
+    epochs: int = Field(default=4, ge=1, description="Most passes over the training windows.")
+    batch_size: int = Field(default=8, ge=1, description="Windows a step.")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's largest step size.")
+    min_learning_rate: float = Field(
+        default=4e-5, ge=0, description="The learning rate's lower end."
+    )
+    schedule: Literal["plateau", "cosine", "hold"] = Field(
+        default="cosine",
+        description="How the learning rate falls, step by step: along a cosine over all epochs; "
+        "hold: constant over the first half of them, then linearly; plateau: by plateau_factor "
+        "where the validation loss no longer falls.",
+    )
+    warmup_epochs: float = Field(
+        default=0.25, ge=0, description="Epochs over which the learning rate rises from zero."
+    )
     loss: str = Field(
-        default="mse", description="A file of ecgmodel/losses: what is made small, in mV."
+        default="decibel_slopes",
+        description="A file of ecgmodel/losses: what is made small.",
+    )
+    clip_norm: float | None = Field(
+        default=1.0, gt=0, description="Global gradient-norm clip; null disables it."
+    )
+    averaging: float | None = Field(
+        default=0.998,
+        gt=0,
+        lt=1,
+        description="Decay, a step, of the moving average of weights that is validated and kept "
+        "in place of the weights; null keeps the weights themselves.",
+    )
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="Which epoch's weights are kept: that of the lowest validation loss, or the "
+        "last one; use `last` if validation subjects were added to training.",
     )
     patience: int | None = Field(
         default=8,
         ge=1,
-        description="Epochs without a gain after which training stops; null: never.",
+        description="plateau: epochs without a gain after which training stops; null: never.",
     )
     min_delta: float = Field(
         default=1e-3,
         ge=0,
         lt=1,
-        description="Smallest gain that counts, as a share of the best loss.",
-    )
-    schedule: Literal["plateau", "cosine"] = Field(
-        default="plateau",
-        description="How the learning rate falls: where the loss no longer does, or along a cosine "
-        "over all epochs, which also ends the training.",
-    )
-    keep: Literal["best", "last"] = Field(
-        default="best",
-        description="Which epoch's weights: that of the lowest validation loss, or the last one, "
-        "where who validates has come to train as well.",
-    )
-    warmup_epochs: int = Field(
-        default=0, ge=0, description="Epochs over which the learning rate rises to its first value."
-    )
-    clip_norm: float | None = Field(
-        default=None, gt=0, description="Longest gradient, over all weights; null: any."
+        description="plateau: smallest gain that counts, as a share of the best loss.",
     )
     plateau_patience: int | None = Field(
         default=3,
         ge=1,
-        description="Epochs without a gain that lower the learning rate; null: never.",
+        description="plateau: epochs without a gain that lower the learning rate; null: never.",
     )
     plateau_factor: float = Field(
-        default=0.5, gt=0, lt=1, description="What the learning rate is multiplied by on a plateau."
+        default=0.5, gt=0, lt=1, description="plateau: what the rate is multiplied by."
     )
-    min_learning_rate: float = Field(
-        default=1e-5, ge=0, description="The learning rate's lower end."
-    )
-    averaging: float | None = Field(
-        default=0.999,
-        gt=0,
-        lt=1,
-        description="Decay, a step, of the moving average of weights that is validated and kept "
-        "in the weights' stead; null: none.",
+    augmentation: AugmentationSettings | None = Field(
+        default=AugmentationSettings(),
+        description="On-the-fly mixing: windows that are new in every epoch, augmented; null "
+        "trains on the rows of the shards as they are.",
     )
     shuffle_rows: int = Field(
-        default=8192, ge=1, description="Windows that are mixed at a time; they are held in memory."
-    )
-    fresh: FreshSettings | None = Field(
-        default=None,
-        description="Mix windows anew in every epoch, varied; null trains on the shards as they "
-        "are.",
+        default=8192, ge=1, description="Rows of shards that are mixed at a time, in memory."
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
@@ -82,7 +82,9 @@ class TrainingSettings(BaseModel):
         "8 bits, which processors made for it do faster; weights and losses stay float32. Under "
         "TensorFlow on CPUs alone.",
     )
-    seed: int = Field(default=0, ge=0, description="First weights, dropout and the windows' order.")
+    seed: int = Field(
+        default=0, ge=0, description="First weights, dropout, and the windows' order and noise."
+    )
 
     @field_validator("loss")
     @classmethod

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ecgmodel.errors import EcgError
 from ecgmodel.store import MANIFEST, Store, Stored, Unit, is_intact, read_stored
 from ecgmodel.trained import NETWORK
+from ecgmodel.training_steps import trained_window
 from tasks.tracking.packing import HOW_TO, networks
 from tasks.tracking.runs import DATASET, TRAINING, Finished, Tracker
 
@@ -125,7 +126,7 @@ class Registry:
                     TRAINING: finished.model.key[:32],
                     DATASET: finished.dataset.digest[:12],
                     FOLDER: str(finished.dataset.path),
-                    WINDOW: str(finished.settings.mix.window),
+                    WINDOW: str(trained_window(finished.dataset)),
                     OVERLAP: str(finished.settings.evaluation.overlap),
                 },
                 description=self.tracker.client.get_run(run_id).info.run_name,

@@ -16,17 +16,19 @@ BLOCK = re.compile(r"^`([\w/]+\.py)`:\n\n```python\n(.*?)^```", re.MULTILINE | r
 USE = """
 import numpy as np
 from ecgmodel.config import load_settings
-from ecgmodel.dataset.mixing import noise_records
+from ecgmodel.dataset.mix_settings import noise_records
 from ecgmodel.evaluation import baselines
 from tests.ecgmodel.dataset.made import mixed
 
 settings = load_settings(pairs=[
-    "mix.noise_types=[bw,powerline,walking]", "network.architecture=dilated", "mix.window=1023",
+    "mix.test.types=[bw,powerline,walking]", "mix.train.types.powerline=1",
+    "network.architecture=dilated", "mix.window=1023",
     "source.kind=physionet", "source.clean=[stdb]", "evaluation.baselines=[median]",
     "gate.rules=[primary,by_noise,by_snr,no_noise,cost,worst_record]",
     "training.loss=slope"])
 assert settings.training.loss == "slope"
-assert noise_records(settings.mix.noise_types) == ("bw", "walk")
+assert settings.mix.train.types == {"bw": 1, "ma": 1, "em": 2, "mixed": 1, "powerline": 1}
+assert noise_records(settings.mix.test.types) == ("bw", "walk")
 assert baselines.label("median") == "running medians, low-pass 35 Hz"
 assert baselines.load("median")(np.zeros((2, 5000))).shape == (2, 5000)
 from pathlib import Path
@@ -34,7 +36,7 @@ import tempfile
 from tests.ecgmodel.promotion.test_judging import candidate, table, verdict
 worse = candidate("new", table(gain=9.0, by_subject={3: -6.0}))
 assert verdict(worse, candidate("old", table()), settings.gate).findings[-1].what == "db/3"
-mix = load_settings(pairs=["mix.noise_types=[bw,powerline]"]).mix
+mix = load_settings(pairs=["mix.test.types=[bw,powerline]", "mix.window=1024"]).mix
 _, facts = mixed(Path(tempfile.mkdtemp()), "test", mix)
 assert facts["rows_by_noise"]["powerline"] == facts["rows_by_noise"]["bw"] > 0, facts
 """

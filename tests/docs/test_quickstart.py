@@ -20,7 +20,7 @@ import json
 gain = summary[summary["metric"] == "snr_improvement"].set_index(["method", "noise_type", "snr_db"])
 subjects = {s: sorted({j.subject for _, j in jobs if j.split == s}) for s in set(split.values())}
 print(json.dumps({
-    "gain": {n: gain.loc[("model", n, -6.0), "mean"] for n in settings.mix.noise_types},
+    "gain": {n: gain.loc[("model", n, -6.0), "mean"] for n in settings.mix.test.types},
     "no_filter": gain.loc["none", "mean"].abs().max(),
     "subjects": subjects,
     "snr": [snr(noisy), snr(cleaned)],

@@ -12,34 +12,33 @@ from ecgmodel.errors import SettingsError
 
 def test_pairs_come_on_top_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text("mix: {copies: 3, snr_db: [0, 6]}\nsource: {kind: physionet}\n")
-    settings = load_settings(file, ["mix.copies=5", "source.clean=[mitdb, qtdb]"])
-    assert settings.mix.copies == 5
-    assert settings.mix.snr_db == (0, 6)
+    file.write_text("mix: {seed: 3, test: {snr_db: [0, 6]}}\nsource: {kind: physionet}\n")
+    settings = load_settings(file, ["mix.seed=5", "source.clean=[mitdb, qtdb]"])
+    assert settings.mix.seed == 5
+    assert settings.mix.test.snr_db == (0, 6)
     assert settings.source.clean_databases == ("mitdb", "qtdb")
 
 
 def test_settings_survive_the_trip_through_json() -> None:
-    settings = load_settings(pairs=["mix.snr_db=[-20, 5]", "network.options={dropout: 0.1}"])
+    settings = load_settings(pairs=["mix.test.snr_db=[-20, 5]", "network.options={dropout: 0.1}"])
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        (["mix.copis=3"], r"no setting 'mix.copis'. Nearest: mix.copies"),
+        (["mix.sed=3"], r"no setting 'mix.sed'. Nearest: mix.seed"),
         (["source.clean=[mitdb, nstdb]"], r"source.clean holds nstdb, the noise of source.noise"),
         (["source.clean=[mitbd]"], r"source.clean: Unknown database 'mitbd'. Nearest: mitdb"),
         (["network.architecture=unet"], "Unknown architecture 'unet'"),
         (["network.options={dropuot: 1}"], "dropuot"),
-        (["mix.window=1001"], r"1001.*Nearest: 1000 and 1008"),
-        (["mix.snr_db=[]"], "mix.snr_db: expected at least one finite SNR"),
-        (["mix.snr_db=[.nan]"], "finite SNR"),
-        (["mix.copies=many"], r"mix.copies: .*Received: 'many'"),
+        (["mix.window=1001"], r"1001.*Nearest: 896 and 1024"),
+        (["mix.test.snr_db=[]"], "mix.test.snr_db: expected at least one finite SNR"),
+        (["mix.test.snr_db=[.nan]"], "finite SNR"),
+        (["mix.seed=many"], r"mix.seed: .*Received: 'many'"),
         (["source.kind=folder"], "needs source.path"),
-        (["resample.length=100"], "shorter than mix.window"),
-        (["mix.copies"], "needs name=value"),
-        (["mix.copies=[1"], "not YAML"),
+        (["mix.seed"], "needs name=value"),
+        (["mix.seed=[1"], "not YAML"),
         (["store.a=1", "store.b.c=1"], "store"),
     ],
 )

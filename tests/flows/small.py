@@ -32,14 +32,17 @@ SMALL: dict[str, Any] = {
     "resample": {"length": 10_000},
     "mix": {
         "window": 512,
-        "stretch_s": 8,
-        "stretches_per_lead": 2,
-        "copies": 1,
-        "noise_types": ["bw", "ma"],
-        "snr_db": [0, 6],
+        "test": {
+            **{"types": ["bw", "ma"], "snr_db": [0, 6]},
+            **{"segment_s": 8, "segments_per_lead": 2},
+        },
+        "train": {"types": {"bw": 1, "ma": 1}, "snr_db": [0, 6], "on_top": {}},
     },
-    "network": {"options": {"filters": [8, 4]}},
-    "training": {"epochs": 2, "batch_size": 32},
+    "network": {"architecture": "conv_autoencoder", "options": {"filters": [8, 4]}},
+    "training": {
+        **{"epochs": 2, "batch_size": 32, "loss": "mse", "schedule": "plateau"},
+        **{"warmup_epochs": 0, "augmentation": None},
+    },
     "evaluation": {"baselines": ["butterworth"], "bootstrap": 20},
 }
 RECORDS = tuple(f"simulated/sim{n:02d}" for n in range(1, 7))

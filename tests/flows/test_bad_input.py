@@ -82,7 +82,7 @@ def test_a_split_without_subjects_names_the_remedy(tmp_path: Path) -> None:
 
 def test_a_noise_recording_that_is_too_short_is_named(tmp_path: Path) -> None:
     settings = small.small(tmp_path / "store", {"source": {"simulated": {"noise_minutes": 0.2}}})
-    with pytest.raises(RecordError, match=r"Noise record 'bw'.*mix\.stretch_s"):
+    with pytest.raises(RecordError, match=r"Noise record 'bw'.*mix\.test\.segment_s"):
         prepare(settings)
 
 

@@ -28,7 +28,7 @@ def test_a_training_setting_keeps_the_dataset(first: First, store: Path) -> None
 
 def test_another_list_of_snrs_keeps_the_resampled_records(first: First, store: Path) -> None:
     with small.counted() as made:
-        dataset = prepare(small.small(store, {"mix": {"snr_db": [0, 6, 12]}}))
+        dataset = prepare(small.small(store, {"mix": {"test": {"snr_db": [0, 6, 12]}}}))
     assert sorted(made) == sorted(small.units("mix", *small.RECORDS) | {small.PUBLISH})
     assert dataset.digest != first[1].dataset.digest
 

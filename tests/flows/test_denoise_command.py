@@ -165,7 +165,7 @@ def test_bad_recordings_stop_no_others_and_show_in_the_status(tmp_path: Path) ->
         (("in", "--fs", "-3"), 1, "sampling rate"),
         (("in", "--unit", "parsec"), 1, "unit of mV"),
         (("in", "--model", "nobody"), 1, "no network 'nobody'"),
-        (("in", "--set", "mix.copies=2"), 2, "--flow"),
+        (("in", "--set", "mix.seed=2"), 2, "--flow"),
         (("in", "--flow", "--report"), 2, "--flow writes recordings alone"),
         ((), 2, "RECORDINGS"),
     ],

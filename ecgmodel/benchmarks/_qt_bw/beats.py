@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecgmodel.benchmarks._qt_bw.windows import PADDING, SAMPLES
 from ecgmodel.errors import DatasetError
 from ecgmodel.randomness import generator
+from ecgmodel.signals.variation import at_positions, waves
+from ecgmodel.training.augmentation import SHARE
 from ecgmodel.training.batches import Batch
-from ecgmodel.training.variation import SHARE, at_positions, waves
 
 Array = NDArray[Any]
 

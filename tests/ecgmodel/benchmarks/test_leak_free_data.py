@@ -14,7 +14,8 @@ from ecgmodel.benchmarks._leak_free.recordings import job_of
 from ecgmodel.benchmarks._work import PlainWork
 from ecgmodel.config import load_settings
 from ecgmodel.databases.qtdb import DATABASE as QTDB
-from ecgmodel.dataset.mixing import MixJob, MixSettings, mix_record
+from ecgmodel.dataset.mix_settings import MixSettings
+from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
 from ecgmodel.errors import DatasetError, SplitError
 from ecgmodel.store import Store, Stored
@@ -156,7 +157,7 @@ def test_settings_of_the_test_do_not_follow_others():
     base = load_settings(pairs=["mix.snr_db=[3]", "resample.length=5000", "quality.enabled=false"])
     fixed = leak_free.protocol_settings(base)
     assert fixed.resample.length is None
-    assert fixed.mix.snr_db == (-6.0, 0.0, 6.0, 12.0, 18.0)
+    assert fixed.mix.test.snr_db == (-6.0, 0.0, 6.0, 12.0, 18.0)
     assert fixed.mix.stretch == 11_520
     assert fixed.quality.enabled
     assert fixed.source == base.source

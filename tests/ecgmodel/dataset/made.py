@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ecgmodel.dataset.mixing import MixJob, MixSettings, mix_record
+from ecgmodel.dataset.mix_settings import MixSettings, TestMix, TrainMix
+from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.splits import noise_ranges
 from ecgmodel.noise._part import NoisePart, NoiseRecording
 from ecgmodel.signals.quality import QualitySettings
@@ -16,6 +17,7 @@ from tests.wfdb_files import ecg
 
 NOISE_SAMPLES = 80_000
 OPEN_GATE = QualitySettings(enabled=False)
+EVEN = {"bw": 1.0, "ma": 1.0, "em": 1.0, "mixed": 1.0}
 
 
 def noise_part(split: str, samples: int = NOISE_SAMPLES) -> NoisePart:
@@ -42,6 +44,12 @@ def resampled(folder: Path, seconds: float = 60.0, leads: int = 2) -> dict[str, 
     return {"leads": names, "original_fs": 360.0, "target": "highpass", "samples": len(signal)}
 
 
+def mixing(test: dict[str, Any] | None = None, **train: Any) -> MixSettings:
+    """Return settings with windows of 1,024 samples and noise types that weigh alike."""
+    train = {"types": EVEN, "on_top": {}, "copies": 2, **train}
+    return MixSettings(window=1024, test=TestMix(**(test or {})), train=TrainMix(**train))
+
+
 def mixed(
     tmp: Path,
     split: str = "train",
@@ -55,7 +63,5 @@ def mixed(
     into = tmp / f"mixed-{len(list(tmp.glob('mixed-*')))}"
     into.mkdir()
     job = MixJob(name, name, split)  # type: ignore[arg-type]
-    info = mix_record(
-        tmp / "resampled", job, facts, noise_part(split), mix or MixSettings(), gate, into
-    )
+    info = mix_record(tmp / "resampled", job, facts, noise_part(split), mix or mixing(), gate, into)
     return into / "shard.parquet", info

@@ -9,11 +9,12 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from ecgmodel.dataset.mixing import Cell, MixSettings, add_noise
+from ecgmodel.dataset.mix_settings import MixSettings, fitted
+from ecgmodel.dataset.mixing import Cell, add_noise
 from ecgmodel.dataset.shards import read_metadata
 from ecgmodel.errors import RecordError
 from ecgmodel.noise._part import Noise
-from tests.ecgmodel.dataset.made import mixed, noise_part
+from tests.ecgmodel.dataset.made import EVEN, mixed, mixing, noise_part
 
 
 def table(shard: Path) -> pd.DataFrame:
@@ -49,19 +50,21 @@ def test_the_noise_brings_no_offset(tmp_path: Path) -> None:
 
 
 def test_training_rows_draw_type_and_snr(tmp_path: Path) -> None:
-    shard, info = mixed(tmp_path, mix=MixSettings(copies=3, unmixed_share=0.2), seconds=300)
+    shard, info = mixed(tmp_path, mix=mixing(copies=3, unmixed=0.2, snr_db=(-6, 18)), seconds=300)
     frame = table(shard)
     assert len(frame) == info["rows"] == 2 * 105 * 3
     shares = frame["noise_type"].value_counts(normalize=True)
     assert shares["none"] == pytest.approx(0.2, abs=0.05)
     assert (abs(shares.drop("none") - 0.2) < 0.06).all()
-    assert set(frame["target_snr_db"].dropna()) == {-6, 0, 6, 12, 18}
+    levels = frame["target_snr_db"].dropna()
+    assert levels.between(-6, 18).all()
+    assert levels.std() == pytest.approx(24 / 12**0.5, rel=0.1)  # evenly between the two
     copies = frame[frame["noise_type"] == "bw"].groupby(["lead", "start"])["noise_start"]
     assert (copies.nunique() == copies.size()).all()
 
 
 def test_test_rows_hold_the_full_grid_on_the_same_stretch(tmp_path: Path) -> None:
-    shard, info = mixed(tmp_path, "test", MixSettings(stretch_s=16, snr_db=(0, 6)))
+    shard, info = mixed(tmp_path, "test", mixing({"segment_s": 16, "snr_db": (0, 6)}))
     frame = table(shard)
     assert info["length"] == 5760 == len(frame["clean"][0])
     for _, stretch in frame.groupby(["lead", "start"]):
@@ -74,7 +77,7 @@ def test_test_rows_hold_the_full_grid_on_the_same_stretch(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_each_split_keeps_to_its_part_of_the_noise(tmp_path: Path, split: str) -> None:
-    shard, info = mixed(tmp_path, split, MixSettings(stretch_s=16))
+    shard, info = mixed(tmp_path, split, mixing({"segment_s": 16}))
     frame = table(shard)
     low, high = noise_part(split).ranges["bw"]
     starts = np.concatenate([np.asarray(s, int) for s in frame["noise_start"]])
@@ -87,15 +90,21 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
     mixed(tmp_path, name="own/other")
     again, _ = mixed(tmp_path)
     assert first.read_bytes() == again.read_bytes()
-    assert mixed(tmp_path, mix=MixSettings(seed=1))[0].read_bytes() != first.read_bytes()
+    assert (
+        mixed(tmp_path, mix=mixing().model_copy(update={"seed": 1}))[0].read_bytes()
+        != first.read_bytes()
+    )
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_more_types_or_levels_leave_the_other_rows_as_they_were(tmp_path: Path, split: str) -> None:
-    few = table(mixed(tmp_path, split, MixSettings(noise_types=("bw", "ma"), snr_db=(0, 6)))[0])
+    two = {"bw": 1, "ma": 1}
+    few = table(
+        mixed(tmp_path, split, mixing({"types": tuple(two), "snr_db": (0, 6)}, types=two))[0]
+    )
     for more in (
-        MixSettings(noise_types=("em", "ma", "bw"), snr_db=(0, 6)),
-        MixSettings(noise_types=("bw", "ma"), snr_db=(-12, 0, 6)),
+        mixing({"types": ("em", "ma", "bw"), "snr_db": (0, 6)}, types={"em": 1, **two}),
+        mixing({"types": tuple(two), "snr_db": (-12, 0, 6)}, types=two),
     ):
         many = table(mixed(tmp_path, split, more)[0])
         known = ["lead", "start", "copy", "noise_type", "target_snr_db"]
@@ -123,13 +132,13 @@ def test_shards_are_readable_without_this_project(tmp_path: Path) -> None:
     field = pq.read_schema(shard).field("noisy")
     assert str(field.type) == "fixed_size_list<element: float not null>[1024]"
     assert not field.nullable
-    query = f"select count(*), min(len(noisy)), max(target_snr_db) from '{shard}'"
-    assert duckdb.sql(query).fetchall() == [(info["rows"], 1024, 18.0)]
+    query = f"select count(*), min(len(noisy)), max(target_snr_db) <= 24 from '{shard}'"
+    assert duckdb.sql(query).fetchall() == [(info["rows"], 1024, True)]
     kept = pyarrow.dataset.dataset(shard).to_table(columns=["record", "noise_type"])
     assert kept.num_rows == info["rows"]
     metadata = read_metadata(shard)
     assert (metadata["fs"], metadata["units"], metadata["original_fs"]) == (360.0, "mV", 360.0)
-    assert metadata["settings"]["copies"] == 2
+    assert metadata["settings"]["train"]["copies"] == 2
 
 
 def test_a_noise_recording_shorter_than_a_window_is_named(tmp_path: Path) -> None:
@@ -157,12 +166,58 @@ def test_add_noise_by_hand() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"snr_db": []}, "at least one finite SNR"),
-        ({"snr_db": [float("nan")]}, "finite SNR"),
-        ({"snr_db": [float("inf")]}, "finite SNR"),
-        ({"noise_types": ["bm"]}, "Unknown noise type 'bm'. Nearest: .*bw"),
+        ({"test": {"snr_db": []}}, "at least one finite SNR"),
+        ({"test": {"snr_db": [float("nan")]}}, "finite SNR"),
+        ({"test": {"snr_db": [float("inf")]}}, "finite SNR"),
+        ({"test": {"types": ["bm"]}}, "Unknown noise type 'bm'. Nearest: .*bw"),
+        ({"train": {"types": {"bm": 1}}}, "Unknown noise type 'bm'. Nearest: .*bw"),
+        ({"train": {"types": {"bw": -1}}}, "bw: expected a share of 0 or more"),
+        ({"train": {"types": {"bw": 0}}}, "at least one type above 0"),
+        ({"train": {"on_top": {"hum": 2}}}, "hum: expected a share of windows, 0 to 1"),
+        ({"train": {"snr_db": [6, 0]}}, "the lower first"),
     ],
 )
 def test_settings_without_meaning(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MixSettings.model_validate(settings)
+
+
+def test_types_come_up_as_often_as_they_weigh(tmp_path: Path) -> None:
+    mix = mixing(types={**EVEN, "em": 3, "mixed": 0}, unmixed=0, copies=4)
+    shares = table(mixed(tmp_path, mix=mix, seconds=300)[0])["noise_type"].value_counts(True)
+    assert shares["em"] == pytest.approx(0.6, abs=0.06)
+    assert shares["bw"] == pytest.approx(0.2, abs=0.06)
+    assert "mixed" not in shares
+
+
+def test_synthetic_types_are_added_on_top_and_the_row_says_so(tmp_path: Path) -> None:
+    mix = mixing(on_top={"hum": 0.5}, unmixed=0.2, copies=4)
+    frame = table(mixed(tmp_path, mix=mix, seconds=120)[0])
+    with_hum = frame["noise_type"].str.endswith("hum")
+    assert with_hum.mean() == pytest.approx(0.5, abs=0.1)
+    assert set(frame.loc[with_hum, "noise_type"]) == {*(f"{n}+hum" for n in EVEN), "hum"}
+    noisy = frame[frame["noise_type"] != "none"]
+    np.testing.assert_allclose(measured_snr(noisy), noisy["target_snr_db"], atol=0.01)
+
+
+def test_every_noise_type_can_be_in_the_test(tmp_path: Path) -> None:
+    types = ("bw", "wander", "hum", "pops", "gaussian")
+    _, info = mixed(tmp_path, "test", mixing({"types": types, "segment_s": 16}))
+    assert {n: info["rows_by_noise"][n] for n in types} == dict.fromkeys(types, 6 * 5)
+
+
+def test_a_recording_of_ten_seconds_is_one_segment(tmp_path: Path) -> None:
+    mix = fitted(MixSettings(), [3600] * 5)
+    assert mix.window == 3584
+    _, trains = mixed(tmp_path, "train", mix, seconds=10)
+    assert (trains["length"], trains["rows"]) == (3584, 2)
+    _, tests = mixed(tmp_path, "test", mix, seconds=10)
+    assert (tests["length"], tests["rows"]) == (3584, 2 * 21)
+
+
+def test_windows_fit_nine_of_ten_recordings() -> None:
+    mix = MixSettings()
+    assert fitted(mix, [650_000] * 3).window == mix.window
+    assert fitted(mix, [3600] + [650_000] * 19).window == mix.window
+    assert fitted(mix, [3600] * 5 + [650_000] * 5).window == 3584
+    assert fitted(mix, [500] * 5).window == 1024

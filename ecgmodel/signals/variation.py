@@ -1,4 +1,4 @@
-"""What varies training windows: slow waves, and signals read between their samples."""
+"""Slow random waves, and signals read between their samples: what varies training windows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-SHARE: dict[str, Any] = {"ge": 0, "le": 1}
 
 
 def waves(

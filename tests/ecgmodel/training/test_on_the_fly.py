@@ -9,39 +9,53 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ecgmodel.dataset.mix_settings import TrainMix
 from ecgmodel.dataset.shards import ShardWriter
 from ecgmodel.errors import DatasetError
-from ecgmodel.training import disturbances
-from ecgmodel.training.fresh import FreshBatches, Run, read_hearts, read_noise, scaled
-from ecgmodel.training.fresh_settings import FreshSettings
+from ecgmodel.noise._drawing import drawers, scaled
+from ecgmodel.noise._part import NoisePart, NoiseRecording
+from ecgmodel.training.augmentation import AugmentationSettings
+from ecgmodel.training.on_the_fly import OnTheFlyBatches, Run, read_clean, read_noise
 
+SYNTHETIC = ("wander", "hum", "pops", "gaussian")
 PLAIN = {
-    **{"unmixed": 0, "polarity": 0, "amplitude": 0, "rate": 0, "leads": 0, "envelope": 0},
-    **{"noise_rate": 0, "second": 0, "wander": 0, "hum": 0, "pops": 0, "gaussian": 0},
+    **{"polarity": 0, "amplitude": 0, "rate": 0, "leads": 0, "envelope": 0},
+    **{"noise_rate": 0, "second": 0, "unmixed": 0, "on_top": {}},
 }
 
-DRAWS = [disturbances.wander, disturbances.hum, disturbances.pops, disturbances.gaussian]
 
-
-def heart(samples: int = 5000, leads: int = 2, group: str = "db/1") -> Run:
+def clean_run(samples: int = 5000, leads: int = 2, group: str = "db/1") -> Run:
     rng = np.random.default_rng(samples)
     return Run(rng.normal(0, 0.5, (leads, samples)).astype(np.float32), group)
 
 
-def noise(kind: str, samples: int = 6000) -> Run:
-    rng = np.random.default_rng(len(kind))
-    return Run(rng.normal(2, 1, (1, samples)).astype(np.float32), kind)
+def noise(**changed: np.ndarray) -> NoisePart:
+    """Return the recordings bw, ma and em, one lead each, some of them changed."""
+    rng = np.random.default_rng(3)
+    signals = {name: rng.normal(2, 1, 6000) for name in ("bw", "ma", "em")} | changed
+    recordings = {
+        name: NoiseRecording(name, x[:, None].astype(np.float32), np.ones((len(x), 1), bool))
+        for name, x in signals.items()
+    }
+    return NoisePart(recordings, {name: (0, len(x)) for name, x in signals.items()})
 
 
-NOISE = [noise("bw"), noise("ma"), noise("em")]
+def batches(
+    seed: int = 0,
+    clean: list[Run] | None = None,
+    part: NoisePart | None = None,
+    **settings: object,
+) -> OnTheFlyBatches:
+    given = {"windows": 100, **settings}
+    how = AugmentationSettings(
+        **{k: v for k, v in given.items() if k in AugmentationSettings.model_fields}
+    )
+    mix = TrainMix(**{k: v for k, v in given.items() if k in TrainMix.model_fields})
+    runs = clean or [clean_run(), clean_run(4000)]
+    return OnTheFlyBatches(runs, part or noise(), 1024, mix, how, 32, seed)
 
 
-def batches(seed: int = 0, hearts: list[Run] | None = None, **settings: object) -> FreshBatches:
-    chosen = FreshSettings.model_validate({"windows": 100, **settings})
-    return FreshBatches(hearts or [heart(), heart(4000)], NOISE, 1024, chosen, 32, seed)
-
-
-def drawn(source: FreshBatches, epoch: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def drawn(source: OnTheFlyBatches, epoch: int = 1) -> tuple[np.ndarray, np.ndarray]:
     noisy, clean = zip(*source.epoch(epoch), strict=True)
     return np.concatenate(noisy)[..., 0], np.concatenate(clean)[..., 0]
 
@@ -66,7 +80,7 @@ def test_the_snr_is_exact_and_the_noise_has_no_offset() -> None:
 
 def test_without_variation_the_clean_windows_are_those_of_the_recording() -> None:
     one = Run(np.linspace(-4, 4, 3000, dtype=np.float32)[None], "db/1")
-    _, clean = drawn(batches(hearts=[one], **PLAIN))
+    _, clean = drawn(batches(clean=[one], **PLAIN))
     steps = np.diff(clean.astype(np.float64), axis=1)
     assert steps == pytest.approx(np.full_like(steps, 8 / 2999), abs=2e-6)
 
@@ -78,24 +92,44 @@ def test_a_share_of_the_windows_stays_without_noise() -> None:
 
 def test_noise_types_come_up_as_often_as_they_weigh() -> None:
     """Only "em" is fast here: its share shows in the steps from sample to sample."""
-    slow = np.sin(np.arange(6000) / 300)[None].astype(np.float32)
-    fast = Run(np.resize(np.float32([1, -1]), (1, 6000)), "em")
-    kinds = [Run(slow, "bw"), fast, Run(slow, "ma")]
+    slow = np.sin(np.arange(6000) / 300)
+    part = noise(bw=slow, ma=slow, em=np.resize([1.0, -1.0], 6000))
 
     def share_of_fast(**weights: float) -> float:
-        chosen = FreshSettings.model_validate({"windows": 400, "weights": weights, **PLAIN})
-        source = FreshBatches([heart()], kinds, 1024, chosen, 400, 0)
-        noisy, clean = drawn(source)
+        noisy, clean = drawn(batches(part=part, windows=400, **(PLAIN | {"types": weights})))
         added = (noisy - clean).astype(np.float64)
         return float((np.diff(added).std(axis=1) > added.std(axis=1)).mean())
 
-    assert share_of_fast(mixed=0) == pytest.approx(1 / 3, abs=0.08)
-    assert share_of_fast(mixed=0, em=2) == pytest.approx(1 / 2, abs=0.08)
-    assert share_of_fast(mixed=0, em=0) == 0
-    with pytest.raises(DatasetError, match=r"training\.fresh\.weights: expected some of"):
-        share_of_fast(hum=1)
-    with pytest.raises(ValueError, match="none below 0"):
-        share_of_fast(em=-1)
+    assert share_of_fast(bw=1, ma=1, em=1) == pytest.approx(1 / 3, abs=0.08)
+    assert share_of_fast(bw=1, ma=1, em=2) == pytest.approx(1 / 2, abs=0.08)
+    assert share_of_fast(bw=1, ma=1, em=0) == 0
+
+
+def test_a_synthetic_type_trains_like_a_recorded_one() -> None:
+    """Hum is fast: its share shows as above, whether it is one of the types or added on top."""
+    slow = np.sin(np.arange(6000) / 300)
+    part = noise(bw=slow, ma=slow, em=slow)
+
+    def share_of_hum(**how: object) -> float:
+        noisy, clean = drawn(batches(part=part, windows=400, **(PLAIN | how)))
+        added = (noisy - clean).astype(np.float64)
+        power = np.abs(np.fft.rfft(added, axis=1)) ** 2
+        mains = slice(round(45 * 1024 / 360), round(65 * 1024 / 360))
+        return float((power[:, mains].sum(axis=1) > 1e-3 * power.sum(axis=1)).mean())
+
+    equal = {"snr_db": (0, 0), "on_top_snr_db": (0, 0)}
+    assert share_of_hum(types={"bw": 3, "hum": 1}, **equal) == pytest.approx(0.25, abs=0.08)
+    assert share_of_hum(types={"bw": 1}, on_top={"hum": 0.4}, **equal) == pytest.approx(
+        0.4, abs=0.08
+    )
+    assert share_of_hum(types={"bw": 1}, **equal) == 0
+
+
+def test_a_type_whose_recording_the_dataset_lacks_is_named() -> None:
+    part = noise()
+    alone = NoisePart({"bw": part.recordings["bw"]}, {"bw": part.ranges["bw"]})
+    with pytest.raises(DatasetError, match=r"'em' of mix\.train needs the noise recording 'em'"):
+        batches(part=alone, types={"bw": 1, "em": 1})
 
 
 def test_every_epoch_is_new_and_follows_from_the_seed() -> None:
@@ -106,14 +140,14 @@ def test_every_epoch_is_new_and_follows_from_the_seed() -> None:
 
 
 @pytest.mark.parametrize("name", ["polarity", "amplitude", "rate", "leads", "envelope"])
-def test_each_variation_changes_the_hearts_alone(name: str) -> None:
+def test_each_variation_changes_the_clean_windows(name: str) -> None:
     varied = batches(**(PLAIN | {name: 0.5}))
     assert not np.array_equal(drawn(batches(**PLAIN))[1], drawn(varied)[1])
 
 
 def test_leads_are_turned_within_one_recording() -> None:
     both = np.stack([np.full(3000, 3.0), np.full(3000, 4.0)]).astype(np.float32)
-    _, clean = drawn(batches(hearts=[Run(both, "db/1")], **(PLAIN | {"leads": 1.0})))
+    _, clean = drawn(batches(clean=[Run(both, "db/1")], **(PLAIN | {"leads": 1.0})))
     assert np.abs(clean).max() <= 5 + 1e-4  # the length of (3, 4)
     assert np.ptp(clean[:, 0]) > 3
 
@@ -121,35 +155,45 @@ def test_leads_are_turned_within_one_recording() -> None:
 def test_records_are_balanced() -> None:
     long = Run(np.full((1, 90_000), 1.0, np.float32), "db/long")
     short = Run(np.full((1, 2000), 5.0, np.float32), "db/short")
-    _, even = drawn(batches(hearts=[long, short], windows=400, balance=0, **PLAIN))
+    _, even = drawn(batches(clean=[long, short], windows=400, balance=0, **PLAIN))
     assert 0.4 < (even[:, 0] > 4).mean() < 0.6
-    _, fair = drawn(batches(hearts=[long, short], windows=400, balance=1, **PLAIN))
+    _, fair = drawn(batches(clean=[long, short], windows=400, balance=1, **PLAIN))
     assert (fair[:, 0] > 4).mean() < 0.05
 
 
 def test_recordings_that_are_too_short_are_refused() -> None:
-    with pytest.raises(DatasetError, match="No stretch is longer than a window of 1024"):
-        batches(hearts=[heart(1000)])
+    with pytest.raises(DatasetError, match="No clean segment is as long as a window of 1024"):
+        batches(clean=[clean_run(1000)])
 
 
-@pytest.mark.parametrize("draw", DRAWS)
-def test_disturbances_are_finite_and_seldom_flat(draw) -> None:
-    rows = draw(50, 1024, np.random.default_rng(0))
+def test_a_recording_as_long_as_a_window_trains() -> None:
+    _, clean = drawn(batches(clean=[clean_run(1024)], rate=0.5, leads=0, envelope=0))
+    assert np.isfinite(clean).all()
+    assert len(np.unique(clean[:, 0])) > 50
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_synthetic_noise_is_finite_and_never_flat(name: str) -> None:
+    rows = synthetic(name, 50, 1024)
     assert rows.shape == (50, 1024)
     assert np.isfinite(rows).all()
-    assert (np.ptp(rows, axis=1) > 0).mean() > 0.7
-    assert draw(0, 1024, np.random.default_rng(0)).shape == (0, 1024)
+    assert (np.ptp(rows, axis=1) > 0).all()
+
+
+def synthetic(name: str, count: int, samples: int) -> np.ndarray:
+    rng, draw = np.random.default_rng(0), drawers([name])[name]
+    return np.stack([draw(NoisePart({}, {}), samples, rng).samples for _ in range(count)])
 
 
 def test_hum_lies_at_the_power_lines_frequency() -> None:
-    rows = disturbances.hum(20, 3600, np.random.default_rng(0))
+    rows = synthetic("hum", 20, 3600)
     spectrum = np.abs(np.fft.rfft(rows, axis=1))
     peak = np.fft.rfftfreq(3600, 1 / 360)[spectrum.argmax(axis=1)]
     assert (np.minimum(np.abs(peak - 50), np.abs(peak - 60)) < 2).all()
 
 
 def test_gaussian_noise_goes_from_white_to_pink_and_to_bands() -> None:
-    rows = disturbances.gaussian(400, 3600, np.random.default_rng(0))
+    rows = synthetic("gaussian", 400, 3600)
     power = np.square(np.abs(np.fft.rfft(rows, axis=1)))
     bands = ((10, 60), (10, 600), (1200, 1790))  # to 6 Hz, to 60, from 120 Hz
     lowest, low, high = (power[:, a:b].mean(axis=1) for a, b in bands)
@@ -173,7 +217,7 @@ def test_windows_that_follow_each_other_are_joined_again(tmp_path: Path) -> None
             for copy in (0, 1):
                 rows = np.stack([signal[lead][s : s + 10] for s in starts]).astype(np.float32)
                 shard.write(rows + copy, rows, _columns(lead, starts, copy))
-    runs = read_hearts([path])
+    runs = read_clean([path])
     assert [run.signal.shape for run in runs] == [(2, 20), (1, 10), (1, 10)]
     assert runs[0].signal[0].tolist() == list(range(20))
     assert runs[0].signal[1].tolist() == [-n for n in range(20)]
@@ -194,10 +238,17 @@ def _columns(lead: str, starts: tuple[int, ...], copy: int) -> dict[str, list[ob
 
 def test_only_the_noise_that_trains_is_read(tmp_path: Path) -> None:
     rows = [
-        {"record": "em", "lead": 0, "split": split, "start": 0, "samples": [level] * 5}
-        for split, level in (("train", 1.0), ("validation", 2.0), ("train", 3.0))
+        {"record": "em", "lead": 0, "split": split, "start": start, "samples": [level] * 5}
+        for split, start, level in (("train", 0, 1.0), ("validation", 5, 2.0), ("train", 10, 3.0))
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "noise.parquet")
-    assert [run.signal[0, 0] for run in read_noise(tmp_path / "noise.parquet")] == [1.0, 3.0]
-    (held_out,) = read_noise(tmp_path / "noise.parquet", "validation")
-    assert (held_out.signal.shape, held_out.group) == ((1, 5), "em")
+    part = read_noise(tmp_path / "noise.parquet")
+    em = part.recordings["em"]
+    assert (em.signal[:, 0].tolist(), part.ranges["em"]) == (
+        [1.0] * 5 + [0.0] * 5 + [3.0] * 5,
+        (0, 15),
+    )
+    assert em.usable[:, 0].tolist() == [True] * 5 + [False] * 5 + [True] * 5
+    held_out = read_noise(tmp_path / "noise.parquet", "validation")
+    assert held_out.ranges["em"] == (5, 10)
+    assert held_out.cut("em", 5, np.random.default_rng(0)).samples.tolist() == [2.0] * 5

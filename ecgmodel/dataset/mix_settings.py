@@ -1,0 +1,162 @@
+"""What noise is added: to the rows of the test, and to the windows that train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ecgmodel import registry
+from ecgmodel.signals.resampling import FS
+
+KIND = "noise type"
+SHORTEST, STEP, LEFT_OUT = 1024, 256, 0.1
+"""Of a window that is shortened: its least length, what divides it, and who may be left out."""
+
+
+class TestMix(BaseModel):
+    """Every test segment comes as it is, and with each noise type at each SNR."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    __test__ = False  # no test case, whatever pytest makes of its name
+
+    types: tuple[str, ...] = Field(
+        ("bw", "ma", "em", "mixed"), min_length=1, description="Files of ecgmodel/noise."
+    )
+    snr_db: tuple[float, ...] = Field(
+        (-6.0, 0.0, 6.0, 12.0, 18.0), description="SNR levels, dB, zero-mean power."
+    )
+    segment_s: float = Field(
+        32.0, gt=0, description="Length of a segment, s; a shorter recording is one segment."
+    )
+    segments_per_lead: int | None = Field(
+        12, gt=0, description="Segments a lead at most, evenly spread; null takes all."
+    )
+
+    @field_validator("types")
+    @classmethod
+    def _known(cls, types: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(registry.check("noise", t, KIND) for t in types))
+
+    @field_validator("snr_db")
+    @classmethod
+    def _finite(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if not levels or not np.isfinite(levels).all():
+            raise ValueError(f"expected at least one finite SNR in dB. Received: {levels}")
+        return tuple(sorted(set(levels)))
+
+    @property
+    def segment(self) -> int:
+        """Segment length, samples at 360 Hz."""
+        return round(self.segment_s * FS)
+
+
+class TrainMix(BaseModel):
+    """How often each noise type trains, and how strongly; validation windows are mixed alike."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    types: Mapping[str, float] = Field(
+        {"bw": 1.0, "ma": 1.0, "em": 2.0, "mixed": 1.0},
+        description="Files of ecgmodel/noise, and how often each comes up against the others.",
+    )
+    snr_db: tuple[float, float] = Field(
+        (-20.0, 24.0), description="SNR, dB, drawn evenly between these; zero-mean power."
+    )
+    unmixed: float = Field(
+        0.08, ge=0, lt=1, description="Share of windows with none of these types."
+    )
+    on_top: Mapping[str, float] = Field(
+        {"wander": 0.15, "hum": 0.15, "pops": 0.1, "gaussian": 0.25},
+        description="Files of ecgmodel/noise that are added besides, each to a share of all "
+        "windows.",
+    )
+    on_top_snr_db: tuple[float, float] = Field(
+        (-10.0, 24.0), description="SNR of what is added besides, dB, drawn evenly between these."
+    )
+    copies: int = Field(
+        1, ge=1, description="Rows of each window in the shards, each with noise of its own."
+    )
+
+    @field_validator("types", "on_top")
+    @classmethod
+    def _known(cls, types: Mapping[str, float]) -> Mapping[str, float]:
+        for name, share in types.items():
+            registry.check("noise", name, KIND)
+            if not 0 <= share < np.inf:
+                raise ValueError(f"{name}: expected a share of 0 or more. Received: {share}")
+        return types
+
+    @field_validator("types")
+    @classmethod
+    def _any(cls, types: Mapping[str, float]) -> Mapping[str, float]:
+        if not any(types.values()):
+            raise ValueError(f"expected at least one type above 0. Received: {dict(types)}")
+        return types
+
+    @field_validator("on_top")
+    @classmethod
+    def _shares(cls, types: Mapping[str, float]) -> Mapping[str, float]:
+        for name, share in types.items():
+            if share > 1:
+                raise ValueError(f"{name}: expected a share of windows, 0 to 1. Received: {share}")
+        return types
+
+    @field_validator("snr_db", "on_top_snr_db")
+    @classmethod
+    def _in_order(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if not (np.isfinite(ends).all() and ends[0] <= ends[1]):
+            raise ValueError(f"expected two finite SNRs in dB, the lower first. Received: {ends}")
+        return ends
+
+    @property
+    def all_types(self) -> tuple[str, ...]:
+        """Every noise type that trains."""
+        return tuple(name for group in (self.types, self.on_top) for name, s in group.items() if s)
+
+
+class MixSettings(BaseModel):
+    """How noise is added."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: int = Field(
+        4096,
+        ge=64,
+        description="Window of training and validation, samples; shortened where recordings are.",
+    )
+    test: TestMix = TestMix()
+    train: TrainMix = TrainMix()
+    seed: int = 0
+
+    def length(self, split: str) -> int:
+        """Return the length of a row of a split, samples, where the recording is long enough."""
+        return self.test.segment if split == "test" else self.window
+
+    def types(self, split: str) -> tuple[str, ...]:
+        """Return the noise types of a split's rows."""
+        return self.test.types if split == "test" else self.train.all_types
+
+
+def fitted(mix: MixSettings, samples: Sequence[int]) -> MixSettings:
+    """Return the settings with a window that nine of ten recordings can fill.
+
+    Most hospital ECGs last ten seconds. A window is never made shorter than `SHORTEST`; recordings
+    that are shorter still are left out.
+
+    Args:
+        mix: The settings.
+        samples: Length of each recording at 360 Hz, without padding.
+    """
+    most = int(np.quantile(samples, LEFT_OUT, method="lower")) if len(samples) else mix.window
+    if most >= mix.window:
+        return mix
+    window = max(most // STEP * STEP, min(SHORTEST, mix.window))
+    return mix.model_copy(update={"window": window})
+
+
+def noise_records(types: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the noise recordings that noise types are made of."""
+    modules = [registry.load("noise", name, KIND) for name in types]
+    return tuple(sorted({record for module in modules for record in module.RECORDS}))

@@ -1,0 +1,37 @@
+"""How on-the-fly mixing varies the windows of a training, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SHARE: dict[str, Any] = {"ge": 0, "le": 1}
+
+
+class AugmentationSettings(BaseModel):
+    """How clean leads and noise are varied, window by window; `mix.train` says which noise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    windows: int = Field(6_400, ge=1, description="Windows an epoch.")
+    balance: float = Field(
+        0.5,
+        description="How much longer recordings come up more often: 1 in proportion, 0 not at all.",
+        **SHARE,
+    )
+    polarity: float = Field(0.5, description="Share of ECG windows that are inverted.", **SHARE)
+    amplitude: float = Field(0.35, ge=0, description="Deviation of the log of the ECG's gain.")
+    rate: float = Field(0.15, ge=0, description="Deviation of the log of the ECG's speed.")
+    leads: float = Field(
+        0.5, description="Share of windows whose leads are combined into new ones.", **SHARE
+    )
+    envelope: float = Field(
+        0.15, ge=0, description="Deviation of a slow change of the ECG's gain inside a window."
+    )
+    noise_rate: float = Field(
+        0.4, ge=0, description="Deviation of the log of the recorded noise's speed."
+    )
+    second: float = Field(
+        0.3, description="Share of windows with a second piece of noise.", **SHARE
+    )
