@@ -112,8 +112,8 @@ def as_markdown(table: pd.DataFrame, steps: int) -> str:
 def _settings(config: Path, steps: int, dataset: Stored, pairs: Sequence[str]) -> Settings:
     """Return the recipe with a change, for as many steps as all other runs."""
     settings = load_settings(config, pairs)
-    fresh, batch = settings.training.fresh, settings.training.batch_size
-    windows = fresh.windows if fresh else int(dataset.info["counts"]["train"]["rows"])
+    varied, batch = settings.training.augmentation, settings.training.batch_size
+    windows = varied.windows if varied else int(dataset.info["counts"]["train"]["rows"])
     epochs = max(1, round(steps * batch / windows))
     return load_settings(config, [*pairs, f"training.epochs={epochs}", "training.patience=null"])
 

@@ -14,7 +14,7 @@ from ecgmodel.benchmarks._leak_free.recordings import job_of
 from ecgmodel.benchmarks._work import PlainWork
 from ecgmodel.config import load_settings
 from ecgmodel.databases.qtdb import DATABASE as QTDB
-from ecgmodel.dataset.mix_settings import MixSettings
+from ecgmodel.dataset.mix_settings import MixSettings, TestMix
 from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
 from ecgmodel.errors import DatasetError, SplitError
@@ -25,7 +25,7 @@ from tests.ecgmodel.dataset.made import OPEN_GATE, noise_part, resampled
 LIST_DIGEST = "46267a1fb1007ace352a3112cc84eda88796682f5f378d717bf937723d555197"
 CLEAN = [f"{db}/{name}" for db in ("mitdb", "qtdb") for name in leak_free.RECORDINGS[db]]
 DEFAULT = SplitSettings()
-SHORT = MixSettings(stretch_s=10.0, snr_db=(0.0,), noise_types=("bw", "ma"))
+SHORT = MixSettings(window=1024, test=TestMix(segment_s=10.0, snr_db=(0.0,), types=("bw", "ma")))
 NOISE_LENGTHS = dict.fromkeys(("bw", "ma", "em"), 80_000)
 
 
