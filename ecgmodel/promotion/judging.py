@@ -352,7 +352,10 @@ def _reason(
             f"{_by_hand(challenger)}."
         )
     if failed:
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        others = len(failed) - 1
+        more = (
+            f" {others} more {'check fails' if others == 1 else 'checks fail'}." if others else ""
+        )
         return failed[0].text + more
     text = next((f.text for f in findings if f.rule == PRIMARY), "No rule found anything.")
     return f"It is the first model. {text}" if comparison.is_first else text
