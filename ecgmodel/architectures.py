@@ -13,8 +13,10 @@ layers of its own stand in a file `_*.py` beside it, which `build` imports.
 from __future__ import annotations
 
 import importlib
+import json
+import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -123,23 +125,40 @@ def load_network(path: Path | str) -> keras.Model:
         ) from error
 
 
-def start_from(network: keras.Model, path: Path | str) -> keras.Model:
+def start_from(
+    network: keras.Model, path: Path | str, described: Mapping[str, Any] | None = None
+) -> keras.Model:
     """Return a network with the weights of a saved one of the same architecture.
 
     Args:
         network: A new network.
         path: A `.keras` file.
+        described: The "architecture" and "options" of the saved network, if they are known.
 
     Raises:
         MissingFileError: There is no such file.
-        ModelError: It is no saved network, or its weights have other shapes.
+        ModelError: It is no saved network, or its weights have other shapes; the message says which
+            settings fit.
     """
     weights = load_network(path).get_weights()
     theirs, ours = ([w.shape for w in side] for side in (weights, network.get_weights()))
     if theirs != ours:
+        fitting = (
+            f"network.architecture={described['architecture']} and "
+            f"network.options={json.dumps(dict(described['options']))}"
+            if described
+            else "that network's network.architecture and network.options"
+        )
         raise ModelError(
-            f"The weights of {path} do not fit: expected the shapes {ours}. Received: {theirs}. "
-            "Start from scratch, or choose that network's architecture and options."
+            f"The weights of {path} do not fit the network of the settings: expected "
+            f"{_counted(ours)}. Received: {_counted(theirs)}. Set {fitting}, or "
+            "training.start_from=null for new weights."
         )
     network.set_weights(weights)
     return network
+
+
+def _counted(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Return shapes of weights in words, the first ones written out."""
+    total = sum(math.prod(shape) for shape in shapes)
+    return f"{total:,} weights in {len(shapes)} arrays, {', '.join(map(str, shapes[:4]))}, ..."

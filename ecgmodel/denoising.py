@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from ecgmodel.files import read_ecg
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import to_standard_rate
-from ecgmodel.signals.statistics import describe
+from ecgmodel.signals.statistics import RecordingStatistics, describe
 from ecgmodel.store import digest, file_sha256
 
 STATISTICS, RECORDING = "statistics", "recording"
@@ -53,6 +53,7 @@ class UsedModel:
         label: How a header names it, e.g. "models:/ecg-denoiser version 3".
         version: The number of the registered version, "" for a file that is not registered.
         dataset: The folder of the dataset that it was trained on, None if that is not known.
+        reference: What the recordings of its training are like, where they come with the network.
     """
 
     file: Path
@@ -60,12 +61,16 @@ class UsedModel:
     label: str
     version: str = ""
     dataset: Path | None = None
+    reference: tuple[RecordingStatistics, ...] = ()
 
     @classmethod
-    def of_file(cls, file: Path, label: str = "") -> UsedModel:
+    def of_file(
+        cls, file: Path, label: str = "", reference: Sequence[RecordingStatistics] = ()
+    ) -> UsedModel:
         """Return an `.onnx` file that is not registered."""
         sha256 = file_sha256(file)
-        return cls(file, sha256, label or f"{file.name} {sha256[:12]}")
+        label = label or f"{file.name} {sha256[:12]}"
+        return cls(file, sha256, label, reference=tuple(reference))
 
 
 def denoise_recording(

@@ -68,6 +68,10 @@ class ModelError(EcgError, ValueError):
     """A network cannot be built, loaded or applied as asked."""
 
 
+class NothingNewError(EcgError, ValueError):
+    """The network to start from has learned this very dataset already."""
+
+
 class SignalError(EcgError, ValueError):
     """A signal cannot be cleaned: its shape, its numbers or its rate."""
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from ecgmodel.promotion.judging import Candidate
 
+NO_FILTER = "none"
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -33,6 +35,8 @@ class Contender:
         window: Samples that it sees at once.
         seen: Subjects that trained or validated it.
         protocols: By benchmark protocol, how it does there, for rules that need it.
+        simulated: Whether its last training was on simulated recordings.
+        unknown: The file that it started from, if nobody knows who trained that; else "".
     """
 
     name: str
@@ -41,26 +45,48 @@ class Contender:
     window: int
     seen: frozenset[str]
     protocols: Mapping[str, Stored] = field(default_factory=dict)
+    simulated: bool = False
+    unknown: str = ""
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """A test, and what was measured on it.
+
+    Attributes:
+        name: What a person calls it.
+        filters: By classical method, how it does there; "none", no filter, is among them.
+        measured: How the challenger does there.
+    """
+
+    name: str
+    filters: Mapping[str, Stored]
+    measured: Stored
 
 
 def verdict_step(
     challenger: Contender,
     champion: Contender | None,
-    floor: Stored,
+    test: OnTest,
     settings: Settings,
     notes: Sequence[str] = (),
+    reported: OnTest | None = None,
 ) -> Step:
     """The verdict on a challenger.
 
     Args:
         challenger: Who wants to be champion.
         champion: Who is; None for a first model.
-        floor: What the test is without any filter.
+        test: What judges.
         settings: The gate's rules among them.
         notes: What is to be said of the test set and the champion.
+        reported: The test of the challenger's report; None if that is what judges.
     """
     sides = {"challenger": challenger, **({"champion": champion} if champion else {})}
-    inputs = {"floor": floor.ref}
+    inputs = {f"filter {name}": measured.ref for name, measured in test.filters.items()}
+    if reported:
+        inputs |= {f"reported {name}": s.ref for name, s in reported.filters.items()}
+        inputs |= {"reported": reported.measured.ref}
     for role, side in sides.items():
         inputs |= {f"{role} network": side.network.ref, f"{role} measured": side.measured.ref}
         inputs |= {f"{role} by {name}": s.ref for name, s in sorted(side.protocols.items())}
@@ -70,13 +96,19 @@ def verdict_step(
         {
             "gate": settings.gate.model_dump(mode="json"),
             "overlap": settings.evaluation.overlap,
-            "sides": {r: [s.name, s.window, sorted(s.seen)] for r, s in sides.items()},
+            "bootstrap": [settings.evaluation.bootstrap, settings.evaluation.seed],
+            "sides": {
+                r: [s.name, s.window, sorted(s.seen), s.simulated, s.unknown]
+                for r, s in sides.items()
+            },
+            "tests": [test.name, reported.name if reported else ""],
             "notes": list(notes),
         },
         inputs,
         {
             "modules": code_version(
                 "ecgmodel.promotion.publishing",
+                "ecgmodel.promotion.stating",
                 "ecgmodel.cost",
                 *(f"ecgmodel.promotion.rules.{name}" for name in settings.gate.rules),
             ),
@@ -85,27 +117,46 @@ def verdict_step(
             "libraries": library_versions("numpy", "pandas", "matplotlib", "jinja2"),
         },
     )
-    return Step(unit, partial(_judge, challenger, champion, floor, settings, tuple(notes)))
+    sides_and_tests = challenger, champion, test, reported or test
+    return Step(unit, partial(_judge, *sides_and_tests, settings, tuple(notes)))
 
 
 def _judge(
     challenger: Contender,
     champion: Contender | None,
-    floor: Stored,
+    test: OnTest,
+    reported: OnTest,
     settings: Settings,
     notes: Sequence[str],
     into: Path,
 ) -> dict[str, Any]:
     from ecgmodel.promotion.judging import FIRST, Candidate, compare_sides, judge
     from ecgmodel.promotion.publishing import publish_verdict
+    from ecgmodel.promotion.stating import Reported, state
 
     import_keras()
     new = _candidate(challenger, settings)
     old = _candidate(champion, settings) if champion else None
-    none = Candidate(FIRST, _table(floor), None, frozenset())
-    verdict = judge(new, old, none, settings.gate, notes)
-    publish_verdict(verdict, compare_sides(new, old, none)[0], settings.gate, into)
+    none = Candidate(FIRST, _table(test.filters[NO_FILTER]), None, frozenset())
+    filters = _tables(test)
+    comparison, _ = compare_sides(new, old, none, filters)
+    own = Reported(reported.name, _table(reported.measured), _tables(reported))
+    how = settings.evaluation
+    verdict = state(
+        judge(new, old, none, settings.gate, notes, filters),
+        comparison,
+        test.name,
+        own,
+        how.bootstrap,
+        how.seed,
+    )
+    publish_verdict(verdict, comparison, settings.gate, into)
     return {"promoted": verdict.promoted, "reason": verdict.reason}
+
+
+def _tables(test: OnTest) -> dict[str, pd.DataFrame]:
+    """Return the rows of the classical filters of a test."""
+    return {name: _table(stored) for name, stored in test.filters.items() if name != NO_FILTER}
 
 
 def _candidate(side: Contender, settings: Settings) -> Candidate:
@@ -119,7 +170,8 @@ def _candidate(side: Contender, settings: Settings) -> Candidate:
     for name, rows in side.protocols.items():
         protocol: Any = benchmarks.load(name)
         protocols[name] = protocol.read_rows([rows])
-    return Candidate(side.name, _table(side.measured), cost, side.seen, protocols)
+    origin = side.simulated, side.unknown
+    return Candidate(side.name, _table(side.measured), cost, side.seen, protocols, *origin)
 
 
 def _table(measured: Stored) -> pd.DataFrame:

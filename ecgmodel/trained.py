@@ -2,12 +2,14 @@
 
 A folder holds `recipe.yaml`, the `.keras` files, `SHA256SUMS`, and what each training took,
 `training.yaml`. `ecgmodel/models/<name>/` is shipped with the package: networks for continuous ECG,
-each with its model card. `trained/<protocol>/<name>/` belongs to the project and is not installed:
-networks for a protocol, and the peers.
+each with its model card, its training and validation subjects, and what their recordings are like.
+`trained/<protocol>/<name>/` belongs to the project and is not installed: networks for a protocol,
+and the peers.
 """
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecgmodel.config import Settings, load_settings
 from ecgmodel.errors import ModelError, SettingsError
 from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.store import MANIFEST, file_sha256, read_stored, write_text
 from ecgmodel.versions import PACKAGE, ROOT
 
@@ -33,6 +36,8 @@ WEIGHTS = "model.weights.h5"
 LARGEST = 2_000_000
 """Bytes of a network that is kept with all its digits."""
 RECIPE, SUMS, TOOK = "recipe.yaml", "SHA256SUMS", "training.yaml"
+SUBJECTS, RECORDINGS, CARD = "subjects.yaml", "recordings.json", "CARD.md"
+"""Of a shipped network: who trained and validated it, what its recordings are like, its card."""
 
 
 class TrainingFacts(BaseModel):
@@ -100,6 +105,20 @@ class Trained:
             _deflate(source, self.folder / name)
         self._list([*networks, RECIPE])
         self._note({name: training_facts(source) for name, source in networks.items()})
+
+    def add(self, name: str, text: str) -> None:
+        """Put a text file into the folder, and list it."""
+        write_text(self.folder / name, text)
+        self._list([name])
+
+    def recordings(self) -> list[RecordingStatistics]:
+        """Return what the recordings that trained a shipped network are like.
+
+        Raises:
+            ModelError: The file is not there, or was altered.
+        """
+        listed = json.loads(self.file(RECORDINGS).read_text())
+        return [RecordingStatistics.from_dict(item) for item in listed]
 
     def export(self) -> float:
         """Write the network for continuous ECG as ONNX beside it, and list that.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ecgmodel import registry
 from ecgmodel.architectures import architecture
 from ecgmodel.config import Settings
+from ecgmodel.lineage import LINEAGE, Start, trained_on
 from ecgmodel.progress import bar
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, file_version
@@ -39,7 +40,7 @@ def fit_step(
     dataset: Stored,
     settings: Settings,
     live: LiveLog | None = None,
-    initial: Stored | None = None,
+    start: Start | None = None,
 ) -> Step:
     """A trained network: `model.keras`, `model.weights.h5`, `history.json`. Resumed if killed.
 
@@ -47,7 +48,7 @@ def fit_step(
         dataset: What to train on.
         settings: How.
         live: Told of each epoch; it has no part in the result.
-        initial: The unit with the `model.keras` whose weights to start from; None starts anew.
+        start: The weights that `training.start_from` names; None takes new ones.
     """
     name = settings.network.architecture
     augmented = settings.training.augmentation is not None
@@ -57,10 +58,11 @@ def fit_step(
         f"{name} {dataset.name}",
         {
             "network": {"architecture": name, "options": network_options(settings)},
-            "training": settings.training.model_dump(mode="json"),
+            # The weights themselves decide, whatever they are called.
+            "training": settings.training.model_dump(mode="json", exclude={"start_from"}),
             **({"mix": settings.mix.train.model_dump(mode="json")} if augmented else {}),
         },
-        {"dataset": dataset.ref, **({"initial": initial.ref} if initial else {})},
+        {"dataset": dataset.ref, **(start.inputs if start else {})},
         {
             "modules": code_version(
                 "ecgmodel.training.fit",
@@ -74,7 +76,7 @@ def fit_step(
             "libraries": library_versions("keras", "tensorflow", "numpy"),
         },
     )
-    return Step(unit, partial(_fit, dataset, settings, live, initial), resume=True)
+    return Step(unit, partial(_fit, dataset, settings, live, start), resume=True)
 
 
 def baseline_steps(dataset: Stored, settings: Settings) -> list[Step]:
@@ -196,7 +198,7 @@ def _fit(
     dataset: Stored,
     settings: Settings,
     live: LiveLog | None,
-    initial: Stored | None,
+    start: Start | None,
     into: Path,
 ) -> dict[str, Any]:
     import_keras()
@@ -213,7 +215,7 @@ def _fit(
 
     def build() -> Any:
         network = seeded(build_network(name, options), how.seed)
-        return start_from(network, initial.file("model.keras")) if initial else network
+        return start_from(network, start.file, start.network) if start else network
 
     history = train(
         build,
@@ -226,7 +228,8 @@ def _fit(
         on_epoch=(lambda _epoch, row: live([row])) if live else None,
         progress=True,
     )
-    return {"architecture": name, **history.facts}
+    lineage = trained_on(dataset, start).to_dict()
+    return {"architecture": name, LINEAGE: lineage, **history.facts}
 
 
 def _training_batches(dataset: Stored, settings: Settings) -> Batches:

@@ -13,17 +13,19 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from ecgmodel import benchmarks
 from ecgmodel.config import Settings
 from ecgmodel.promotion.judging import Verdict
-from ecgmodel.promotion_steps import Contender, verdict_step
+from ecgmodel.promotion.settings import CHALLENGER, CHAMPION
+from ecgmodel.promotion_steps import Contender, OnTest, verdict_step
 from ecgmodel.store import Store, Stored, read_stored
-from ecgmodel.training_steps import MODEL, baseline_step, measure_file_step
+from ecgmodel.trained import NETWORK
+from ecgmodel.training_steps import MODEL, baseline_steps, measure_file_step
 from flows.protocol_tests import protocol_tests
 from flows.temporary_server import is_temporary
 from tasks import promotion as tasks
 from tasks import training
 from tasks.benchmarks import measure as measure_by_protocol
-from tasks.caching import run_step
+from tasks.caching import run_step, run_steps
 from tasks.events import MODEL_PROMOTED, MODEL_REFUSED, emit_once
-from tasks.tracking import TAKEN_BACK, Registry, Version
+from tasks.tracking import TAKEN_BACK, Registry, Version, lineage
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,31 @@ def judge(settings: Settings, store: Store, registry: Registry, challenger: Vers
         for version in (challenger, champion)
         if version
     ]
-    floor = run_step(training.evaluate, baseline_step("none", test, settings), store)
-    notes = (*notes, *more)
-    step = verdict_step(contenders[0], contenders[1] if champion else None, floor, settings, notes)
+    new, old = contenders[0], contenders[1] if champion else None
+    judging, reported = tested(settings, store, test, new.measured), None
+    own = read_stored(registry.dataset(challenger))
+    if own.digest != test.digest:
+        step = measure_file_step(new.network.file(NETWORK), own, settings, new.window)
+        measured = run_step(training.evaluate, step, store)
+        reported = tested(settings, store, own, measured)
+    step = verdict_step(new, old, judging, settings, (*notes, *more), reported)
     report = run_step(tasks.judge, step, store)
     verdict = Verdict.from_json(report.file("verdict.json").read_text())
     return conclude(store, registry, challenger, champion, verdict, report)
+
+
+def tested(settings: Settings, store: Store, test: Stored, measured: Stored) -> OnTest:
+    """Return a test with what the classical methods do there, beside what a network does."""
+    done, failed = run_steps(training.evaluate, baseline_steps(test, settings), store)
+    for failure in failed:
+        raise failure.error
+    names = settings.evaluation.baselines
+    return OnTest(name_of(test), dict(zip(names, done, strict=True)), measured)
+
+
+def name_of(test: Stored) -> str:
+    """Return what a person calls a dataset."""
+    return f"{test.name} {test.digest[:8]}"
 
 
 def find_champion(registry: Registry) -> tuple[Version | None, tuple[str, ...]]:
@@ -86,14 +107,22 @@ def choose_test(
 ) -> tuple[Stored, tuple[str, ...]]:
     """Return the dataset whose test split judges both, and what is to be said of the choice.
 
-    It is the one that the settings name, else the champion's, so that one test set stays in use.
+    It is the one that the settings name, else the champion's, so that one test set stays in use. A
+    champion that is shipped has none.
     """
-    own = read_stored(registry.dataset(challenger))
-    if settings.gate.test_set:
-        chosen = read_stored(settings.gate.test_set)
-        return chosen, (f"Test set: {chosen.name} {chosen.digest[:12]}, as gate.test_set says.",)
+    own, chosen = read_stored(registry.dataset(challenger)), settings.gate.test_set
+    if chosen not in (None, CHAMPION, CHALLENGER):
+        named = read_stored(Path(chosen))
+        return named, (f"Test set: {name_of(named)}, as gate.test_set says.",)
+    if chosen == CHALLENGER:
+        return own, (f"Test set: the challenger's, {name_of(own)}, as gate.test_set says.",)
     if champion is None or champion.dataset == challenger.dataset:
         return own, ()
+    if champion.is_shipped:
+        return own, (
+            f"Version {champion.number} comes with the package and has no test of its own: the "
+            f"challenger's, {name_of(own)}, judges both.",
+        )
     try:
         theirs = read_stored(registry.dataset(champion))
     except (OSError, ValueError):
@@ -103,7 +132,7 @@ def choose_test(
         )
     if theirs.info["source"]["simulated"] and not own.info["source"]["simulated"]:
         return own, ("The champion was tested on simulated data; the real test set is used.",)
-    return theirs, (f"Test set: the champion's, {theirs.name} {champion.dataset}.",)
+    return theirs, (f"Test set: the champion's, {name_of(theirs)}.",)
 
 
 def measure(
@@ -125,18 +154,26 @@ def measure(
         protocols: By benchmark protocol that a rule needs, its test.
     """
     network = training.patient(tasks.fetch, settings)(version, registry, store)
-    step = measure_file_step(network.file("model.keras"), test, settings, version.window)
+    step = measure_file_step(network.file(NETWORK), test, settings, version.window)
     measured = run_step(training.evaluate, step, store)
-    splits = registry.splits(version)
-    seen = frozenset(subject for subject, split in splits.items() if split != "test")
-    model, overlap = network.file("model.keras"), settings.evaluation.overlap
+    origin = lineage(registry, version)
+    model, overlap = network.file(NETWORK), settings.evaluation.overlap
     results = {}
     for protocol, prepared in protocols.items():
         module: Any = benchmarks.load(protocol)
         step = module.network_step(MODEL, model, version.window, prepared, overlap)
         results[protocol] = run_step(measure_by_protocol, step, store)
     name = f"version {version.number}"
-    return Contender(name, network, measured, version.window, seen, results)
+    return Contender(
+        name,
+        network,
+        measured,
+        version.window,
+        frozenset(origin.seen),
+        results,
+        origin.simulated,
+        origin.unknown,
+    )
 
 
 def conclude(

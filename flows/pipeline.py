@@ -5,7 +5,9 @@ from __future__ import annotations
 from prefect import flow
 
 from ecgmodel.config import Settings
+from ecgmodel.store import Store
 from flows.prepare import prepare
+from flows.starting import checked_start
 from flows.train import Training, train
 
 
@@ -17,4 +19,5 @@ def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
         settings: All settings.
         trigger: What asked for it; the MLflow run says it.
     """
+    checked_start(settings, Store(settings.store))
     return train(settings, prepare(settings, announce=False).path, trigger)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from tasks.tracking import Change, Registry
 
 
+def _renamed(_context: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        raise click.UsageError("--from-champion is now --set training.start_from=champion.")
+
+
 @click.command()
 @click.option(
     "--dataset",
@@ -23,19 +28,22 @@ if TYPE_CHECKING:
 @click.option(
     "--from-champion",
     is_flag=True,
-    help="Start from the weights of the model in use instead of from new ones.",
+    hidden=True,
+    expose_value=False,
+    callback=_renamed,
 )
 @with_settings
-def retrain(
-    dataset: Path | None, from_champion: bool, config: Path | None, pairs: tuple[str, ...]
-) -> None:
-    """Train on the recordings as they are now, and promote the result if it is proven better."""
+def retrain(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> None:
+    """Train on the recordings as they are now, and promote the result if it is proven better.
+
+    With --set training.start_from=champion it starts from the weights in use.
+    """
     settings = read_settings(config, pairs)
     with orchestrated(logs=True):
         from flows.retrain import retrain as retrain_flow
 
         folder = dataset.absolute() if dataset else None
-        training = retrain_flow(settings, folder, "champion" if from_champion else "scratch")
+        training = retrain_flow(settings, folder)
         if training is None:
             click.echo("The model in use was trained on this dataset already: nothing to learn.")
         else:

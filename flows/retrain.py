@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -11,19 +10,18 @@ from prefect.context import FlowRunContext
 
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, read_stored
+from ecgmodel.training.settings import CHAMPION
 from flows.prepare import prepare
+from flows.starting import checked_start
 from flows.train import Training, train
 from tasks.caching import RUNNER
 from tasks.tracking import Registry, Tracker, Version
-
-Start = Literal["scratch", "champion"]
 
 
 @flow(name="retrain", task_runner=RUNNER)
 def retrain(
     settings: Settings,
     dataset: Path | None = None,
-    start: Start = "scratch",
     trigger: str = "",
 ) -> Training | None:
     """Train on the dataset as it is now, register the result, and judge it.
@@ -31,9 +29,8 @@ def retrain(
     Two events at once do not train twice: the second finds the first one's training in the store.
 
     Args:
-        settings: All settings.
+        settings: All settings; `training.start_from` says which weights to start from.
         dataset: A dataset that is there; without it, the one that the settings describe.
-        start: From new weights, or from the champion's.
         trigger: What asked for it; the run's page and the MLflow run say it. "" finds out.
 
     Returns:
@@ -42,14 +39,15 @@ def retrain(
     trigger = trigger or this_trigger()
     create_markdown_artifact(f"Asked for {trigger}.", key="trigger")
     store = Store(settings.store)
+    checked_start(settings, store)
     prepared = read_stored(dataset) if dataset else prepare(settings, announce=False)
-    champion = Registry(Tracker(settings.tracking, store)).champion()
-    if start == "champion" and champion and knows(champion, prepared):
-        text = f"The champion, version {champion.number}, was trained on this dataset already."
-        create_markdown_artifact(f"{text} There is nothing new to learn.", key="training")
-        return None
-    initial = champion if start == "champion" else None
-    return train(settings, prepared.path, trigger, initial.number if initial else None)
+    if settings.training.start_from == CHAMPION:
+        champion = Registry(Tracker(settings.tracking, store)).champion()
+        if champion and knows(champion, prepared):
+            text = f"The champion, version {champion.number}, was trained on this dataset already."
+            create_markdown_artifact(f"{text} There is nothing new to learn.", key="training")
+            return None
+    return train(settings, prepared.path, trigger)
 
 
 def this_trigger() -> str:

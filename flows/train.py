@@ -14,6 +14,7 @@ from prefect.artifacts import (
 
 from ecgmodel.config import Settings
 from ecgmodel.denoising_steps import export_step
+from ecgmodel.lineage import Start, trained_on
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.trained import NETWORK
 from ecgmodel.training_steps import (
@@ -24,6 +25,7 @@ from ecgmodel.training_steps import (
     trained_window,
 )
 from flows.gate import Judged, judge
+from flows.starting import checked_start
 from flows.temporary_server import is_temporary
 from tasks import promotion
 from tasks import training as tasks
@@ -58,45 +60,44 @@ def train(
     settings: Settings,
     dataset_folder: Path,
     trigger: str = "by hand",
-    start_from: int | None = None,
 ) -> Training:
     """Train, evaluate, report, export, log and judge a network, doing only what is not done yet.
 
     Args:
-        settings: All settings.
+        settings: All settings; `training.start_from` says which weights to start from.
         dataset_folder: A dataset.
         trigger: What asked for it.
-        start_from: The registered version whose weights to start from; null starts anew.
     """
     store = Store(settings.store)
     dataset = read_stored(dataset_folder)
     tracker = Tracker(settings.tracking, store)
-    registry = Registry(tracker)
-    initial = None
-    if start_from is not None:
-        initial = promotion.fetch(registry.version(start_from), registry, store)
-    model, flow_run = fit(settings, dataset, tracker, initial)
+    start = checked_start(settings, store, dataset)
+    model, flow_run = fit(settings, dataset, tracker, start)
     report = measure(settings, dataset, model, store)
     exported = export(settings, dataset, model, store)
-    finished = Finished(settings, dataset, model, exported, report, flow_run, trigger)
+    lineage = trained_on(dataset, start)
+    finished = Finished(settings, dataset, model, exported, report, flow_run, trigger, lineage)
     run_id = tasks.patient(tasks.log, settings)(finished, tracker)
     summary = training_summary(dataset, model, report, run_id, tracker.uri)
     create_markdown_artifact(summary, key="training")
     create_table_artifact(result_rows(report), key="result")
     create_link_artifact(tracker.run_link(run_id), link_text="MLflow run", key="mlflow-run")
+    registry = Registry(tracker)
+    if settings.gate.first_champion:
+        tasks.patient(promotion.ensure, settings)(registry, settings.gate.first_champion)
     version = tasks.patient(promotion.register, settings)(finished, registry, run_id)
     judged = judge(settings, store, registry, version)
     return Training(dataset, model, report, run_id, tracker, judged)
 
 
 def fit(
-    settings: Settings, dataset: Stored, tracker: Tracker, initial: Stored | None
+    settings: Settings, dataset: Stored, tracker: Tracker, start: Start | None
 ) -> tuple[Stored, dict[str, str]]:
     """Return the trained network, and the flow run that is named as its maker."""
     flow_run = this_flow_run()
-    key = fit_step(dataset, settings, initial=initial).unit.key
+    key = fit_step(dataset, settings, start=start).unit.key
     live = LiveLog(tracker, key, training_name(settings, dataset), dataset, flow_run)
-    step = fit_step(dataset, settings, live, initial)
+    step = fit_step(dataset, settings, live, start)
     return run_step(tasks.fit, step, tracker.store), flow_run
 
 

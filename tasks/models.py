@@ -8,13 +8,21 @@ from ecgmodel.config import Settings
 from ecgmodel.denoiser import Denoiser, network_label
 from ecgmodel.denoising import UsedModel
 from ecgmodel.denoising_steps import export_step
-from ecgmodel.errors import MissingFileError
+from ecgmodel.errors import MissingFileError, NothingNewError
+from ecgmodel.lineage import Start, file_start, shipped_start
 from ecgmodel.onnx_network import FILE
 from ecgmodel.store import Store, Stored, file_sha256
-from ecgmodel.trained import NETWORK, shipped
-from tasks.tracking import Registry, Tracker, Version
-
-ADDRESS = "models:/"
+from ecgmodel.trained import NETWORK, RECORDINGS, shipped
+from ecgmodel.training.settings import ADDRESS, CHAMPION
+from tasks.tracking import (
+    Registry,
+    RegistryError,
+    Tracker,
+    Version,
+    ensure_champion,
+    recordings,
+    version_start,
+)
 
 
 def load_denoiser(
@@ -50,7 +58,8 @@ def find_model(address: str, settings: Settings, store: Store) -> UsedModel:
     """
     for one in shipped():
         if one.name == address:
-            return UsedModel.of_file(one.file(FILE), network_label(address))
+            known = one.recordings() if one.has(RECORDINGS) else ()
+            return UsedModel.of_file(one.file(FILE), network_label(address), known)
     if address.startswith(ADDRESS):
         return _registered(address, settings, store)
     file = Path(address).absolute()
@@ -67,16 +76,77 @@ def find_model(address: str, settings: Settings, store: Store) -> UsedModel:
     return UsedModel.of_file(file, label)
 
 
+def find_start(settings: Settings, store: Store, dataset: Stored | None = None) -> Start | None:
+    """Return the weights that `training.start_from` names; None starts anew.
+
+    Where the version in use has learned a dataset already, it is what that version itself started
+    from: so the same command again finds the same training, and nothing is learned twice.
+
+    Args:
+        settings: All settings.
+        store: The store.
+        dataset: What is to be trained on, if it is known yet.
+
+    Raises:
+        RegistryError: There is no such version, or none is in use.
+        MissingFileError: There is no such file.
+        NothingNewError: The version in use has learned this dataset from new weights.
+    """
+    name = settings.training.start_from
+    if name is None:
+        return None
+    registry = Registry(Tracker(settings.tracking, store))
+    start = _start(name, settings, registry, store)
+    if name != CHAMPION or dataset is None or start.dataset != dataset.digest[:12]:
+        return start
+    if not start.lineage.start:
+        raise NothingNewError(
+            f"The version in use, {start.name}, was trained on this dataset already, from new "
+            "weights: there is nothing new to learn. Add recordings, or train it further on the "
+            f"same ones with training.start_from={start.name}."
+        )
+    return _start(start.lineage.start, settings, registry, store)
+
+
+def _start(name: str, settings: Settings, registry: Registry, store: Store) -> Start:
+    if name == CHAMPION:
+        champion = ensure_champion(registry, settings.gate.first_champion)
+        if champion is None:
+            raise RegistryError(
+                f"training.start_from={CHAMPION}: no version of {registry.name} is in use in "
+                f"{registry.tracker.uri}. Set training.start_from=default for the shipped network, "
+                "or null for new weights."
+            )
+        return version_start(registry, champion, store)
+    for one in shipped():
+        if one.name == name:
+            return shipped_start(one)
+    if name.startswith(ADDRESS):
+        return version_start(registry, _version(name, settings, registry), store)
+    file = Path(name).absolute()
+    if not file.is_file():
+        raise MissingFileError(f"training.start_from: there is no file {file}.")
+    return file_start(file)
+
+
+def _version(address: str, settings: Settings, registry: Registry) -> Version:
+    """Return the version of an address; the champion's is there from the start."""
+    if address.endswith(f"@{CHAMPION}"):
+        ensure_champion(registry, settings.gate.first_champion)
+    return registry.by_address(address)
+
+
 def _registered(address: str, settings: Settings, store: Store) -> UsedModel:
     registry = Registry(Tracker(settings.tracking, store))
-    version = registry.by_address(address)
+    version = _version(address, settings, registry)
     file = _exported(version, registry.fetch(version, store), settings, store).file(FILE)
     return UsedModel(
         file=file,
         sha256=file_sha256(file),
         label=f"{ADDRESS}{registry.name} version {version.number}",
         version=str(version.number),
-        dataset=registry.dataset(version),
+        dataset=None if version.is_shipped else registry.dataset(version),
+        reference=recordings(registry, version) if version.is_shipped else (),
     )
 
 

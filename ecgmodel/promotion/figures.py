@@ -1,8 +1,9 @@
-"""The figure of a verdict: the gain by test subject, and by noise type and SNR."""
+"""The figure of a verdict: the gain by test subject, and by noise type and SNR over both rivals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from ecgmodel.promotion.settings import GateSettings
 
 NAMED_SUBJECTS = 30
 """With more subjects their names would lie over one another."""
+RIVALS = {"champion": "the champion", "filter": "the best filter"}
+"""By column of the cells, what the challenger is compared with."""
 EQUAL_CONTRAST = 0.179
 """Relative luminance on which black and white are read equally well."""
 
@@ -29,8 +32,11 @@ def gain_figure(
     title: str = "",
     theme: Theme = LIGHT,
     width: float = WIDE,
+    rivals: Mapping[str, str] = RIVALS,
 ) -> Figure:
     """Draw a point a subject, the mean, its interval if the gate used one; beside it the cells.
+
+    The cells come once for each rival that was measured: the champion, and the best filter.
 
     Args:
         gain: In the primary metric; None where there is none.
@@ -38,34 +44,47 @@ def gain_figure(
         settings: The gate's.
         title: Above all of it.
         theme: Colours.
-        width: Of the figure, inches; narrow ones have the two parts one below the other.
+        width: Of the figure, inches; narrow ones have the parts one below the other.
+        rivals: By column of the cells, what people call it.
     """
     narrow = width <= NARROW
+    shown = [name for name in rivals if name in cells] or ["champion"]
     subjects = 0 if gain is None else len(gain.by_subject)
     rows = subjects if subjects <= NAMED_SUBJECTS else NAMED_SUBJECTS // 2
-    heights = (1.6 + 0.2 * rows, 1.2 + 0.4 * cells["noise_type"].nunique())
-    height = sum(heights) if narrow else max(3.0, *heights)
+    tall = 1.6 + 0.2 * rows
+    heights = [1.0 + 0.36 * max(1, cells["noise_type"].nunique())] * len(shown)
+    height = tall + sum(heights) if narrow else max(3.0, tall, sum(heights))
     layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
     figure = Figure((width, height + 0.6), facecolor=theme.background, layout=layout)
-    grid = {"height_ratios": heights} if narrow else {"width_ratios": (1, 1.1)}
-    left, right = figure.subplots(*((2, 1) if narrow else (1, 2)), **grid)
-    for axes in (left, right):
+    columns = [["subjects"], *([name] for name in shown)]
+    grid: dict[str, Any] = {"height_ratios": [tall, *heights]}
+    if not narrow:
+        columns = [["subjects", name] for name in shown]
+        grid = {"width_ratios": [1, 1.1]}
+    parts: dict[str, Axes] = figure.subplot_mosaic(columns, **grid)  # type: ignore[arg-type]
+    for axes in parts.values():
         style_axes(axes, theme)
     if title:
         figure.suptitle(title, color=theme.ink, x=0.01, ha="left", weight="bold", fontsize=11)
-    _draw_subjects(left, gain, settings, theme)
-    _draw_cells(right, cells, theme, short=narrow)
+    _draw_subjects(parts["subjects"], gain, settings, theme, rivals["champion"])
+    for name in shown:
+        over = f"SNR improvement over {rivals[name]}, dB"
+        _draw_cells(parts[name], cells, name, over, theme, short=narrow)
+        parts[name].set_xlabel("SNR of the segment, dB" if name == shown[-1] else "")
     if gain is not None:
         place = "outside lower left"  # above, it would lie on the title
-        columns = 1 if narrow else 3
-        figure.legend(loc=place, ncols=columns, fontsize=9, frameon=False, labelcolor=theme.ink)
+        figure.legend(
+            loc=place, ncols=1 if narrow else 3, fontsize=9, frameon=False, labelcolor=theme.ink
+        )
     return figure
 
 
-def _draw_subjects(axes: Axes, gain: Gain | None, settings: GateSettings, theme: Theme) -> None:
+def _draw_subjects(
+    axes: Axes, gain: Gain | None, settings: GateSettings, theme: Theme, rival: str
+) -> None:
     metric = METRICS[settings.primary]
     unit = f", {metric.unit}" if metric.unit else ""
-    _title(axes, f"Gain in {metric.label} by subject{unit}", theme)
+    _title(axes, f"{metric.label} over {rival} by subject{unit}", theme)
     if gain is None:
         _nothing(axes, theme)
         return
@@ -89,12 +108,14 @@ def _draw_subjects(axes: Axes, gain: Gain | None, settings: GateSettings, theme:
     axes.margins(x=0.08)
 
 
-def _draw_cells(axes: Axes, cells: pd.DataFrame, theme: Theme, short: bool) -> None:
-    _title(axes, "Gain in SNR improvement by noise and SNR, dB", theme)
+def _draw_cells(
+    axes: Axes, cells: pd.DataFrame, rival: str, title: str, theme: Theme, short: bool
+) -> None:
+    _title(axes, title, theme)
     if cells.empty:
         _nothing(axes, theme)
         return
-    gain = cells.assign(gain=cells["challenger"] - cells["champion"])
+    gain = cells.assign(gain=cells["challenger"] - cells[rival])
     types = list(dict.fromkeys(gain["noise_type"]))
     levels = sorted(gain["snr_db"].unique())
     grid = gain.pivot(index="noise_type", columns="snr_db", values="gain").loc[types, levels]
@@ -108,7 +129,6 @@ def _draw_cells(axes: Axes, cells: pd.DataFrame, theme: Theme, short: bool) -> N
     names = types if short else [NOISE_LABELS.get(name, name) for name in types]
     axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     axes.set_yticks(range(len(types)), names)
-    axes.set_xlabel("SNR of the stretch, dB")
     for row, column in np.ndindex(values.shape):
         value = values[row, column]
         text = "" if np.isnan(value) else f"{value:+.2f}"
@@ -127,6 +147,6 @@ def _title(axes: Axes, text: str, theme: Theme) -> None:
 
 
 def _nothing(axes: Axes, theme: Theme) -> None:
-    text = "no stretch has\na figure of both sides"
+    text = "no segment has\na figure of both sides"
     axes.text(0.5, 0.5, text, color=theme.muted, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])

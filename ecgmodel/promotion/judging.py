@@ -12,8 +12,9 @@ import pandas as pd
 from ecgmodel import registry
 from ecgmodel.cost import Cost
 from ecgmodel.errors import DatasetError
+from ecgmodel.evaluation.headline import Headline
 from ecgmodel.evaluation.metrics import METRICS
-from ecgmodel.evaluation.summary import subject_interval
+from ecgmodel.evaluation.summary import best_method, subject_interval
 from ecgmodel.promotion.settings import PRIMARY, RULES, GateSettings
 
 IDENTITY = ["record", "subject", "lead", "start", "noise_type", "snr_db"]
@@ -30,6 +31,8 @@ class Candidate:
         cost: What applying it costs; None for what is no network.
         seen: Subjects that trained or validated it.
         protocols: By benchmark protocol, its rows, for rules that need them.
+        simulated: Whether its last training was on simulated recordings.
+        unknown: The file that it started from, if nobody knows who trained that; else "".
     """
 
     name: str
@@ -37,6 +40,8 @@ class Candidate:
     cost: Cost | None
     seen: frozenset[str]
     protocols: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    simulated: bool = False
+    unknown: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Comparison:
         is_first: Whether there is no champion.
         protocols: By benchmark protocol, the rows of challenger and champion (None where there is
             no champion), without subjects that either was trained on.
+        filters: By classical filter, its rows on the same stretches.
     """
 
     challenger: pd.DataFrame
@@ -57,6 +63,15 @@ class Comparison:
     costs: tuple[Cost | None, Cost | None]
     is_first: bool
     protocols: Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]] = field(default_factory=dict)
+    filters: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def best_filter(self) -> str:
+        """The classical filter with the largest mean SNR improvement; "" where there is none."""
+        tables = [rows.assign(method=name) for name, rows in self.filters.items()]
+        if not tables or not self.noisy.any():
+            return ""
+        return best_method(pd.concat(tables), list(self.filters))
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -122,6 +137,9 @@ class Verdict:
         left_out: Test subjects that either side was trained on.
         findings: What each rule found.
         notes: What is to be said of the test set and the champion.
+        headlines: Of "challenger" and "champion" on the people who judge, and, where these are not
+            those of the challenger's report, of "report"; see `ecgmodel.promotion.stating`.
+        tests: The names of the datasets of "judged" and "report".
     """
 
     promoted: bool
@@ -132,6 +150,8 @@ class Verdict:
     left_out: tuple[str, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    headlines: Mapping[str, Headline] = field(default_factory=dict)
+    tests: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the verdict as JSON."""
@@ -142,8 +162,9 @@ class Verdict:
         """Return the verdict of a JSON text."""
         tree = json.loads(text)
         findings = tuple(Finding(**item) for item in tree.pop("findings"))
+        headlines = {n: Headline.from_dict(h) for n, h in tree.pop("headlines").items()}
         lists = {n: tuple(v) for n, v in tree.items() if isinstance(v, list)}
-        return cls(**{**tree, **lists, "findings": findings})
+        return cls(**{**tree, **lists, "findings": findings, "headlines": headlines})
 
 
 def judge(
@@ -152,6 +173,7 @@ def judge(
     floor: Candidate,
     settings: GateSettings,
     notes: Sequence[str] = (),
+    filters: Mapping[str, pd.DataFrame] | None = None,
 ) -> Verdict:
     """Judge a challenger by every rule; one that cannot be judged is not passed.
 
@@ -164,12 +186,14 @@ def judge(
         floor: The same test without any filter.
         settings: The rules.
         notes: Passed on to the verdict.
+        filters: By classical filter, its rows on the same test.
 
     Raises:
         DatasetError: The two sides were not measured on the same stretches.
     """
-    comparison, left_out = compare_sides(challenger, champion, floor)
-    findings: list[Finding] = []
+    comparison, left_out = compare_sides(challenger, champion, floor, filters)
+    findings = [*origins(challenger, champion)]
+    barred = bool(findings)
     if comparison.subjects:
         for name in settings.rules:
             if missing := [p for p in needed_protocols(name) if p not in comparison.protocols]:
@@ -178,8 +202,8 @@ def judge(
                 findings += registry.load(RULES, name, "rule").judge(comparison, settings)
     failed = [finding for finding in findings if not finding.passed]
     return Verdict(
-        promoted=bool(findings) and not failed,
-        reason=_reason(comparison, findings, failed),
+        promoted=bool(comparison.subjects and findings) and not failed,
+        reason=_reason(challenger, comparison, findings, failed, barred),
         challenger=challenger.name,
         champion=champion.name if champion else "",
         subjects=comparison.subjects,
@@ -187,6 +211,25 @@ def judge(
         findings=tuple(findings),
         notes=tuple(notes),
     )
+
+
+def origins(challenger: Candidate, champion: Candidate | None) -> list[Finding]:
+    """Return what bars a challenger whatever it measures; there is no setting against it."""
+    found = []
+    if champion and challenger.simulated and not champion.simulated:
+        text = (
+            "It learned from simulated recordings last, so it does not take the place of "
+            f"{champion.name}, which learned from real ones."
+        )
+        found.append(Finding("origin", "trained on real recordings", False, None, None, text))
+    if challenger.unknown:
+        text = (
+            f"{challenger.unknown}, whose weights it started from, does not say who trained it: "
+            "test subjects may be among them. If you know that none is, put it into use by hand: "
+            f"{_by_hand(challenger)}."
+        )
+        found.append(Finding("origin", "known who trained it", False, None, None, text))
+    return found
 
 
 def needed_protocols(*rules: str) -> tuple[str, ...]:
@@ -200,7 +243,10 @@ def needed_protocols(*rules: str) -> tuple[str, ...]:
 
 
 def compare_sides(
-    challenger: Candidate, champion: Candidate | None, floor: Candidate
+    challenger: Candidate,
+    champion: Candidate | None,
+    floor: Candidate,
+    filters: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[Comparison, tuple[str, ...]]:
     """Return both sides on the stretches of subjects that neither has seen, and who was left out.
 
@@ -210,17 +256,20 @@ def compare_sides(
     other = champion or floor
     seen = challenger.seen | other.seen
     ours, theirs = (_sorted(side.table) for side in (challenger, other))
-    if not ours[IDENTITY].equals(theirs[IDENTITY]):
-        raise DatasetError(
-            f"{challenger.name} and {other.name} were not measured on the same stretches: "
-            f"{_difference(ours[IDENTITY], theirs[IDENTITY])}. Evaluate both on one test set."
-        )
+    classical = {name: _sorted(rows) for name, rows in (filters or {}).items()}
+    for name, rows in ((other.name, theirs), *classical.items()):
+        if not ours[IDENTITY].equals(rows[IDENTITY]):
+            raise DatasetError(
+                f"{challenger.name} and {name} were not measured on the same stretches: "
+                f"{_difference(ours[IDENTITY], rows[IDENTITY])}. Evaluate both on one test set."
+            )
     unseen = ~ours["subject"].isin(seen)
     left_out = tuple(sorted(set(ours["subject"]) & seen))
     costs = (challenger.cost, champion.cost if champion else None)
     new, old = (table[unseen].reset_index(drop=True) for table in (ours, theirs))
+    kept = {name: rows[unseen].reset_index(drop=True) for name, rows in classical.items()}
     protocols = _protocols(challenger, champion)
-    return Comparison(new, old, costs, champion is None, protocols), left_out
+    return Comparison(new, old, costs, champion is None, protocols, kept), left_out
 
 
 def primary_gain(comparison: Comparison, settings: GateSettings) -> Gain | None:
@@ -229,15 +278,22 @@ def primary_gain(comparison: Comparison, settings: GateSettings) -> Gain | None:
     The interval is that of the mean over stretches, by bootstrap over subjects.
     """
     sign = 1 if METRICS[settings.primary].higher_is_better else -1
-    gain = (sign * comparison.gain(settings.primary)[comparison.noisy]).dropna()
+    return mean_gain(sign * comparison.gain(settings.primary), comparison, settings)
+
+
+def mean_gain(
+    values: pd.Series[float], comparison: Comparison, settings: GateSettings
+) -> Gain | None:
+    """Return the mean of a gain by stretch over the noisy stretches; None where none has one."""
+    gain = values[comparison.noisy].dropna()
     if gain.empty:
         return None
     subjects = comparison.challenger.loc[gain.index, "subject"]
     by_subject = gain.groupby(subjects).mean().sort_values()
     mean, interval = float(gain.mean()), None
     if len(by_subject) >= settings.min_subjects:
-        values = gain.to_numpy(dtype=np.float64)[:, None]
-        low, high = subject_interval(values, subjects.to_numpy(), settings.draws, settings.seed)
+        column = gain.to_numpy(dtype=np.float64)[:, None]
+        low, high = subject_interval(column, subjects.to_numpy(), settings.draws, settings.seed)
         interval = (float(low[0]), float(high[0]))
     return Gain(by_subject, mean, interval)
 
@@ -281,11 +337,29 @@ def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     return f"{repeated[0]} and {repeated[1]} {counts} are repeated; columns of other types: {kinds}"
 
 
-def _reason(comparison: Comparison, findings: Sequence[Finding], failed: Sequence[Finding]) -> str:
-    if not comparison.subjects:
-        return "No test subject is left that neither side was trained on: nothing can be proven."
+def _reason(
+    challenger: Candidate,
+    comparison: Comparison,
+    findings: Sequence[Finding],
+    failed: Sequence[Finding],
+    barred: bool,
+) -> str:
+    if not comparison.subjects and not barred:
+        return (
+            "No test subject is left that neither side was trained on: nothing can be proven. Name "
+            "a test of other people as gate.test_set, do without the shipped champion "
+            "(gate.first_champion=null, before the first training), or put it into use by hand: "
+            f"{_by_hand(challenger)}."
+        )
     if failed:
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        others = len(failed) - 1
+        more = (
+            f" {others} more {'check fails' if others == 1 else 'checks fail'}." if others else ""
+        )
         return failed[0].text + more
     text = next((f.text for f in findings if f.rule == PRIMARY), "No rule found anything.")
     return f"It is the first model. {text}" if comparison.is_first else text
+
+
+def _by_hand(challenger: Candidate) -> str:
+    return f"`ecg-denoise promote {challenger.name.removeprefix('version ')}`"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from ecgmodel.evaluation.figures import NOISE_LABELS, save, variants
 from ecgmodel.evaluation.report import MINUS, template
-from ecgmodel.evaluation.summary import NOISE_ORDER
+from ecgmodel.evaluation.summary import NOISE_ORDER, method_label
 from ecgmodel.promotion.figures import gain_figure
 from ecgmodel.promotion.judging import FIRST, Comparison, Gain, Verdict, primary_gain
 from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.promotion.stating import sentences
 
 VERDICT, MARKDOWN, FIGURE, PAGE = "verdict.json", "verdict.md", "verdict.png", "verdict.html"
+HEADLINE = (
+    *("network", "test", "people", "SNR improvement, dB", "95 % interval", "best filter, dB"),
+    "no noise: SNR out (best filter), dB",
+)
 
 
 def publish_verdict(
@@ -29,50 +35,63 @@ def publish_verdict(
         into: A folder.
     """
     (into / VERDICT).write_text(verdict.to_json())
-    cells = by_cell(comparison)
-    (into / MARKDOWN).write_text(as_markdown(verdict, cells))
+    cells, rivals = by_cell(comparison), _rivals(verdict, comparison)
+    (into / MARKDOWN).write_text(as_markdown(verdict, cells, rivals))
     gain = primary_gain(comparison, settings)
     title = f"{verdict.challenger} against {_other(verdict)}: {_word(verdict)}"
-    save(gain_figure(gain, cells, settings, title), into / FIGURE)
-    page = as_page(verdict, cells, gain, settings)
+    save(gain_figure(gain, cells, settings, title, rivals=rivals), into / FIGURE)
+    page = as_page(verdict, cells, gain, settings, rivals)
     (into / PAGE).write_text(page, encoding="utf-8")
 
 
 def by_cell(comparison: Comparison) -> pd.DataFrame:
-    """Return the mean SNR improvement of both sides by noise type and SNR, in reading order."""
-    # Only stretches with a figure of both sides: the means would not be of the same otherwise.
-    noisy = comparison.noisy & comparison.gain("snr_improvement").notna()
-    where = comparison.challenger.loc[noisy, ["noise_type", "snr_db"]]
-    sides = {
-        name: table.loc[noisy, "snr_improvement"]
-        for name, table in (
-            ("challenger", comparison.challenger),
-            ("champion", comparison.champion),
-        )
-    }
-    cells = where.assign(**sides).groupby(["noise_type", "snr_db"]).mean().reset_index()
+    """Return the mean SNR improvement by noise type and SNR, in reading order.
+
+    Of "challenger", "champion" (no filter for a first model) and, where classical filters were
+    measured, "filter": that with the largest mean over all noisy segments.
+    """
+    tables = {"challenger": comparison.challenger, "champion": comparison.champion}
+    if best := comparison.best_filter:
+        tables["filter"] = comparison.filters[best]
+    values = {name: table["snr_improvement"] for name, table in tables.items()}
+    # Only segments with a figure of all: the means would not be of the same otherwise.
+    both = pd.DataFrame(values).notna().all(axis="columns") & comparison.noisy
+    where = comparison.challenger.loc[both, ["noise_type", "snr_db"]]
+    cells = where.assign(**values).groupby(["noise_type", "snr_db"]).mean().reset_index()
     order = {name: at for at, name in enumerate(NOISE_ORDER)}
     rank = cells["noise_type"].map(lambda name: order.get(name, len(order)))
     cells = cells.assign(rank=rank).sort_values(["rank", "noise_type", "snr_db"])
     return cells.drop(columns="rank").reset_index(drop=True)
 
 
-def as_markdown(verdict: Verdict, cells: pd.DataFrame) -> str:
-    """Return a verdict in Markdown: the sentence, the rules, the cells."""
+def as_markdown(verdict: Verdict, cells: pd.DataFrame, rivals: Mapping[str, str]) -> str:
+    """Return a verdict in Markdown: the sentence, the figures, the rules, the cells.
+
+    Args:
+        verdict: What the gate said.
+        cells: From `by_cell`.
+        rivals: By column of the cells, what people call it.
+    """
     lines = [f"# {verdict.challenger}: {_word(verdict)}", "", verdict.reason, ""]
     lines += [f"- {note}" for note in _notes(verdict)]
+    if rows := _headline_rows(verdict):
+        lines += ["", _row(HEADLINE), f"| --- | --- |{' ---: |' * 5}", *map(_row, rows)]
     lines += ["", "| rule | what | value | limit | |", "| --- | --- | ---: | ---: | --- |"]
-    lines += [f"| {' | '.join(row)} |" for row in _rows(verdict)]
-    sides = f"{verdict.challenger} and of {_other(verdict)}"
-    lines += ["", f"Mean SNR improvement, dB, of {sides}:", ""]
-    lines += ["| noise | SNR, dB | challenger | before | difference |"]
-    lines += ["| --- | ---: | ---: | ---: | ---: |"]
-    lines += [f"| {' | '.join(row)} |" for row in _cell_rows(cells)]
+    lines += [_row(row) for row in _rows(verdict)]
+    lines += ["", "Mean SNR improvement, dB; in brackets what the challenger has more:", ""]
+    names = [name for name in rivals if name in cells]
+    header = ["noise", "SNR, dB", verdict.challenger, *(rivals[name] for name in names)]
+    lines += [_row(header), f"| --- |{' ---: |' * (len(header) - 1)}"]
+    lines += [_row(row) for row in _cell_rows(cells, names)]
     return "\n".join(lines) + "\n"
 
 
 def as_page(
-    verdict: Verdict, cells: pd.DataFrame, gain: Gain | None, settings: GateSettings
+    verdict: Verdict,
+    cells: pd.DataFrame,
+    gain: Gain | None,
+    settings: GateSettings,
+    rivals: Mapping[str, str],
 ) -> str:
     """Return the same with the figure, as a page that needs nothing else.
 
@@ -81,18 +100,57 @@ def as_page(
         cells: From `by_cell`.
         gain: In the primary metric; None where there is none.
         settings: The gate's.
+        rivals: By column of the cells, what people call it.
     """
+    names = [name for name in rivals if name in cells]
     return template(Path(__file__).with_name(PAGE)).render(
         v=verdict,
+        because=verdict.reason.removesuffix(" ".join(["", *sentences(verdict)])),
         title=f"{verdict.challenger}: {_word(verdict)}",
         other=_other(verdict),
         notes=_notes(verdict),
+        headline=HEADLINE,
+        headlines=[_minus(row) for row in _headline_rows(verdict)],
         has_interval=gain is None or gain.interval is not None,
         min_subjects=settings.min_subjects,
-        pictures=variants(lambda **look: gain_figure(gain, cells, settings, **look)),
+        pictures=variants(lambda **look: gain_figure(gain, cells, settings, rivals=rivals, **look)),
         rules=_grouped(_rows(verdict)),
-        cells=_grouped(_cell_rows(cells)),
+        rivals=[rivals[name] for name in names],
+        cells=_grouped(_cell_rows(cells, names)),
     )
+
+
+def _rivals(verdict: Verdict, comparison: Comparison) -> dict[str, str]:
+    """Return what people call the columns of the cells that are not the challenger."""
+    named = {"champion": _other(verdict)}
+    if best := comparison.best_filter:
+        named["filter"] = f"{method_label(best)}, the best filter"
+    return named
+
+
+def _headline_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    """Return a row for each headline: of those who judge, and of the challenger's report."""
+    sides = (
+        ("challenger", verdict.challenger, "judged"),
+        ("champion", verdict.champion, "judged"),
+        ("report", f"{verdict.challenger}, its report", "report"),
+    )
+    rows: list[tuple[str, ...]] = []
+    for side, name, test in sides:
+        if not (one := verdict.headlines.get(side)):
+            continue
+        spread = f"{one.interval[0]:.1f} to {one.interval[1]:.1f}" if one.interval else ""
+        rival = f"{one.filter_improvement:+.1f} ({method_label(one.filter)})" if one.filter else ""
+        left = "" if one.untouched is None else f"{one.untouched:.1f}"
+        if left and one.filter_untouched is not None:
+            left += f" ({one.filter_untouched:.1f})"
+        figures = f"{one.improvement:+.1f}", spread, rival, left
+        rows.append((name, verdict.tests[test], str(one.subjects), *figures))
+    return rows
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _other(verdict: Verdict) -> str:
@@ -118,11 +176,12 @@ def _rows(verdict: Verdict) -> list[tuple[str, ...]]:
     ]
 
 
-def _cell_rows(cells: pd.DataFrame) -> list[tuple[str, ...]]:
+def _cell_rows(cells: pd.DataFrame, rivals: Sequence[str]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for noise, snr_db, ours, theirs in cells.to_numpy(dtype=object).tolist():
-        figures = (f"{ours:.2f}", f"{theirs:.2f}", f"{ours - theirs:+.2f}")
-        rows.append((str(noise), f"{snr_db:g}", *figures))
+    for cell in cells.to_dict("records"):
+        ours = cell["challenger"]
+        others = [f"{cell[name]:.2f} ({ours - cell[name]:+.2f})" for name in rivals]
+        rows.append((str(cell["noise_type"]), f"{cell['snr_db']:g}", f"{ours:.2f}", *others))
     return rows
 
 
@@ -139,6 +198,10 @@ def _grouped(rows: Sequence[tuple[str, ...]]) -> dict[str, list[list[str]]]:
     """Return rows by their first text, the rest with a true minus sign before numbers."""
     groups: dict[str, list[list[str]]] = {}
     for first, *texts in rows:
-        cells = [f"{MINUS}{text[1:]}" if text.startswith("-") else text for text in texts]
-        groups.setdefault(NOISE_LABELS.get(first, first), []).append(cells)
+        groups.setdefault(NOISE_LABELS.get(first, first), []).append(_minus(texts))
     return groups
+
+
+def _minus(texts: Sequence[str]) -> list[str]:
+    """Return texts with a true minus sign before numbers."""
+    return [re.sub(r"(^|\()-(?=\d)", rf"\1{MINUS}", text) for text in texts]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecgmodel import registry
 from ecgmodel.errors import SettingsError, unknown_name
 
 RULES, PRIMARY = "promotion/rules", "primary"
+CHAMPION, CHALLENGER = "champion", "challenger"
+"""What `gate.test_set` calls the tests of both sides."""
 
 
 class GateSettings(BaseModel):
@@ -18,7 +18,7 @@ class GateSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: tuple[str, ...] = Field(
-        ("primary", "by_noise", "by_snr", "no_noise", "cost"),
+        ("primary", "beats_filters", "by_noise", "by_snr", "no_noise", "cost"),
         min_length=1,
         description="Files of ecgmodel/promotion/rules; every one of them must pass.",
     )
@@ -31,8 +31,15 @@ class GateSettings(BaseModel):
         description="Least mean gain in the primary metric that counts, in its unit (dB by "
         "default), over the champion or, for a first model, over no filter; 0 turns it off.",
     )
-    test_set: Path | None = Field(
-        None, description="Folder of the dataset whose test judges; null takes the champion's."
+    first_champion: str | None = Field(
+        "default",
+        description="Shipped network that a registry without a champion gets as its first one; "
+        "null: the first trained network that is better than no filter.",
+    )
+    test_set: str | None = Field(
+        None,
+        description="Whose test judges: `champion`, `challenger`, or the folder of a dataset; null "
+        "takes the champion's where it has one.",
     )
     min_subjects: int = Field(
         8,
@@ -49,6 +56,12 @@ class GateSettings(BaseModel):
     )
     no_noise_tolerance_db: float = Field(
         0.3, ge=0, description="SNR that may be lost where no noise was added, dB."
+    )
+    filter_harm_tolerance_db: float = Field(
+        1.0,
+        ge=0,
+        description="How far the output SNR where no noise was added may lie below that of the "
+        "best classical filter, dB.",
     )
     cost_tolerance: float = Field(
         0.1, ge=0, description="Share of MACs and of parameters that may be added, over the budget."
@@ -73,6 +86,16 @@ class GateSettings(BaseModel):
                 f"promoted. Received: {names}"
             )
         return checked
+
+    @field_validator("first_champion")
+    @classmethod
+    def _shipped(cls, name: str | None) -> str | None:
+        from ecgmodel.trained import shipped  # only now: it imports all settings
+
+        known = [one.name for one in shipped()]
+        if name is not None and name not in known:
+            raise unknown_name("shipped network", name, known)
+        return name
 
     @field_validator("primary")
     @classmethod

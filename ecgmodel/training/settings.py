@@ -7,7 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecgmodel import registry
+from ecgmodel.errors import SettingsError
 from ecgmodel.training.augmentation import AugmentationSettings
+
+CHAMPION, ADDRESS = "champion", "models:/"
+"""What `training.start_from` calls the version in use, and how a registered version begins."""
 
 
 class TrainingSettings(BaseModel):
@@ -15,6 +19,12 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    start_from: str | None = Field(
+        default=None,
+        description="Weights to start from: `champion` (the version in use), the name of a shipped "
+        "network (`default`), a registered version (`models:/ecg-denoiser/3`) or a .keras file; "
+        "null: new weights.",
+    )
     epochs: int = Field(default=4, ge=1, description="Most passes over the training windows.")
     batch_size: int = Field(default=8, ge=1, description="Windows a step.")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's largest step size.")
@@ -90,3 +100,18 @@ class TrainingSettings(BaseModel):
     @classmethod
     def _known(cls, name: str) -> str:
         return registry.check("losses", name, "loss")
+
+    @field_validator("start_from")
+    @classmethod
+    def _can_be_found(cls, name: str | None) -> str | None:
+        from ecgmodel.trained import shipped  # only now: it imports all settings
+
+        if name is None or name == CHAMPION or name.startswith(ADDRESS) or name.endswith(".keras"):
+            return name
+        known = [one.name for one in shipped()]
+        if name not in known:
+            raise SettingsError(
+                f"expected {CHAMPION!r}, a shipped network ({', '.join(known)}), a registered "
+                f"version ({ADDRESS}ecg-denoiser/3), or a .keras file"
+            )
+        return name

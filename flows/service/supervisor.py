@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 from httpx import TransportError
 
 from flows.service.deploying import deploy
+from flows.service.first_champion import NAME as CHAMPION
+from flows.service.first_champion import first_champion
 from flows.service.processes import Known, recall, remember, start, stop, turn
 from flows.service.servers import (
     PROJECT,
@@ -84,11 +86,13 @@ class Supervisor:
             self._launch(server)
         for server in servers:
             self._await(server)
+        self._launch(first_champion(self.settings))
         names = deploy(self.settings, dict(os.environ))
         self._notify()
         while not self._may_work() and not self._stopping:
             time.sleep(STEP_S)
         self._launch(worker(self.service))
+        self._await_champion()
         self.say(f"Prefect  {self.service.prefect_url}")
         self.say(f"MLflow   {self.service.mlflow_url}")
         self.say(f"Deployed {', '.join(names)}; state and logs in {self.root}")
@@ -113,6 +117,20 @@ class Supervisor:
                 tail = log.read_text(errors="replace")[-1500:]
                 raise ServiceError(f"The {server.name} server {state}. Its log, {log}:\n{tail}")
             time.sleep(STEP_S)
+
+    def _await_champion(self) -> None:
+        """Wait until there is a model in use; without one the service works all the same."""
+        process, end = self._running[CHAMPION], time.monotonic() + self.service.start_timeout_s
+        while process.poll() is None and not self._stopping and time.monotonic() < end:
+            time.sleep(STEP_S)
+        if process.poll() is None:
+            self._end(CHAMPION)
+        if process.returncode and not self._stopping:
+            log = self.root / "logs" / f"{CHAMPION}.log"
+            tail = log.read_text(errors="replace").strip().splitlines()[-1:]
+            _log.warning("The shipped network is not in the registry: %s; see %s", *tail, log)
+        del self._running[CHAMPION], self._marks[CHAMPION]
+        remember(self.known, {SUPERVISOR: Known.of(os.getpid()), **self._marks})
 
     def _watch(self) -> None:
         last = time.monotonic()
@@ -183,7 +201,7 @@ class Supervisor:
         """Stop the worker first, so that nothing new starts, then the servers."""
         if "worker" in self._running:
             self._stop_worker()
-        for name in ("mlflow", "prefect"):
+        for name in (CHAMPION, "mlflow", "prefect"):
             if name in self._running:
                 self._end(name)
         self.known.unlink(missing_ok=True)

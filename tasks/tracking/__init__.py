@@ -1,7 +1,9 @@
 """Everything that speaks with MLflow: runs of trainings, and the registry of models."""
 
 from tasks.tracking.benchmarks import log_page
+from tasks.tracking.first import ensure_champion
 from tasks.tracking.live import LiveLog
+from tasks.tracking.people import lineage, recordings, version_start
 from tasks.tracking.registry import TAKEN_BACK, Change, How, Registry, RegistryError, Version
 from tasks.tracking.runs import Finished, Tracker, flatten, training_name
 from tasks.tracking.store import TrackingError, reaching, warm_up
@@ -17,9 +19,13 @@ __all__ = [
     "Tracker",
     "TrackingError",
     "Version",
+    "ensure_champion",
     "flatten",
+    "lineage",
     "log_page",
     "reaching",
+    "recordings",
     "training_name",
+    "version_start",
     "warm_up",
 ]

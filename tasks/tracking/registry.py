@@ -24,6 +24,7 @@ from tasks.tracking.packing import HOW_TO, networks
 from tasks.tracking.runs import DATASET, TRAINING, Finished, Tracker
 
 if TYPE_CHECKING:
+    from filelock import FileLock
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -31,7 +32,8 @@ VERDICTS = "verdicts"
 VERDICT, TAKEN_BACK, FOLDER = "ecg.verdict", "ecg.taken_back", "ecg.folder"
 WINDOW, OVERLAP = "ecg.window", "ecg.overlap"
 _CHANGE = "ecg.champion."
-How = Literal["gate", "hand", "rollback"]
+SHIPPED = "ecg.shipped"
+How = Literal["gate", "hand", "rollback", "shipped"]
 
 
 class RegistryError(EcgError, LookupError):
@@ -69,6 +71,11 @@ class Version:
         """What the gate said of it last, "" if nothing."""
         return self.tags.get(VERDICT, "")
 
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it came with the package, and so has no dataset of its own."""
+        return SHIPPED in self.tags
+
 
 @dataclass(frozen=True)
 class Change:
@@ -78,7 +85,7 @@ class Change:
         version: The new champion.
         former: The one before, None for the first.
         at: When, ISO 8601, UTC.
-        how: By the gate, by hand, or by a rollback.
+        how: By the gate, by hand, by a rollback, or as the first one, which is shipped.
         reason: Why, in a sentence.
     """
 
@@ -106,33 +113,40 @@ class Registry:
 
     def register(self, finished: Finished, run_id: str) -> Version:
         """Return the version of a logged training, registered as challenger if it was not yet."""
-        from mlflow.exceptions import MlflowException
-
-        with self.tracker.store.lock(f"registry {self.name}"):
+        with self.lock():
             if known := self.of_training(finished.model.key):
                 return known
-            try:
-                self._client.create_registered_model(self.name, description=HOW_TO)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-            model_id = self.tracker.model_id(run_id)
-            made = self._client.create_model_version(
-                self.name,
-                f"models:/{model_id}",
-                run_id,
-                model_id=model_id,
-                tags={
-                    TRAINING: finished.model.key[:32],
-                    DATASET: finished.dataset.digest[:12],
-                    FOLDER: str(finished.dataset.path),
-                    WINDOW: str(trained_window(finished.dataset)),
-                    OVERLAP: str(finished.settings.evaluation.overlap),
-                },
-                description=self.tracker.client.get_run(run_id).info.run_name,
-            )
-            self._client.set_registered_model_alias(self.name, CHALLENGER, made.version)
-            return _version(made)
+            tags = {
+                TRAINING: finished.model.key[:32],
+                DATASET: finished.dataset.digest[:12],
+                FOLDER: str(finished.dataset.path),
+                WINDOW: str(trained_window(finished.dataset)),
+                OVERLAP: str(finished.settings.evaluation.overlap),
+            }
+            name = self.tracker.client.get_run(run_id).info.run_name
+            made = self.create(run_id, tags, name)
+            self._client.set_registered_model_alias(self.name, CHALLENGER, str(made.number))
+            return made
+
+    def lock(self) -> FileLock:
+        """Return the lock under which versions are registered and promoted."""
+        return self.tracker.store.lock(f"registry {self.name}")
+
+    def create(self, run_id: str, tags: Mapping[str, str], description: str) -> Version:
+        """Return a new version of the network that a run holds; the caller holds the lock."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(self.name, description=HOW_TO)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        model_id = self.tracker.model_id(run_id)
+        source = f"models:/{model_id}"
+        made = self._client.create_model_version(
+            self.name, source, run_id, model_id=model_id, tags=dict(tags), description=description
+        )
+        return _version(made)
 
     def of_training(self, training: str) -> Version | None:
         """Return the version of a training, by the training's key."""
@@ -220,11 +234,6 @@ class Registry:
             for name, file in found.items():
                 file.replace(into / name)
 
-    def splits(self, version: Version) -> dict[str, str]:
-        """Return the split of each subject of the dataset that a version was trained on."""
-        with self.tracker.reached("The registered model"):
-            return dict(self.tracker.read_json(version.run_id, "dataset.json")["splits"])
-
     def dataset(self, version: Version) -> Path:
         """Return the folder of the dataset of a version, which may be gone.
 
@@ -262,10 +271,11 @@ class Registry:
         The change is written down first: after a kill in between, the history names a champion
         that the next call makes one.
         """
-        with self.tracker.store.lock(f"registry {self.name}"):
-            return self._promote(version, how, reason)
+        with self.lock():
+            return self.put_into_use(version, how, reason)
 
-    def _promote(self, version: Version, how: How, reason: str) -> Change:
+    def put_into_use(self, version: Version, how: How, reason: str) -> Change:
+        """Do what `promote` does; the caller holds the lock."""
         former, history = self.champion(), self.history()
         at = datetime.now(UTC).isoformat(timespec="seconds")
         change = Change(version.number, former.number if former else None, at, how, reason[:2000])
@@ -302,11 +312,11 @@ class Registry:
         Raises:
             RegistryError: There is no former champion.
         """
-        with self.tracker.store.lock(f"registry {self.name}"):
+        with self.lock():
             former, champion = self.former(), self.champion()
             if champion is not None:
                 self.tag(champion, TAKEN_BACK, reason[:2000] or "taken back")
-            return self._promote(former, "rollback", reason)
+            return self.put_into_use(former, "rollback", reason)
 
     def tag(self, version: Version, key: str, value: str) -> None:
         """Set a tag of a version."""

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecgmodel.config import Settings
+from ecgmodel.lineage import LINEAGE, Lineage
 from ecgmodel.onnx_network import FILE
 from ecgmodel.store import Stored
 from ecgmodel.trained import NETWORK
+from ecgmodel.training_steps import network_options
 from ecgmodel.versions import git_commit, library_versions
 from tasks.tracking.packing import log_model
 from tasks.tracking.store import TrackingStore
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 TRAINING, LOGGED, DATASET = "ecg.training", "ecg.logged", "ecg.dataset"
 TRIGGER = "ecg.trigger"
+DATASET_FILE, NETWORK_SETTINGS = "dataset.json", "network"
 LIBRARIES = (
     "tensorflow",
     "keras",
@@ -47,6 +50,7 @@ class Finished:
         report: Tables, figures and report.
         flow_run: Prefect's flow run: "id", "name" and, if there is a UI, "url".
         trigger: What asked for it, e.g. "by hand".
+        lineage: Who has been seen, by it and by the weights that it started from.
     """
 
     settings: Settings
@@ -56,6 +60,7 @@ class Finished:
     report: Stored
     flow_run: Mapping[str, str]
     trigger: str
+    lineage: Lineage
 
 
 class Tracker(TrackingStore):
@@ -154,7 +159,14 @@ class Tracker(TrackingStore):
             self.client.log_batch(run_id, params=new[at : at + 100])
         self.client.log_dict(run_id, finished.settings.model_dump(mode="json"), "settings.yaml")
         self.client.log_dict(run_id, library_versions(*LIBRARIES), "environment.json")
-        self.client.log_dict(run_id, dataset_facts(finished.dataset), "dataset.json")
+        facts = dataset_facts(finished.dataset) | {
+            LINEAGE: finished.lineage.to_dict(),
+            NETWORK_SETTINGS: {
+                "architecture": finished.settings.network.architecture,
+                "options": network_options(finished.settings),
+            },
+        }
+        self.client.log_dict(run_id, facts, DATASET_FILE)
         if self.client.get_run(run_id).inputs.dataset_inputs:
             return
         info = finished.dataset.info

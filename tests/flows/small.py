@@ -44,6 +44,8 @@ SMALL: dict[str, Any] = {
         **{"warmup_epochs": 0, "augmentation": None},
     },
     "evaluation": {"baselines": ["butterworth"], "bootstrap": 20},
+    # The first trained network is a first version, judged against no filter.
+    "gate": {"first_champion": None},
 }
 RECORDS = tuple(f"simulated/sim{n:02d}" for n in range(1, 7))
 NOISE = ("simnoise/bw", "simnoise/ma")

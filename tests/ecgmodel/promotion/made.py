@@ -21,10 +21,12 @@ def table(
     by_cell: Mapping[tuple[str, float], float] | None = None,
     rmse: float = 0.01,
     seed: int = 0,
+    left: float = 30.0,
 ) -> pd.DataFrame:
     """Return rows whose SNR improvement is `gain`, changed for some subjects and cells.
 
-    What varies from stretch to stretch is the same for every table of one seed.
+    What varies from stretch to stretch is the same for every table of one seed. Where no noise was
+    added, `left` is the output SNR.
     """
     rng = np.random.default_rng(seed)
     rows = []
@@ -38,9 +40,9 @@ def table(
                     value = gain + spread + (by_subject or {}).get(number, 0.0)
                     value += (by_cell or {}).get((noise, snr_db), 0.0)
                     cell = {"noise_type": noise, "snr_db": snr_db, "snr_improvement": value}
-                    rows.append(where | cell | {"rmse": 0.1})
+                    rows.append(where | cell | {"rmse": 0.1, "snr_out": snr_db + value})
             none = {"noise_type": "none", "snr_db": np.nan, "snr_improvement": np.nan}
-            rows.append(where | none | {"rmse": rmse})
+            rows.append(where | none | {"rmse": rmse, "snr_out": left})
     return pd.DataFrame(rows)
 
 
@@ -52,3 +54,16 @@ def candidate(name: str, rows: pd.DataFrame, cost: Cost = CHEAP, *seen: str) -> 
 def no_filter(rows: pd.DataFrame) -> Candidate:
     """Return no filter on the stretches of a table."""
     return Candidate("no filter", rows.assign(snr_improvement=0.0), None, frozenset())
+
+
+def filters(rows: pd.DataFrame, gain: float = 0.5, left: float = 30.0) -> dict[str, pd.DataFrame]:
+    """Return two classical filters on the stretches of a table; "fir" is the better one."""
+    noisy = rows["noise_type"] != "none"
+
+    def filtered(gain: float, left: float) -> pd.DataFrame:
+        improvement = pd.Series(gain, rows.index).where(noisy)
+        return rows.assign(
+            snr_improvement=improvement, snr_out=(rows["snr_db"] + gain).where(noisy, left)
+        )
+
+    return {"butterworth": filtered(gain - 1.0, left - 1.0), "fir": filtered(gain, left)}

@@ -17,13 +17,13 @@ from ecgmodel.cost import Cost
 from ecgmodel.errors import DatasetError
 from ecgmodel.promotion.judging import Candidate, Verdict, judge
 from ecgmodel.promotion.settings import GateSettings
-from tests.ecgmodel.promotion.made import CHEAP, candidate, no_filter, table
+from tests.ecgmodel.promotion.made import CHEAP, candidate, filters, no_filter, table
 
 GATE = GateSettings()
 
 
 def verdict(new: Candidate, old: Candidate | None, gate: GateSettings = GATE) -> Verdict:
-    return judge(new, old, no_filter(new.table), gate)
+    return judge(new, old, no_filter(new.table), gate, filters=filters(new.table))
 
 
 def failed(found: Verdict) -> list[str]:

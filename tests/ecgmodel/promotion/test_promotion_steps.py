@@ -11,7 +11,7 @@ from ecgmodel.architectures import build_network
 from ecgmodel.benchmarks import qrs_stress
 from ecgmodel.config import Settings
 from ecgmodel.promotion.judging import Verdict
-from ecgmodel.promotion_steps import Contender, verdict_step
+from ecgmodel.promotion_steps import Contender, OnTest, verdict_step
 from ecgmodel.steps import Step
 from ecgmodel.store import Store, Stored, Unit
 from ecgmodel.training_steps import STRETCHES
@@ -57,7 +57,8 @@ def test_a_network_is_measured_by_the_protocol_and_judged_by_it(tmp_path: Path) 
     floor = measured(store, "none", no_filter(table()).table)
 
     def verdict(champion: Contender) -> Verdict:
-        done = verdict_step(challenger, champion, floor, settings).run(store)
+        test = OnTest("db 1234", {"none": floor}, challenger.measured)
+        done = verdict_step(challenger, champion, test, settings).run(store)
         return Verdict.from_json(done.file("verdict.json").read_text())
 
     judged = verdict(replace(champion, protocols={"qrs-stress": raw}))

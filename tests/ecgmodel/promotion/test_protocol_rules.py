@@ -140,7 +140,8 @@ def test_who_does_harm_is_refused_unless_the_champion_does_the_same() -> None:
     verdict = judged(HARM, bad, good)
     assert not verdict.promoted
     assert verdict.reason == (
-        "It fails Shape error below the target, median: 18, at least 25 asked for. (and 2 more)"
+        "It fails Shape error below the target, median: 18, at least 25 asked for. "
+        "2 more checks fail."
     )
     assert judged(HARM, good, bad).promoted
     assert judged(HARM, bad, bad).promoted

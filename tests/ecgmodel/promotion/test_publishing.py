@@ -12,15 +12,20 @@ from ecgmodel.promotion.figures import gain_figure
 from ecgmodel.promotion.judging import Candidate, Verdict, compare_sides, judge, primary_gain
 from ecgmodel.promotion.publishing import by_cell, publish_verdict
 from ecgmodel.promotion.settings import GateSettings
-from tests.ecgmodel.promotion.made import CHEAP, candidate, no_filter, table
+from ecgmodel.promotion.stating import Reported, state
+from tests.ecgmodel.promotion.made import CHEAP, candidate, filters, no_filter, table
 
 GATE = GateSettings()
 
 
 def published(new: Candidate, old: Candidate | None, into: Path) -> Verdict:
     floor = no_filter(new.table)
-    verdict = judge(new, old, floor, GATE, ("Test set: <the> champion's.",))
-    publish_verdict(verdict, compare_sides(new, old, floor)[0], GATE, into)
+    classical = filters(new.table)
+    verdict = judge(new, old, floor, GATE, ("Test set: <the> champion's.",), classical)
+    comparison, _ = compare_sides(new, old, floor, classical)
+    own = Reported("db 1234abcd", new.table, classical)
+    verdict = state(verdict, comparison, "db 1234abcd", own, draws=100, seed=0)
+    publish_verdict(verdict, comparison, GATE, into)
     return verdict
 
 
@@ -71,7 +76,7 @@ def test_an_interval_is_shown_only_where_the_gate_used_one(
     points = axes.collections[-1].get_offsets()
     assert len(points) == subjects
     verdict = published(new, old, tmp_path)
-    assert ("95 % interval" in verdict.reason) == has_interval
+    assert ("95 % interval over" in verdict.reason) == has_interval
     page = (tmp_path / "verdict.html").read_text()
     assert ("There is no interval: it takes 8 test subjects or more." in page) != has_interval
 

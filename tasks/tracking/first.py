@@ -1,0 +1,111 @@
+"""The first champion: a shipped network, so that there is a model from the first minute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecgmodel.lineage import LINEAGE, shipped_start
+from ecgmodel.onnx_network import FILE
+from ecgmodel.store import file_sha256
+from ecgmodel.trained import CARD, NETWORK, RECIPE, RECORDINGS, SUBJECTS, Trained, shipped
+from tasks.tracking.packing import log_model
+from tasks.tracking.registry import (
+    OVERLAP,
+    SHIPPED,
+    WINDOW,
+    Registry,
+    Version,
+)
+from tasks.tracking.runs import DATASET_FILE, NETWORK_SETTINGS, Tracker
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+LONGEST = 4_900
+"""Characters of a version's description; MLflow takes 5,000."""
+
+
+def ensure_champion(registry: Registry, name: str | None) -> Version | None:
+    """Return the champion; a registry that has never had one gets a shipped network.
+
+    Two processes at once register it once, and one that was killed in the middle is gone on with.
+
+    Args:
+        registry: The versions.
+        name: The shipped network, as `gate.first_champion` names it; None registers nothing.
+
+    Returns:
+        The champion; None where there is none, or where the history names one that is gone.
+
+    Raises:
+        TrackingError: The tracking store did not answer.
+    """
+    with registry.tracker.reached("Nothing was changed; the models"):
+        if (champion := registry.champion()) or name is None or _had_another(registry):
+            return champion
+        (one,) = (one for one in shipped() if one.name == name)
+        with registry.lock():
+            if (champion := registry.champion()) or _had_another(registry):
+                return champion
+            return _put_into_use(registry, one)
+
+
+def _had_another(registry: Registry) -> bool:
+    """Return whether the history names a champion other than a shipped one."""
+    return any(change.how != "shipped" for change in registry.history())
+
+
+def _put_into_use(registry: Registry, one: Trained) -> Version | None:
+    known = {version.tags.get(SHIPPED): version for version in registry.versions()}
+    version = known.get(_sha256(one))
+    if version is None and registry.history():
+        return None  # it was deleted on purpose
+    version = version or _register(registry, one)
+    reason = f"The network {one.name} comes with the package: the first one in use."
+    registry.put_into_use(version, "shipped", reason)
+    return version
+
+
+def _register(registry: Registry, one: Trained) -> Version:
+    """Return a shipped network as a version; its run holds card, recipe and people."""
+    recipe, run_id = one.settings(), _run(registry.tracker, one)
+    tags = {
+        SHIPPED: _sha256(one),
+        WINDOW: str(recipe.mix.window),
+        OVERLAP: str(recipe.evaluation.overlap),
+    }
+    card = (one.folder / CARD).read_text()
+    return registry.create(run_id, tags, card[: card.rfind("\n## ", 0, LONGEST)].strip())
+
+
+def _run(tracker: Tracker, one: Trained) -> str:
+    """Return the run of a shipped network, made where it is not there, whole."""
+    client, sha256 = tracker.client, _sha256(one)
+    found = client.search_runs([tracker.experiment], f"tags.`{SHIPPED}` = '{sha256}'")
+    run: Run = (
+        found[0]
+        if found
+        else client.create_run(
+            tracker.experiment,
+            tags={
+                SHIPPED: sha256,
+                "mlflow.source.name": "ecg-denoise",
+                "mlflow.note.content": f"The network {one.name}, which comes with the package: its "
+                f"card is {CARD}.",
+            },
+            run_name=f"{one.name}, shipped with the package",
+        )
+    )
+    run_id, start = str(run.info.run_id), shipped_start(one)
+    facts = {"name": one.name, LINEAGE: start.lineage.to_dict(), NETWORK_SETTINGS: start.network}
+    client.log_dict(run_id, facts, DATASET_FILE)
+    for name in (CARD, RECIPE, SUBJECTS, RECORDINGS):
+        client.log_artifact(run_id, str(one.folder / name))
+    if not tracker.model_id(run_id):
+        log_model(run_id, one.file(NETWORK), one.file(FILE))
+    client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def _sha256(one: Trained) -> str:
+    return file_sha256(one.file(NETWORK))

@@ -1,0 +1,50 @@
+"""Whom a version has seen, and what the recordings that trained it were like: its run notes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ecgmodel.lineage import LINEAGE, Lineage, Start, of_splits
+from ecgmodel.signals.statistics import RecordingStatistics
+from ecgmodel.store import Store
+from ecgmodel.trained import NETWORK, RECORDINGS
+from ecgmodel.training.settings import ADDRESS
+from tasks.tracking.registry import Registry, Version
+from tasks.tracking.runs import DATASET_FILE, NETWORK_SETTINGS
+
+WHAT = "The registered model"
+
+
+def lineage(registry: Registry, version: Version) -> Lineage:
+    """Return whom a version, and the weights that it started from, have seen."""
+    return _lineage(_facts(registry, version))
+
+
+def version_start(registry: Registry, version: Version, store: Store) -> Start:
+    """Return the weights of a version, for a training that starts from them.
+
+    Raises:
+        RegistryError: Its files are gone.
+    """
+    facts, name = _facts(registry, version), f"{ADDRESS}{registry.name}/{version.number}"
+    network = registry.fetch(version, store).file(NETWORK)
+    return Start(name, network, _lineage(facts), facts.get(NETWORK_SETTINGS), version.dataset)
+
+
+def recordings(registry: Registry, version: Version) -> tuple[RecordingStatistics, ...]:
+    """Return what the recordings that trained a shipped network were like."""
+    with registry.tracker.reached(WHAT):
+        listed = registry.tracker.read_json(version.run_id, RECORDINGS)
+    return tuple(map(RecordingStatistics.from_dict, listed))
+
+
+def _facts(registry: Registry, version: Version) -> dict[str, Any]:
+    with registry.tracker.reached(WHAT):
+        return dict(registry.tracker.read_json(version.run_id, DATASET_FILE))
+
+
+def _lineage(facts: dict[str, Any]) -> Lineage:
+    """Return the lineage of a run's facts; older runs note the subjects of their dataset alone."""
+    if LINEAGE in facts:
+        return Lineage.from_dict(facts[LINEAGE])
+    return of_splits(facts["splits"], bool(facts["source"]["simulated"]))
