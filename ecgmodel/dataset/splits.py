@@ -20,7 +20,7 @@ _STRICTEST: tuple[Split, ...] = ("test", "held_out", "validation", "train")
 class SplitSettings(BaseModel):
     """Who trains, validates and tests. Known databases come with lists; names here come first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     train: tuple[str, ...] = Field((), description="Subjects that train, e.g. own/patient7.")
     validation: tuple[str, ...] = Field((), description="Subjects that validate.")
