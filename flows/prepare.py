@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import ParamSpec, TypeVar
+from typing import Any
 
-from prefect import Task, flow
+from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.tasks import exponential_backoff
 
@@ -36,7 +36,6 @@ from tasks.summaries import dataset_summary, record_rows
 LOW_RATE_HZ = 250.0
 """Recordings below it lack what sharp QRS complexes are made of (AHA 2007 asks for 150 Hz)."""
 _log = logging.getLogger("ecg")
-P, T = ParamSpec("P"), TypeVar("T")
 
 
 @flow(name="prepare", task_runner=RUNNER)
@@ -114,7 +113,7 @@ def list_clean(settings: Settings, store: Store) -> list[tuple[Source, RecordSou
     sources = {name: open_source(settings, name, store) for name in databases}
     wanted = settings.source.records
     if wanted:  # names first: listing a folder's records reads all of their files
-        known = {n: ask(tasks.names, f"names of {n}", settings)(s, n) for n, s in sources.items()}
+        known = {n: list_names(s, n, settings) for n, s in sources.items()}
         chosen = choose_names(wanted, known)
         listed = [
             (sources[name], record)
@@ -137,16 +136,23 @@ def list_records(
     source: Source, database: str, names: tuple[str, ...], settings: Settings
 ) -> tuple[RecordSource, ...]:
     """Ask a source what it holds, again and again if it does not answer."""
-    return ask(tasks.listing, f"list {database}", settings)(source, database, names)
-
-
-def ask(task: Task[P, T], name: str, settings: Settings) -> Task[P, T]:
-    """Return a task that asks a source as often as the settings say."""
-    return task.with_options(
-        task_run_name=name,
-        retries=settings.source.retries,
-        retry_delay_seconds=exponential_backoff(settings.source.retry_wait_s),
+    return tasks.listing.with_options(**_asking(f"list {database}", settings))(
+        source, database, names
     )
+
+
+def list_names(source: Source, database: str, settings: Settings) -> tuple[str, ...]:
+    """Ask a source for the names of its records, again and again if it does not answer."""
+    return tasks.names.with_options(**_asking(f"names of {database}", settings))(source, database)
+
+
+def _asking(name: str, settings: Settings) -> dict[str, Any]:
+    """Return the options of a task that asks a source as often as the settings say."""
+    return {
+        "task_run_name": name,
+        "retries": settings.source.retries,
+        "retry_delay_seconds": exponential_backoff(settings.source.retry_wait_s),
+    }
 
 
 def fetch(

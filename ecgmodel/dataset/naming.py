@@ -57,12 +57,15 @@ def check_split_names(split: SplitSettings, listed: Listing) -> None:
     Raises:
         UnknownNameError: It does; the message gives the nearest name, or what to write instead.
     """
-    records = {f"{database}/{r}" for database, names in listed.items() for r in names}
+    subjects = {
+        f"{database}/{name}": subject_of(database, name, split)
+        for database, names in listed.items()
+        for name in names
+    }
     for record in split.subjects:
-        if record not in records and not _is_elsewhere(record, listed, "split.subjects"):
+        if record not in subjects and not _is_elsewhere(record, listed, "split.subjects"):
             what = f"split.subjects names the record {record!r}"
-            raise _means_nothing(what, record, records, listed)
-    subjects = {r: subject_of(*r.split("/", 1), split) for r in records}
+            raise _means_nothing(what, record, subjects, listed)
     for part in SPLITS:
         for name in getattr(split, part):
             if name in subjects.values() or _is_elsewhere(name, listed, f"split.{part}"):

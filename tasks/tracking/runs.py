@@ -14,6 +14,7 @@ from ecgmodel.onnx_network import FILE
 from ecgmodel.store import Stored
 from ecgmodel.trained import NETWORK
 from ecgmodel.versions import git_commit, library_versions
+from tasks.tracking.describing import run_text
 from tasks.tracking.packing import log_model
 from tasks.tracking.store import TrackingStore
 
@@ -138,6 +139,8 @@ class Tracker(TrackingStore):
             if not self.model_id(run_id):
                 keras, onnx = finished.model.file(NETWORK), finished.exported.file(FILE)
                 log_model(run_id, keras, onnx)
+            note = run_text(finished, self.run_page(run_id))
+            self.client.set_tag(run_id, "mlflow.note.content", note)
             self.client.set_tag(run_id, TRIGGER, finished.trigger)
             self.client.set_tag(run_id, LOGGED, finished.report.ref)
             self.client.set_terminated(run_id, "FINISHED")
