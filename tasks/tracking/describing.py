@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,45 +13,50 @@ _VERDICT = "**Verdict:** "
 # What a reader wants first, and the artifact that shows it.
 _FIRST_LOOKS = (
     ("report", "report.html"),
-    ("improvement by noise type and SNR", "tables/improvement.csv"),
-    ("loss by epoch", "figures/loss.png"),
-    ("a typical segment before and after", "figures/median.png"),
-    ("the worst one", "figures/worst.png"),
+    ("table by noise type and SNR", "tables/improvement.csv"),
+    ("loss curve", "figures/loss.png"),
+    ("a typical segment", "figures/median.png"),
+    ("the worst segment", "figures/worst.png"),
 )
 
 
-def result_text(finished: Finished) -> str:
-    """Return what a training gave: the headline, and on what."""
+def _result(finished: Finished) -> str:
+    """Return the headline."""
     from ecgmodel.evaluation.headline import Headline
 
     found = Headline.from_dict(finished.report.info["headline"])
+    return f"**{found.figure}**" + (f"; {found.beside}." if found.beside else "")
+
+
+def _data(finished: Finished) -> str:
+    """Return what it was trained on."""
     dataset = finished.dataset
-    lines = [f"**{found.figure}**", *([found.beside] if found.beside else [])]
-    lines += [f"Trained on dataset {dataset.name} {dataset.digest[:12]}."]
+    text = f"Trained on dataset {dataset.name} {dataset.digest[:12]}."
     if dataset.info["source"]["simulated"]:
-        lines += ["The data is simulated: its figures show that the pipeline works, nothing more."]
-    return "  \n".join(lines)
+        text += " The data is simulated: its figures show that the pipeline works, nothing more."
+    return text
 
 
-def run_text(finished: Finished, run_page: str) -> str:
+def run_text(finished: Finished, page: Callable[[str], str]) -> str:
     """Return the description of a run: the result, and links to what is looked at first.
 
     Args:
         finished: The training.
-        run_page: The run's address inside MLflow's pages, e.g. "#/experiments/1/runs/abc".
+        page: Gives the address, inside MLflow's pages, of a part of the run.
     """
     there = set(finished.report.files)
     links = [
-        f"- [{what}]({run_page}/artifacts/{file})" for what, file in _FIRST_LOOKS if file in there
+        f"[{what}]({page(f'artifacts/{file}')})" for what, file in _FIRST_LOOKS if file in there
     ]
     by = finished.flow_run.get("name", "(none)")
     made = f"Made by the Prefect flow run {by} ({finished.trigger})."
-    return "\n".join([result_text(finished), "", *links, "", made])
+    return "\n\n".join([_result(finished), f"See {' | '.join(links)}", _data(finished), made])
 
 
 def version_text(finished: Finished, name: str) -> str:
     """Return the description of a version before it is judged."""
-    return f"{name}\n\n{result_text(finished)}\n\n{_VERDICT}{NOT_JUDGED}"
+    result = f"{_result(finished)}\n\n{_data(finished)}"
+    return f"{name}\n\n{result}\n\n{_VERDICT}{NOT_JUDGED}"
 
 
 def with_verdict(description: str, said: str) -> str:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,7 @@ class Tracker(TrackingStore):
             if not self.model_id(run_id):
                 keras, onnx = finished.model.file(NETWORK), finished.exported.file(FILE)
                 log_model(run_id, keras, onnx)
-            note = run_text(finished, self.run_page(run_id))
+            note = run_text(finished, partial(self.run_page, run_id))
             self.client.set_tag(run_id, "mlflow.note.content", note)
             self.client.set_tag(run_id, TRIGGER, finished.trigger)
             self.client.set_tag(run_id, LOGGED, finished.report.ref)
