@@ -19,13 +19,14 @@ from ecgmodel.drift import DriftSettings
 from ecgmodel.errors import SettingsError
 from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.setting_texts import kind_of, parse, parse_value
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import ResampleSettings
 from ecgmodel.sources.simulated import SimulatedSettings
 from ecgmodel.training.settings import TrainingSettings
 
 # Prefect addresses its answers in JSON: sets would change their order from process to process.
-FROZEN = ConfigDict(frozen=True, extra="forbid")
+FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 class SourceSettings(BaseModel):
@@ -175,8 +176,9 @@ def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settin
 
     Args:
         file: A YAML file with any of the settings; its "preset" names the preset.
-        pairs: Strings such as "mix.seed=3" or "source.clean=[mitdb]"; values are YAML. One inside
-            a map (mix.train.types.hum=1) adds to the map.
+        pairs: Strings such as "mix.seed=3" or "source.clean=[mitdb]". A value is YAML without
+            comments; where a setting is a text, it is that text. One inside a map
+            (mix.train.types.hum=1) adds to the map.
 
     Raises:
         SettingsError: The file cannot be read, or a name or value has no meaning; the message
@@ -193,12 +195,13 @@ def load_as(
     kind: type[AnySettings], file: Path | None = None, pairs: Iterable[str] = ()
 ) -> AnySettings:
     """Return settings of a model that adds groups to the pipeline's; see `load_settings`."""
-    tree = _read(file) if file else {}
+    tree = _read(file, kind) if file else {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
             raise SettingsError(f"--set needs name=value. Received: {pair!r}")
-        _put(tree, name.strip(), _parsed(text, pair), kind)
+        name = name.strip()
+        _put(tree, name, _parsed(text, pair, kind_of(kind, name.split("."))), kind)
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
@@ -222,11 +225,13 @@ def explain(error: ValidationError, kind: type[BaseModel] = Settings) -> str:
     return "\n".join(lines)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path, kind: type[BaseModel]) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(file.read_text())
+        tree = parse(file.read_text(encoding="utf-8"), kind)
     except OSError as error:
         raise SettingsError(f"Settings file {file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"Settings file {file} is not a text in UTF-8: {error}.") from error
     except yaml.YAMLError as error:
         raise SettingsError(f"Settings file {file} is not YAML: {error}.") from error
     if not isinstance(tree, dict | None):
@@ -234,9 +239,9 @@ def _read(file: Path) -> dict[str, Any]:
     return tree or {}
 
 
-def _parsed(text: str, pair: str) -> Any:
+def _parsed(text: str, pair: str, kind: Any) -> Any:
     try:
-        return yaml.safe_load(text)
+        return parse_value(text, kind)
     except yaml.YAMLError as error:
         raise SettingsError(f"--set {pair!r}: the value is not YAML: {error}.") from error
 

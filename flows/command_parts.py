@@ -93,13 +93,15 @@ def orchestrated(logs: bool = False) -> Iterator[None]:
 
 
 def show(training: Training) -> None:
-    """Print the result table, where everything lies, and how to open the UI."""
+    """Print the result table, the headline, where everything lies, and how to open the UI."""
+    from ecgmodel.evaluation.headline import Headline
     from tasks.summaries import dataset_lines
 
     lines = [
         "",
         training.report.info["text"],
         "",
+        f"Result      {Headline.from_dict(training.report.info['headline']).sentence}",
         *dataset_lines(training.dataset),
         f"Model       {training.model.file('model.keras')}",
         f"Report      {training.report.file('report.html')}",

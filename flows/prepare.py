@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -12,9 +13,10 @@ from prefect.tasks import exponential_backoff
 from ecgmodel.config import Settings
 from ecgmodel.dataset.mix_settings import fitted, noise_records
 from ecgmodel.dataset.mixing import MixJob
-from ecgmodel.dataset.splits import assign_splits, subject_of
+from ecgmodel.dataset.naming import check_split_names, choose_names
+from ecgmodel.dataset.splits import assign_splits, copies, strictness, subject_of
 from ecgmodel.errors import DatasetError
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.resampling import FS, RECORDED
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps import (
     check_noise,
@@ -46,8 +48,8 @@ def prepare(settings: Settings, announce: bool = True) -> Stored:
             whatever waits for it starts; whoever trains on it at once need not.
     """
     store = Store(settings.store)
-    noise = prepare_noise(settings, store)
     listed = list_clean(settings, store)
+    noise = prepare_noise(settings, store)
     downloads, failed = fetch(listed, settings, store, "download")
     resampled, more = run_steps(
         tasks.resample, [resample_step(d, settings, False) for d in downloads], store, "resample"
@@ -101,15 +103,32 @@ def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
 
 
 def list_clean(settings: Settings, store: Store) -> list[tuple[Source, RecordSource]]:
-    """Return the records of clean ECG that the source lists."""
-    listed: list[tuple[Source, RecordSource]] = []
-    for database in settings.source.clean_databases:
-        source = open_source(settings, database, store)
-        names = settings.source.records
-        records = list_records(source, database, names, settings)
-        listed += [(source, record) for record in records]
+    """Return the records of clean ECG that the sources list and the settings choose.
+
+    Raises:
+        UnknownNameError: The settings name a record or a subject that nobody lists.
+        SplitError: Those that are listed cannot fill three splits.
+    """
+    databases = settings.source.clean_databases
+    sources = {name: open_source(settings, name, store) for name in databases}
+    wanted = settings.source.records
+    if wanted:  # names first: listing a folder's records reads all of their files
+        known = {n: list_names(s, n, settings) for n, s in sources.items()}
+        chosen = choose_names(wanted, known)
+        listed = [
+            (sources[name], record)
+            for name, names in chosen.items()
+            if names
+            for record in list_records(sources[name], name, names, settings)
+        ]
+    else:
+        listed = [(s, r) for n, s in sources.items() for r in list_records(s, n, (), settings)]
+        known = {n: tuple(r.name for _, r in listed if r.database == n) for n in databases}
     if not listed:
-        raise DatasetError(f"The source lists no record of {settings.source.clean_databases}.")
+        raise DatasetError(f"The source lists no record of {', '.join(databases)}.")
+    check_split_names(settings.split, known)
+    subjects = {subject_of(r.database, r.name, settings.split) for _, r in listed}
+    assign_splits(subjects, settings.split)
     return listed
 
 
@@ -117,12 +136,23 @@ def list_records(
     source: Source, database: str, names: tuple[str, ...], settings: Settings
 ) -> tuple[RecordSource, ...]:
     """Ask a source what it holds, again and again if it does not answer."""
-    asking = tasks.listing.with_options(
-        task_run_name=f"list {database}",
-        retries=settings.source.retries,
-        retry_delay_seconds=exponential_backoff(settings.source.retry_wait_s),
+    return tasks.listing.with_options(**_asking(f"list {database}", settings))(
+        source, database, names
     )
-    return asking(source, database, names)
+
+
+def list_names(source: Source, database: str, settings: Settings) -> tuple[str, ...]:
+    """Ask a source for the names of its records, again and again if it does not answer."""
+    return tasks.names.with_options(**_asking(f"names of {database}", settings))(source, database)
+
+
+def _asking(name: str, settings: Settings) -> dict[str, Any]:
+    """Return the options of a task that asks a source as often as the settings say."""
+    return {
+        "task_run_name": name,
+        "retries": settings.source.retries,
+        "retry_delay_seconds": exponential_backoff(settings.source.retry_wait_s),
+    }
 
 
 def fetch(
@@ -166,11 +196,24 @@ def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
 def plan(
     resampled: Sequence[Stored], settings: Settings
 ) -> tuple[list[tuple[Stored, MixJob]], list[dict[str, str]]]:
-    """Return whose each record is and in which split, and the records that are held out."""
+    """Return whose each record is and in which split, and the records that are left out.
+
+    Those are held-out subjects and recordings that are there twice, whatever their names: of such
+    the one stays whose subject tests, else the one that validates.
+    """
     owners = {r.name: _subject(r.name, settings) for r in resampled}
-    splits = assign_splits(owners.values(), settings.split)
+    strictest_first = sorted(
+        resampled, key=lambda r: (strictness(owners[r.name], settings.split), r.name)
+    )
+    same = copies({r.name: str(r.files[RECORDED]["sha256"]) for r in strictest_first})
+    splits = assign_splits((owners[n] for n in owners if n not in same), settings.split)
     jobs, skipped = [], []
     for record in resampled:
+        if record.name in same:
+            reason = f"the same recording as {same[record.name]}, sample for sample"
+            _log.warning("left out %s: %s", record.name, reason)
+            skipped.append({"record": record.name, "stage": "split", "reason": reason})
+            continue
         subject = owners[record.name]
         split = splits[subject]
         if split == "held_out":

@@ -23,6 +23,18 @@ def listing(source: Source, database: str, names: tuple[str, ...]) -> tuple[Reco
     return source.records(database, names)
 
 
+@task(
+    name="names",
+    retries=4,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    cache_policy=NO_CACHE,
+)
+def names(source: Source, database: str) -> tuple[str, ...]:
+    """Ask a source for the names of all records that it holds now."""
+    return source.names(database)
+
+
 @step_task(
     "download",
     retries=4,

@@ -88,13 +88,14 @@ def dataset_lines(dataset: Stored) -> list[str]:
 
 def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, uri: str) -> str:
     """Return what a training gave, in Markdown."""
-    metrics = report.info["metrics"]
+    from ecgmodel.evaluation.headline import Headline  # pandas comes with it
+
+    found = Headline.from_dict(report.info["headline"])
     lines = [f"# {model.name}", ""]
     if dataset.info["source"]["simulated"]:
         lines += [SIMULATED, ""]
     lines += [
-        f"Mean SNR improvement on the test: **{metrics['test/snr_improvement']:.2f} dB**; "
-        f"RMSE {metrics['test/rmse']:.4f} mV.",
+        f"**{found.figure}**; {found.beside}." if found.beside else f"**{found.figure}**.",
         "",
         f"- {model.info['epochs']} epochs, best {model.info['best_epoch']}",
         f"- dataset {dataset.digest[:12]}",
@@ -110,10 +111,4 @@ def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, u
 
 def result_rows(report: Stored) -> list[dict[str, Any]]:
     """Return the model's result by noise type and SNR, a table row each."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, value in report.info["metrics"].items():
-        group, metric, *cell = name.split("/")
-        if group == "test" and cell:
-            row = rows.setdefault("/".join(cell), {"noise": cell[0], "SNR": "".join(cell[1:])})
-            row[metric] = round(value, 4)
-    return list(rows.values())
+    return list(report.info["cells"])

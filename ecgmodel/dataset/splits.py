@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ecgmodel import registry
 from ecgmodel.databases._base import Database, Split
@@ -20,7 +20,7 @@ _STRICTEST: tuple[Split, ...] = ("test", "held_out", "validation", "train")
 class SplitSettings(BaseModel):
     """Who trains, validates and tests. Known databases come with lists; names here come first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     train: tuple[str, ...] = Field((), description="Subjects that train, e.g. own/patient7.")
     validation: tuple[str, ...] = Field((), description="Subjects that validate.")
@@ -33,6 +33,19 @@ class SplitSettings(BaseModel):
         0.15, ge=0, le=1, description="Share of unlisted subjects that validate."
     )
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> SplitSettings:
+        for subject in (*self.train, *self.validation, *self.test):
+            named = [split for split in SPLITS if subject in getattr(self, split)]
+            if len(named) > 1:
+                raise ValueError(f"subject {subject} is named in split.{' and split.'.join(named)}")
+        if self.test_share + self.validation_share > 1:
+            raise ValueError(
+                f"split.test_share={self.test_share:g} and split.validation_share="
+                f"{self.validation_share:g} are more than all subjects together"
+            )
+        return self
 
 
 def subject_of(database: str, record: str, settings: SplitSettings) -> str:
@@ -68,17 +81,32 @@ def assign_splits(subjects: Iterable[str], settings: SplitSettings) -> dict[str,
     """Return each subject's split.
 
     Raises:
-        SplitError: A subject is named for two splits, or a split has no subject.
+        SplitError: A split has no subject.
     """
-    for subject in {*settings.train, *settings.validation, *settings.test}:
-        named = [split for split in SPLITS if subject in getattr(settings, split)]
-        if len(named) > 1:
-            raise SplitError(f"Subject {subject} is named in split.{' and split.'.join(named)}.")
     assigned = {subject: split_of(subject, settings) for subject in sorted(set(subjects))}
     for split in SPLITS:
         if split not in assigned.values():
             raise SplitError(_remedy(split, assigned))
     return assigned
+
+
+def strictness(subject: str, settings: SplitSettings) -> int:
+    """Return how little may be done with a subject's recordings, 0 for those that test."""
+    return _STRICTEST.index(split_of(subject, settings))
+
+
+def copies(contents: Mapping[str, str]) -> dict[str, str]:
+    """Return the records that repeat an earlier one, and which.
+
+    Args:
+        contents: Record to the hash of its samples; of equal ones the first stays.
+
+    Example:
+        >>> copies({"own/a": "5f", "own/b": "07", "own/c": "5f"})
+        {'own/c': 'own/a'}
+    """
+    first: dict[str, str] = {}
+    return {r: first[c] for r, c in contents.items() if first.setdefault(c, r) != r}
 
 
 def noise_ranges(samples: int) -> dict[str, tuple[int, int]]:

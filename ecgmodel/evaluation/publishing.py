@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 
 from ecgmodel.evaluation import examples, figures, traces
+from ecgmodel.evaluation.headline import Headline, headline
 from ecgmodel.evaluation.report import DatasetFacts, ReportContext, render
 from ecgmodel.evaluation.settings import EvaluationSettings
-from ecgmodel.evaluation.summary import as_text, noisy_rows, summarise
+from ecgmodel.evaluation.summary import NO_NOISE, as_text, noisy_rows, pivot, summarise
 from ecgmodel.store import MANIFEST, Stored
 
 MODEL, STRETCHES, EXAMPLES = "model", "stretches.parquet", "examples.npz"
-# What of the summary is logged with a run; the tables hold all of it.
-LOGGED = ("snr_improvement", "rmse", "prd", "cossim", "mad", "drift", "shape")
+# What the table of cells shows; `tables/summary.csv` holds all of it.
+CELL_METRICS = ("snr_improvement", "rmse", "prd", "cossim", "mad", "drift", "shape")
 _SIMULATED = "SIMULATED data: these figures show that the pipeline works, and nothing of people."
 
 
@@ -34,8 +35,9 @@ def publish_report(
     """Write what people read of an evaluation.
 
     Writes `report.html`, `tables/stretches.parquet` (a row a stretch and method),
-    `tables/summary.csv` (by noise type and SNR), `tables/by_rate.csv` (by original rate) and
-    `figures/*.png`.
+    `tables/improvement.csv` (SNR improvement by noise type and SNR, a column a method),
+    `tables/cells.csv` (the model's metrics by noise type and SNR), `tables/summary.csv` (all of
+    them with intervals), `tables/by_rate.csv` (by original rate) and `figures/*.png`.
 
     Args:
         model: The trained network.
@@ -47,13 +49,15 @@ def publish_report(
         into: The folder to write to.
 
     Returns:
-        "text" (the result table for a terminal), "metrics" (by name, for a tracking store) and
-        "headline".
+        "text" (the result table for a terminal), "headline" (as `Headline.to_dict` gives it),
+        "metrics" (a handful by name, for a tracking store) and "cells" (the model's means by noise
+        type and SNR).
     """
     table = pd.concat([pd.read_parquet(m.file(STRETCHES)) for m in measured], ignore_index=True)
     shown = examples.load(measured[-1].file(EXAMPLES))
     summary = summarise(table, draws=how.bootstrap, seed=how.seed)
     _write_tables(table, summary, how, into / "tables")
+    found = headline(table, MODEL, how.bootstrap, how.seed)
     history = _history(model)
     _write_figures(summary, shown, history, into / "figures")
     page = ReportContext(
@@ -74,10 +78,17 @@ def publish_report(
         seed=how.seed,
     )
     (into / "report.html").write_text(render(page), encoding="utf-8")
-    text = as_text(summary)
-    if page.simulated:
-        text = f"{_SIMULATED}\n\n{text}"
-    return {"text": text, "metrics": _metrics(table, summary)}
+    return {
+        "text": _text(summary, page.simulated),
+        "headline": found.to_dict(),
+        "metrics": _metrics(table, found),
+        "cells": _cells(summary),
+    }
+
+
+def _text(summary: pd.DataFrame, simulated: bool) -> str:
+    """Return the result table for a terminal; on simulated data it says so first."""
+    return "\n\n".join([*([_SIMULATED] if simulated else []), as_text(summary)])
 
 
 def _write_tables(
@@ -86,6 +97,8 @@ def _write_tables(
     into.mkdir(exist_ok=True)
     table.to_parquet(into / STRETCHES, index=False)
     summary.to_csv(into / "summary.csv", index=False)
+    _improvement(summary).to_csv(into / "improvement.csv", index=False)
+    pd.DataFrame(_cells(summary)).to_csv(into / "cells.csv", index=False)
     by_rate = summarise(noisy_rows(table), ("original_fs",), how.bootstrap, how.seed)
     by_rate.to_csv(into / "by_rate.csv", index=False)
 
@@ -110,19 +123,43 @@ def _history(model: Stored) -> dict[str, list[float]]:
     return {name: [row[name] for row in rows] for name in ("loss", "val_loss")}
 
 
-def _metrics(table: pd.DataFrame, summary: pd.DataFrame) -> dict[str, float]:
-    """Return the model's means by cell and over all noise, under names for a tracking store."""
-    found: dict[str, float] = {}
-    cells = summary[(summary["method"] == MODEL) & summary["metric"].isin(LOGGED)]
+def _metrics(table: pd.DataFrame, found: Headline) -> dict[str, float]:
+    """Return the few figures that stand on top of a run, under names for a tracking store."""
+    rmse = noisy_rows(table).groupby("method")["rmse"].mean()
+    figures = {
+        "snr_improvement": found.improvement,
+        "best_filter_snr_improvement": found.filter_improvement,
+        "difference_to_best_filter": found.difference,
+        "snr_out_without_noise": found.untouched,
+        "best_filter_snr_out_without_noise": found.filter_untouched,
+        "rmse": float(rmse[MODEL]),
+    }
+    return {
+        f"test/{name}": value
+        for name, value in figures.items()
+        if value is not None and np.isfinite(value)
+    }
+
+
+def _cells(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the model's means by noise type and SNR, a row each; null where there is none."""
+    cells = summary[(summary["method"] == MODEL) & summary["metric"].isin(CELL_METRICS)]
+    rows: dict[tuple[str, float | None], dict[str, Any]] = {}
     for row in cells.to_dict("records"):
-        level = "" if np.isnan(row["snr_db"]) else f"/{row['snr_db']:g}dB"
-        found[f"test/{row['metric']}/{row['noise_type']}{level}"] = float(row["mean"])
-    noisy = noisy_rows(table)
-    for method, rows in noisy.groupby("method"):
-        prefix = "test" if method == MODEL else f"baseline/{method}"
-        for metric in LOGGED if method == MODEL else ("snr_improvement", "rmse"):
-            found[f"{prefix}/{metric}"] = float(rows[metric].mean())
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+        noise, level = str(row["noise_type"]), _number(row["snr_db"])
+        here = rows.setdefault((noise, level), {"noise": noise, "SNR": level})
+        here[str(row["metric"])] = _number(row["mean"], 4)
+    return list(rows.values())
+
+
+def _improvement(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean SNR improvement by noise type and SNR, dB, a column a method."""
+    wide = pivot(noisy_rows(summary), "snr_improvement").round(2)
+    return wide[[method for method in wide if method != NO_NOISE]].reset_index()
+
+
+def _number(value: float, digits: int = 6) -> float | None:
+    return round(float(value), digits) if np.isfinite(value) else None
 
 
 def _description(model: Stored, window: int) -> str:

@@ -17,13 +17,12 @@ from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation import baselines, figures, traces
 from ecgmodel.evaluation.examples import Example
 from ecgmodel.evaluation.figures import DARK, LIGHT, NARROW, NOISE_LABELS
+from ecgmodel.evaluation.headline import headline
 from ecgmodel.evaluation.metrics import METRICS, WINDOW
 from ecgmodel.evaluation.summary import (
     CELLS,
     DRAWS,
     NO_NOISE,
-    best_method,
-    compare,
     method_label,
     noisy_rows,
     summarise,
@@ -35,7 +34,6 @@ TARGETS = {
     "its own is not part of what a method has to keep",
     "as_recorded": "the recording as it is, its own wander included",
 }
-HEADLINE_DB = 0.0
 STRETCH_S = 32.0
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 DETAILS = ("snr_out", "rmse", "prd", "cossim", "mad", "drift", "shape")
@@ -126,7 +124,7 @@ def render(context: ReportContext) -> str:
         c=context,
         minus=MINUS,
         dash=DASH,
-        headline=_headline(context, rivals),
+        headline=_headline(context),
         names=[method_label(name) for name in methods],
         rivals=[label(name) for name in rivals],
         gains_width=1 + len(rivals),
@@ -184,31 +182,29 @@ def _stretch_seconds(examples: Sequence[Example]) -> str:
     return f"{lengths[0] if lengths else STRETCH_S:g}"
 
 
-def _headline(context: ReportContext, rivals: Sequence[str]) -> dict[str, Any]:
-    """Return the model's gain at 0 dB (or the nearest level) against the best classical filter."""
-    noisy = noisy_rows(context.table)
-    level = min(noisy["snr_db"].unique(), key=lambda snr: (abs(snr - HEADLINE_DB), snr))
-    at_level = noisy[noisy["snr_db"] == level]
-    rival = best_method(at_level, rivals)
-    means = _by_method(summarise(at_level, (), context.draws, context.seed))
-    model, error = means["snr_improvement"][context.model], means["rmse"]
-    gain = compare(at_level, context.model, rival, draws=context.draws, seed=context.seed)
-    silent = context.table[context.table["noise_type"] == NO_NOISE]
-    untouched = silent.loc[silent["method"] == context.model, "snr_out"].mean()
+def _headline(context: ReportContext) -> dict[str, Any]:
+    """Return the words of the first sentence and of the cards."""
+    found = headline(context.table, context.model, context.draws, context.seed)
+    rmse = noisy_rows(context.table).groupby("method")["rmse"].mean()
+    ends = found.difference_interval
     return {
-        "level": number(level, 0),
-        "gain": number(model["mean"]),
-        "interval": interval(model["low"], model["high"]),
-        "rival": label(rival),
-        "rival_gain": number(means["snr_improvement"][rival]["mean"]),
-        "more": number(abs(gain["mean"])),
-        "ahead": gain["mean"] >= 0,
-        "unsure": gain["low"] <= 0 <= gain["high"],
-        "more_interval": interval(gain["low"], gain["high"]),
-        "rmse": number(error[context.model]["mean"], 3),
-        "rmse_raw": number(error[NO_NOISE]["mean"], 3) if NO_NOISE in error else "",
-        "untouched": "" if np.isnan(untouched) else number(untouched),
+        "gain": number(found.improvement),
+        "interval": interval(*found.interval) if found.interval else "",
+        "rival": label(found.filter),
+        "rival_gain": number(_known(found.filter_improvement), signed=True),
+        "more": number(abs(_known(found.difference))),
+        "ahead": _known(found.difference) >= 0,
+        "unsure": ends is not None and ends[0] <= 0 <= ends[1],
+        "more_interval": interval(*ends) if ends else "",
+        "rmse": number(rmse[context.model], 3),
+        "rmse_raw": number(rmse[NO_NOISE], 3) if NO_NOISE in rmse else "",
+        "untouched": number(found.untouched) if found.untouched is not None else "",
+        "rival_untouched": number(_known(found.filter_untouched)),
     }
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _by_method(summary: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:

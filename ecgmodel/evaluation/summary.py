@@ -186,8 +186,8 @@ def as_text(summary: pd.DataFrame) -> str:
 
     Returns:
         Mean SNR improvement (dB) with methods as columns and noise x SNR as rows, the best of
-        each row marked with a star, then the mean over all of them, the mean RMSE (mV), and the
-        SNR that is left where no noise was added.
+        each row marked with a star, then the mean over all noisy segments and the mean RMSE (mV)
+        over the same, and the SNR that is left where no noise was added.
     """
     noisy = noisy_rows(summary)
     improvement, error = pivot(noisy, "snr_improvement"), pivot(noisy, "rmse")
@@ -196,8 +196,9 @@ def as_text(summary: pd.DataFrame) -> str:
     body = []
     for (noise, snr_db), (_, values) in zip(improvement.index, improvement.iterrows(), strict=True):
         body.append([noise, f"{snr_db:g}", *_texts(values, 1)])
-    body.append(["all", "", *_texts(improvement.mean(), 1)])
-    tail = [["RMSE, mV", "", *_texts(error.mean(), 3, higher=False)]]
+    counts = pivot(noisy, "snr_improvement", "stretches"), pivot(noisy, "rmse", "stretches")
+    body.append(["all", "", *_texts(_overall(improvement, counts[0]), 1)])
+    tail = [["RMSE, mV", "", *_texts(_overall(error, counts[1]), 3, higher=False)]]
     untouched = pivot(summary[summary["noise_type"] == NO_NOISE], "snr_out")
     if len(untouched):
         tail.append(["no noise: SNR out", "", *_texts(untouched.iloc[0], 1)])
@@ -210,6 +211,12 @@ def as_text(summary: pd.DataFrame) -> str:
 def method_label(method: str) -> str:
     """Return a method's name for people."""
     return "no filter" if method == NO_NOISE else method
+
+
+def _overall(means: pd.DataFrame, counts: pd.DataFrame) -> pd.Series[float]:
+    """Return each method's mean over all segments from the means of the cells."""
+    weights = counts.where(means.notna(), 0)
+    return (means * weights).sum(min_count=1) / weights.sum()
 
 
 def _texts(values: pd.Series[float], digits: int, higher: bool = True) -> list[str]:

@@ -60,6 +60,13 @@ class RecordSource:
 class Source(Protocol):
     """A place where records come from."""
 
+    def names(self, database: str) -> tuple[str, ...]:
+        """Return the names of all records of a database, in the source's order.
+
+        Raises:
+            UnknownNameError: The database does not exist here.
+        """
+
     def records(self, database: str, names: tuple[str, ...] = ()) -> tuple[RecordSource, ...]:
         """Return the records of a database, or only the named ones, in the source's order.
 

@@ -17,7 +17,8 @@ from ecgmodel.store import file_sha256
 class FolderSource:
     """A folder of WFDB records; a record's name is its path in the folder, without suffix.
 
-    A record that joins others (segments) is one record, and its segments are not listed.
+    A record that joins others (segments) is one record, and its segments are not listed. Hidden
+    files and folders, such as the "._100.hea" that macOS leaves, hold no records.
 
     Args:
         path: The folder; records are looked for in all folders inside it.
@@ -33,6 +34,14 @@ class FolderSource:
         """The folder."""
         return self._transport.root
 
+    def names(self, database: str = "folder") -> tuple[str, ...]:
+        """Return the names of all records, sorted; see `Source.names`.
+
+        Raises:
+            MissingFileError: The folder is not there, or holds no record.
+        """
+        return tuple(record.name for record in self._own(database))
+
     def records(
         self, database: str = "folder", names: tuple[str, ...] = ()
     ) -> tuple[RecordSource, ...]:
@@ -45,12 +54,17 @@ class FolderSource:
             MissingFileError: The folder is not there, or holds no record.
             UnknownNameError: A named record is not there.
         """
+        chosen = choose(self._own(database), names, database)
+        return tuple(RecordSource(database, "", r.name, self._hashed(r)) for r in chosen)
+
+    def _own(self, database: str) -> list[RecordSource]:
+        """Return all records, without their files."""
         if not self.path.is_dir():
             raise MissingFileError(f"The folder {self.path} is not there. Check source.path.")
         paths = {
             path.relative_to(self.path).with_suffix("").as_posix(): path
             for path in self.path.rglob("*.hea")
-            if path.is_file()
+            if path.is_file() and not _is_hidden(path.relative_to(self.path))
         }
         if not paths:
             raise MissingFileError(
@@ -63,8 +77,7 @@ class FolderSource:
             for segment in (header.segments if header else ())
         }
         own = (_record_or_none(database, name) for name in sorted(set(paths) - segments))
-        chosen = choose((record for record in own if record), names, database)
-        return tuple(RecordSource(database, "", r.name, self._hashed(r)) for r in chosen)
+        return [record for record in own if record]
 
     def fetch(
         self, record: RecordSource, into: Path, start_s: float, seconds: float, whole: bool
@@ -132,6 +145,10 @@ class FolderSource:
 
     def _path(self, record: RecordSource, file_name: str) -> Path:
         return self.path / record.sibling(file_name)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _header_or_none(path: Path, name: str) -> Header | None:

@@ -60,6 +60,10 @@ class PhysioNetSource:
         self._transport = open_transport(base_url, timeout_s)
         self._listings = Path(listings)
 
+    def names(self, database: str) -> tuple[str, ...]:
+        """Return the names of all records that the mirror holds; see `Source.names`."""
+        return tuple(record.name for record in self.records(database))
+
     def records(self, database: str, names: tuple[str, ...] = ()) -> tuple[RecordSource, ...]:
         """Return the records that the mirror holds, or only the named ones.
 

@@ -72,6 +72,10 @@ class SimulatedSource:
     def __init__(self, settings: SimulatedSettings) -> None:
         self.settings = settings
 
+    def names(self, database: str) -> tuple[str, ...]:
+        """Return the names of all records of a database; see `Source.names`."""
+        return tuple(record.name for record in self.records(database))
+
     def records(self, database: str, names: tuple[str, ...] = ()) -> tuple[RecordSource, ...]:
         """Return the records of a database, or only the named ones; nothing is simulated yet.
 

@@ -20,6 +20,7 @@ from ecgmodel.errors import EcgError
 from ecgmodel.store import MANIFEST, Store, Stored, Unit, is_intact, read_stored
 from ecgmodel.trained import NETWORK
 from ecgmodel.training_steps import trained_window
+from tasks.tracking.describing import version_text, with_verdict
 from tasks.tracking.packing import HOW_TO, networks
 from tasks.tracking.runs import DATASET, TRAINING, Finished, Tracker
 
@@ -124,7 +125,7 @@ class Registry:
                 OVERLAP: str(finished.settings.evaluation.overlap),
             }
             name = self.tracker.client.get_run(run_id).info.run_name
-            made = self.create(run_id, tags, name)
+            made = self.create(run_id, tags, version_text(finished, name))
             self._client.set_registered_model_alias(self.name, CHALLENGER, str(made.number))
             return made
 
@@ -250,6 +251,13 @@ class Registry:
             self._client.log_artifacts(version.run_id, str(report.path), folder)
         said = f"{'promoted' if promoted else 'refused'}: {reason}"
         self.tag(version, VERDICT, said[:2000])
+        self._describe(version, said)
+
+    def _describe(self, version: Version, said: str) -> None:
+        """Say in a version's description what the gate said of it."""
+        number = str(version.number)
+        known = self._client.get_model_version(self.name, number).description or ""
+        self._client.update_model_version(self.name, number, with_verdict(known, said))
 
     def history(self) -> list[Change]:
         """Return all changes of the champion, the oldest first."""

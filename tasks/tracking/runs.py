@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ecgmodel.store import Stored
 from ecgmodel.trained import NETWORK
 from ecgmodel.training_steps import network_options
 from ecgmodel.versions import git_commit, library_versions
+from tasks.tracking.describing import run_text
 from tasks.tracking.packing import log_model
 from tasks.tracking.store import TrackingStore
 
@@ -143,6 +145,8 @@ class Tracker(TrackingStore):
             if not self.model_id(run_id):
                 keras, onnx = finished.model.file(NETWORK), finished.exported.file(FILE)
                 log_model(run_id, keras, onnx)
+            note = run_text(finished, partial(self.run_page, run_id))
+            self.client.set_tag(run_id, "mlflow.note.content", note)
             self.client.set_tag(run_id, TRIGGER, finished.trigger)
             self.client.set_tag(run_id, LOGGED, finished.report.ref)
             self.client.set_terminated(run_id, "FINISHED")

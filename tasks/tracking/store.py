@@ -22,6 +22,11 @@ from ecgmodel.store import Store
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+# What MLflow's pages show of an experiment (`ExperimentKind` in its sources).
+KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
+# Where the browser decides instead, as in 3.17, it takes an address without this for GenAI's.
+AS_TRAINING = "?workflowType=machine_learning"
+
 
 class TrackingError(EcgError, ConnectionError):
     """The tracking store did not answer; what was to be logged is on disk."""
@@ -46,11 +51,12 @@ class TrackingStore:
 
     @property
     def ui_command(self) -> str:
-        """The command that opens MLflow's pages."""
+        """How to open MLflow's pages."""
+        page = f"{self._server}/#/experiments/{self.experiment}{AS_TRAINING}"
         if self.uri.startswith("http"):
-            return f"open {self.uri}"
+            return f"open '{page}'"
         command = shutil.which("mlflow") or Path(sys.executable).with_name("mlflow")
-        return f"{command} ui --backend-store-uri {self.uri}"
+        return f"{command} ui --backend-store-uri '{self.uri}'  # then '{page}'"
 
     @contextmanager
     def reached(self, what: str) -> Iterator[None]:
@@ -67,9 +73,22 @@ class TrackingStore:
 
     def run_link(self, run_id: str) -> str:
         """Return an address of a run: a page where there is a server, else the store's name."""
-        if self.uri.startswith("http"):
-            return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment}/runs/{run_id}"
-        return f"http://127.0.0.1:5000/#/experiments/{self.experiment}/runs/{run_id}"
+        return f"{self._server}/{self.run_page(run_id)}"
+
+    def run_page(self, run_id: str, inside: str = "") -> str:
+        """Return the address, inside MLflow's pages, of a run or of a part such as an artifact.
+
+        Args:
+            run_id: The run.
+            inside: The part, e.g. "artifacts/report.html".
+        """
+        part = f"/{inside}" if inside else ""
+        return f"#/experiments/{self.experiment}/runs/{run_id}{part}{AS_TRAINING}"
+
+    @property
+    def _server(self) -> str:
+        """Where MLflow's pages are, or will be once they are opened."""
+        return self.uri.rstrip("/") if self.uri.startswith("http") else "http://127.0.0.1:5000"
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -87,7 +106,18 @@ class TrackingStore:
 
     @cached_property
     def experiment(self) -> str:
-        """The experiment's id; the experiment is made if it is not there."""
+        """The experiment's id; the experiment is made if it is not there.
+
+        It is marked as model training; without a kind MLflow guesses, and shows traces and judges
+        of language models.
+        """
+        found = self._experiment()
+        kind = self.client.get_experiment(found).tags.get(KIND, "")
+        if not kind or kind.endswith("_inferred"):
+            self.client.set_experiment_tag(found, KIND, MODEL_TRAINING)
+        return found
+
+    def _experiment(self) -> str:
         from mlflow.exceptions import MlflowException
 
         name = self.settings.experiment
@@ -128,6 +158,6 @@ def reaching(uri: str, what: str = "The model and its report") -> Iterator[None]
     except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
         first = str(error).strip().splitlines()[0][:300]
         raise TrackingError(
-            f"The tracking store {uri} did not do its part ({first}). {what} "
-            "are kept; the same command logs them once the store answers."
+            f"MLflow at {uri} failed: {first}. {what} "
+            "are kept; the same command logs them once it answers."
         ) from error

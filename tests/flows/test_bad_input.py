@@ -92,6 +92,31 @@ def test_an_unknown_record_names_the_nearest(tmp_path: Path) -> None:
         prepare(settings)
 
 
+def test_names_of_nobody_stop_the_run_before_any_download(own: Settings) -> None:
+    named = own.split.model_copy(update={"test": ("sim02",)})
+    with (
+        small.counted() as made,
+        pytest.raises(UnknownNameError, match=r"split\.test.*'sim02'.*Nearest: own/sim02"),
+    ):
+        prepare(own.model_copy(update={"split": named}))
+    assert made == []
+
+
+def test_a_recording_under_two_names_counts_once_where_it_does_least_harm(own: Settings) -> None:
+    assert own.source.path
+    folder = own.source.path  # sim02 tests, "a copy" would train
+    for suffix in ("hea", "dat", "atr"):
+        copy = (folder / f"sim02.{suffix}").read_bytes().replace(b"sim02", b"acopy")
+        (folder / f"acopy.{suffix}").write_bytes(copy)
+    train = own.split.model_copy(update={"train": ("own/acopy",)})
+    dataset = prepare(own.model_copy(update={"split": train}))
+    assert "own/acopy" not in dataset.info["splits"]
+    assert dataset.info["splits"]["own/sim02"] == "test"
+    (left_out,) = dataset.info["left_out"]
+    assert left_out["record"] == "own/acopy"
+    assert "same recording as own/sim02" in left_out["reason"]
+
+
 def test_a_record_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     settings = small.small(tmp_path / "store", {"source": {"records": ["../sim01"]}})
     with pytest.raises(RecordError, match=r"\.\./sim01"):

@@ -5,8 +5,10 @@ import pytest
 from ecgmodel.dataset.splits import (
     SplitSettings,
     assign_splits,
+    copies,
     noise_ranges,
     split_of,
+    strictness,
     subject_of,
 )
 from ecgmodel.errors import SplitError
@@ -76,8 +78,6 @@ def test_an_empty_split_names_its_remedy() -> None:
         )
     with pytest.raises(SplitError, match="Add records"):
         assign_splits(["own/a"], DEFAULT)
-    with pytest.raises(SplitError, match=r"own/a is named in split\.train and split\.test"):
-        assign_splits(["own/a"], SplitSettings(test=("own/a",), train=("own/a",)))
 
 
 def test_noise_is_divided_by_time() -> None:
@@ -86,3 +86,15 @@ def test_noise_is_divided_by_time() -> None:
         "validation": (260_000, 325_000),
         "test": (325_000, 650_000),
     }
+
+
+def test_the_first_of_equal_recordings_stays() -> None:
+    same = {"own/a": "5f", "own/b": "07", "own/c": "5f", "own/d": "5f"}
+    assert copies(same) == {"own/c": "own/a", "own/d": "own/a"}
+    assert copies({"own/a": "5f", "own/b": "07"}) == {}
+
+
+def test_those_that_test_are_the_strictest() -> None:
+    how = SplitSettings(test=("own/t",), validation=("own/v",), train=("own/a",))
+    order = sorted(["own/a", "own/v", "own/t"], key=lambda subject: strictness(subject, how))
+    assert order == ["own/t", "own/v", "own/a"]

@@ -111,6 +111,12 @@ def test_a_start_beyond_the_end(tree: Path, tmp_path: Path) -> None:
         FolderSource(tree).fetch(one(tree), tmp_path / "r", 100, 1, False)
 
 
+def test_hidden_files_are_no_records(tree: Path) -> None:
+    (tree / "._p1.hea").write_bytes(b"\0\5\x16\7")
+    write_record(tree / ".Trash", "old")
+    assert FolderSource(tree).names() == ("p1", "ward b/2024/p2")
+
+
 def test_segments_are_part_of_their_record(tree: Path, tmp_path: Path) -> None:
     write_record(tree, "m_1", beats=False)
     write_record(tree, "m_2", beats=False)
