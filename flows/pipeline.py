@@ -5,11 +5,12 @@ from __future__ import annotations
 from prefect import flow
 
 from ecgmodel.config import Settings
+from flows.naming import concluded, everything, named
 from flows.prepare import prepare
 from flows.train import Training, train
 
 
-@flow(name="pipeline")
+@flow(name="pipeline", flow_run_name=named(everything))
 def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
     """Prepare the dataset, then train on it.
 
@@ -17,4 +18,5 @@ def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
         settings: All settings.
         trigger: What asked for it; the MLflow run says it.
     """
-    return train(settings, prepare(settings, announce=False).path, trigger)
+    made = train(settings, prepare(settings, announce=False).path, trigger)
+    return concluded(made, made.judged.text)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
-from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, read_stored
+from flows.given import GivenFolder, GivenSettings
+from flows.naming import concluded, named, retraining
 from flows.prepare import prepare
 from flows.train import Training, train
 from tasks.caching import RUNNER
@@ -19,10 +19,10 @@ from tasks.tracking import Registry, Tracker, Version
 Start = Literal["scratch", "champion"]
 
 
-@flow(name="retrain", task_runner=RUNNER)
+@flow(name="retrain", flow_run_name=named(retraining), task_runner=RUNNER)
 def retrain(
-    settings: Settings,
-    dataset: Path | None = None,
+    settings: GivenSettings,
+    dataset: GivenFolder | None = None,
     start: Start = "scratch",
     trigger: str = "",
 ) -> Training | None:
@@ -31,7 +31,7 @@ def retrain(
     Two events at once do not train twice: the second finds the first one's training in the store.
 
     Args:
-        settings: All settings.
+        settings: What differs from the service's own, e.g. {"training": {"epochs": 3}}.
         dataset: A dataset that is there; without it, the one that the settings describe.
         start: From new weights, or from the champion's.
         trigger: What asked for it; the run's page and the MLflow run say it. "" finds out.
@@ -40,16 +40,18 @@ def retrain(
         The training; None where the champion knows the dataset already.
     """
     trigger = trigger or this_trigger()
-    create_markdown_artifact(f"Asked for {trigger}.", key="trigger")
+    create_markdown_artifact(
+        f"Asked for {trigger}.", key="trigger", description="Why this run was started."
+    )
     store = Store(settings.store)
     prepared = read_stored(dataset) if dataset else prepare(settings, announce=False)
     champion = Registry(Tracker(settings.tracking, store)).champion()
     if start == "champion" and champion and knows(champion, prepared):
         text = f"The champion, version {champion.number}, was trained on this dataset already."
-        create_markdown_artifact(f"{text} There is nothing new to learn.", key="training")
-        return None
+        return concluded(None, f"{text} There is nothing new to learn.")
     initial = champion if start == "champion" else None
-    return train(settings, prepared.path, trigger, initial.number if initial else None)
+    made = train(settings, prepared.path, trigger, initial.number if initial else None)
+    return concluded(made, made.judged.text)
 
 
 def this_trigger() -> str:

@@ -1,0 +1,73 @@
+"""Parameters of deployed flows: short in a form, and whole when the flow begins.
+
+A run is given the settings that differ for it, such as `{"training": {"epochs": 3}}`. They are laid
+over the service's own, which stand in the file that the variable ECG_SETTINGS names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BeforeValidator, ValidationError, WithJsonSchema
+
+from ecgmodel.cleaning import CleaningOptions
+from ecgmodel.config import Settings, explain
+from ecgmodel.errors import SettingsError
+
+VARIABLE = "ECG_SETTINGS"
+
+
+def laid_over(given: Any) -> Settings:
+    """Return all settings of a run: those that it was given over the service's own.
+
+    Args:
+        given: Whole settings, which stay as they are; or a tree with some of them; or nothing.
+
+    Raises:
+        SettingsError: A name or value has no meaning; the message names the nearest ones.
+
+    Example:
+        >>> laid_over({"training": {"epochs": 3}}).training.epochs
+        3
+    """
+    if isinstance(given, Settings):
+        return given
+    if not isinstance(given, Mapping | None):
+        raise SettingsError(
+            f'settings: expected a map such as {{"training": {{"epochs": 3}}}}. Received: {given!r}'
+        )
+    try:
+        return Settings.model_validate(merged(_own(), given or {}))
+    except ValidationError as error:
+        raise SettingsError(explain(error)) from error
+
+
+def _own() -> dict[str, Any]:
+    """Return what the service's settings say, nothing where there is no service."""
+    file = os.environ.get(VARIABLE)
+    tree: dict[str, Any] | None = yaml.safe_load(Path(file).read_text()) if file else None
+    return tree or {}
+
+
+def merged(tree: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree with another one laid over it, group by group."""
+    both = dict(tree)
+    for name, value in over.items():
+        known = both.get(name)
+        groups = isinstance(value, Mapping) and isinstance(known, Mapping)
+        both[name] = merged(known, value) if groups else value
+    return both
+
+
+_TREE = WithJsonSchema({"type": "object"})
+_TEXT = WithJsonSchema({"type": "string"})
+
+# The schemas are what a page's form shows: one field each, whatever the type behind it.
+GivenSettings = Annotated[Settings, BeforeValidator(laid_over), _TREE]
+GivenOptions = Annotated[CleaningOptions | None, _TREE]
+GivenFolder = Annotated[Path, _TEXT]
+GivenPaths = Annotated[Path | list[Path], _TEXT]
