@@ -155,7 +155,7 @@ def conclude(
     with registry.tracker.reached("The verdict"):
         registry.log_verdict(challenger, report, promoted, reason)
     text = f"version {challenger.number} {'in use' if promoted else 'refused'}: {reason}"
-    show(report, text)
+    show(report, f"Version {challenger.number} {'in use' if promoted else 'refused'}: why.")
     now = champion.number if champion else None
     if promoted:
         now = tasks.promote(challenger, registry, "gate", reason).version

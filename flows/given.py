@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,8 @@ from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
 from ecgmodel.cleaning import CleaningOptions
 from ecgmodel.config import Settings, explain
-from ecgmodel.errors import SettingsError
+from ecgmodel.errors import SettingsError, unknown_name
+from ecgmodel.files import Hints
 
 VARIABLE = "ECG_SETTINGS"
 
@@ -36,12 +38,13 @@ def laid_over(given: Any) -> Settings:
     """
     if isinstance(given, Settings):
         return given
-    if not isinstance(given, Mapping | None):
+    tree = {} if given is None else given
+    if not isinstance(tree, Mapping):
         raise SettingsError(
             f'settings: expected a map such as {{"training": {{"epochs": 3}}}}. Received: {given!r}'
         )
     try:
-        return Settings.model_validate(merged(_own(), given or {}))
+        return Settings.model_validate(merged(_own(), tree))
     except ValidationError as error:
         raise SettingsError(explain(error)) from error
 
@@ -58,9 +61,26 @@ def merged(tree: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(tree)
     for name, value in over.items():
         known = both.get(name)
-        groups = isinstance(value, Mapping) and isinstance(known, Mapping)
-        both[name] = merged(known, value) if groups else value
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            both[name] = merged(known, value)
+        else:
+            both[name] = value
     return both
+
+
+def named_options(given: Any) -> Any:
+    """Return options of a cleaning as they were given.
+
+    Raises:
+        UnknownNameError: There is no such option.
+    """
+    if isinstance(given, Mapping):
+        for kind, tree in ((CleaningOptions, given), (Hints, given.get("hints", {}))):
+            known = [field.name for field in fields(kind)]
+            for name in tree:
+                if name not in known:
+                    raise unknown_name("option", name, known)
+    return given
 
 
 _TREE = WithJsonSchema({"type": "object"})
@@ -68,6 +88,7 @@ _TEXT = WithJsonSchema({"type": "string"})
 
 # The schemas are what a page's form shows: one field each, whatever the type behind it.
 GivenSettings = Annotated[Settings, BeforeValidator(laid_over), _TREE]
-GivenOptions = Annotated[CleaningOptions | None, _TREE]
+GivenOptions = Annotated[CleaningOptions | None, BeforeValidator(named_options), _TREE]
 GivenFolder = Annotated[Path, _TEXT]
+GivenDataset = Annotated[Path | None, BeforeValidator(lambda given: given or None), _TEXT]
 GivenPaths = Annotated[Path | list[Path], _TEXT]

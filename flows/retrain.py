@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
 from ecgmodel.store import Store, Stored, read_stored
-from flows.given import GivenFolder, GivenSettings
+from flows.given import GivenDataset, GivenSettings
 from flows.naming import concluded, named, retraining
 from flows.prepare import prepare
 from flows.train import Training, train
@@ -22,7 +22,7 @@ Start = Literal["scratch", "champion"]
 @flow(name="retrain", flow_run_name=named(retraining), task_runner=RUNNER)
 def retrain(
     settings: GivenSettings,
-    dataset: GivenFolder | None = None,
+    dataset: GivenDataset = None,
     start: Start = "scratch",
     trigger: str = "",
 ) -> Training | None:
@@ -32,9 +32,9 @@ def retrain(
 
     Args:
         settings: What differs from the service's own, e.g. {"training": {"epochs": 3}}.
-        dataset: A dataset that is there; without it, the one that the settings describe.
+        dataset: Folder of a dataset that is there; none: prepare what the settings describe.
         start: From new weights, or from the champion's.
-        trigger: What asked for it; the run's page and the MLflow run say it. "" finds out.
+        trigger: What asked for it, for its page and the MLflow run; none: found out.
 
     Returns:
         The training; None where the champion knows the dataset already.

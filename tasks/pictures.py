@@ -10,8 +10,8 @@ import base64
 import io
 from pathlib import Path
 
-COLOURS = 128
-WIDTH = 1200
+COLOURS = 64
+WIDTH = 1000
 
 
 def picture(png: Path | bytes, caption: str) -> str:
