@@ -23,9 +23,9 @@ def sentence(done: Sequence[Stored], failed: Sequence[Failure], model: str) -> s
     """Return the run in a sentence: what was left out first."""
     said = []
     if failed:
-        reports = [failure.report for failure in failed]
-        names = "; ".join(f"{r['record']} ({r['reason'].rstrip('.')})" for r in reports[:MISSED])
-        more = f"; {len(reports) - MISSED} more" if len(reports) > MISSED else ""
+        reasons = [f"{name} ({why.rstrip('.')})" for name, why in map(_left_out, failed[:MISSED])]
+        names = "; ".join(reasons)
+        more = f"; {len(failed) - MISSED} more" if len(failed) > MISSED else ""
         said.append(f"{len(failed)} of {len(done) + len(failed)} left out: {names}{more}.")
     said.append(f"Cleaned {len(done)} recording{'' if len(done) == 1 else 's'} with {model}")
     quality = minutes.median_quality([w for one in done for w in _windows(one)])
@@ -37,10 +37,9 @@ def rows(done: Sequence[Stored], failed: Sequence[Failure]) -> list[dict[str, An
     """Return a table row a recording, those that were left out first."""
     cleaned = [_row(one) for one in done]
     empty: dict[str, Any] = dict.fromkeys(cleaned[0] if cleaned else (), None)
-    reports = [failure.report for failure in failed]
     left_out = [
-        {**empty, "record": r["record"], "state": "left out", "reason": r["reason"]}
-        for r in reports
+        {**empty, "record": name, "state": "left out", "reason": why}
+        for name, why in map(_left_out, failed)
     ]
     return left_out + cleaned
 
@@ -63,9 +62,8 @@ def page(
     """
     lines = []
     if failed:
-        reports = [failure.report for failure in failed]
         lines += [f"## Left out: {len(failed)} of {len(found)}", ""]
-        lines += [f"- **{r['record']}**: {r['reason']}" for r in reports] + [""]
+        lines += [f"- **{name}**: {why}" for name, why in map(_left_out, failed)] + [""]
     lines += [f"## Quality of {len(done)} cleaned recordings", "", f"By {model}.", ""]
     lines += [
         "Quality runs from 0 (noise) to 1 (no noise seen); medians over windows of 10 s.",
@@ -74,8 +72,9 @@ def page(
         "| --- | ---: | ---: | ---: |",
     ]
     for row in map(_row, done):
-        cells = (row["record"], row["quality before"], row["quality after"], row["unreliable"])
-        lines.append(f"| {' | '.join('' if c is None else str(c) for c in cells)} |")
+        qualities = (row["quality before"], row["quality after"])
+        cells = ["unknown" if quality is None else f"{quality:.2f}" for quality in qualities]
+        lines.append(f"| {' | '.join((row['record'], *cells, row['unreliable']))} |")
     lines += ["", *_pictures({r.name: r for r in found}, done, hints)]
     return "\n".join(lines)
 
@@ -102,6 +101,12 @@ def _pictures(found: Mapping[str, Recording], done: Sequence[Stored], hints: Hin
     return heading + drawn if drawn else []
 
 
+def _left_out(failure: Failure) -> tuple[str, str]:
+    """Return a recording and why it was left out; most reasons begin with its name."""
+    name = failure.report["record"]
+    return name, failure.report["reason"].removeprefix(f"{name}: ")
+
+
 def _row(one: Stored) -> dict[str, Any]:
     windows = _windows(one)
     before, after = minutes.median_quality(windows) or (None, None)
@@ -109,8 +114,8 @@ def _row(one: Stored) -> dict[str, Any]:
     return {
         "record": one.name,
         "state": "cleaned",
-        "quality before": before and round(before, 2),
-        "quality after": after and round(after, 2),
+        "quality before": None if before is None else round(before, 2),
+        "quality after": None if after is None else round(after, 2),
         "unreliable": f"{unreliable} of {len(windows)}",
         **one.info["statistics"],
         "reason": "",

@@ -80,6 +80,7 @@ class Change:
         at: When, ISO 8601, UTC.
         how: By the gate, by hand, or by a rollback.
         reason: Why, in a sentence.
+        by: The person's login name; "" where the gate did it, or nobody noted it.
     """
 
     version: int
@@ -87,6 +88,7 @@ class Change:
     at: str
     how: How
     reason: str
+    by: str = ""
 
 
 class Registry:
@@ -256,19 +258,20 @@ class Registry:
             if key.startswith(_CHANGE)
         ]
 
-    def promote(self, version: Version, how: How, reason: str) -> Change:
+    def promote(self, version: Version, how: How, reason: str, by: str = "") -> Change:
         """Make a version the champion, and write down that it is.
 
         The change is written down first: after a kill in between, the history names a champion
         that the next call makes one.
         """
         with self.tracker.store.lock(f"registry {self.name}"):
-            return self._promote(version, how, reason)
+            return self._promote(version, how, reason, by)
 
-    def _promote(self, version: Version, how: How, reason: str) -> Change:
+    def _promote(self, version: Version, how: How, reason: str, by: str) -> Change:
         former, history = self.champion(), self.history()
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        change = Change(version.number, former.number if former else None, at, how, reason[:2000])
+        before = former.number if former else None
+        change = Change(version.number, before, at, how, reason[:2000], by)
         if not history or history[-1].version != version.number:
             key = f"{_CHANGE}{len(history) + 1:06d}"
             self._client.set_registered_model_tag(self.name, key, json.dumps(asdict(change)))
@@ -294,7 +297,7 @@ class Registry:
             raise RegistryError(f"{self.name} has had no other champion: nothing to go back to.")
         return self.version(line[-2])
 
-    def roll_back(self, reason: str) -> Change:
+    def roll_back(self, reason: str, by: str = "") -> Change:
         """Give the champion's place back to the former one.
 
         The version that loses it is marked: the gate does not promote it again by itself.
@@ -306,7 +309,7 @@ class Registry:
             former, champion = self.former(), self.champion()
             if champion is not None:
                 self.tag(champion, TAKEN_BACK, reason[:2000] or "taken back")
-            return self._promote(former, "rollback", reason)
+            return self._promote(former, "rollback", reason, by)
 
     def tag(self, version: Version, key: str, value: str) -> None:
         """Set a tag of a version."""
