@@ -1,7 +1,8 @@
 """Parameters of deployed flows: short in a form, and whole when the flow begins.
 
 A run is given the settings that differ for it, such as `{"training": {"epochs": 3}}`. They are laid
-over the service's own, which stand in the file that the variable ECG_SETTINGS names.
+over the service's own, which stand in the file that the variable ECG_SETTINGS names, and those over
+the deployment's preset, which the variable ECG_PRESET names.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
+from ecgmodel import presets
 from ecgmodel.cleaning import CleaningOptions
 from ecgmodel.config import Settings, explain
 from ecgmodel.errors import SettingsError, unknown_name
 from ecgmodel.files import Hints
 
-VARIABLE = "ECG_SETTINGS"
+VARIABLE, PRESET_VARIABLE = "ECG_SETTINGS", "ECG_PRESET"
 
 
 def laid_over(given: Any) -> Settings:
@@ -44,28 +46,16 @@ def laid_over(given: Any) -> Settings:
             f'settings: expected a map such as {{"training": {{"epochs": 3}}}}. Received: {given!r}'
         )
     try:
-        return Settings.model_validate(merged(_own(), tree))
+        return Settings.model_validate(presets.merged(_own(), tree, Settings))
     except ValidationError as error:
         raise SettingsError(explain(error)) from error
 
 
 def _own() -> dict[str, Any]:
-    """Return what the service's settings say, nothing where there is no service."""
-    file = os.environ.get(VARIABLE)
+    """Return the service's settings, on the preset of the run's deployment."""
+    file, preset = os.environ.get(VARIABLE), os.environ.get(PRESET_VARIABLE)
     tree: dict[str, Any] | None = yaml.safe_load(Path(file).read_text()) if file else None
-    return tree or {}
-
-
-def merged(tree: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tree with another one laid over it, group by group."""
-    both = dict(tree)
-    for name, value in over.items():
-        known = both.get(name)
-        if isinstance(value, Mapping) and isinstance(known, Mapping):
-            both[name] = merged(known, value)
-        else:
-            both[name] = value
-    return both
+    return {**({presets.PRESET: preset} if preset else {}), **(tree or {})}
 
 
 def named_options(given: Any) -> Any:

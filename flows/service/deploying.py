@@ -68,9 +68,10 @@ def _deployment(declared: Mapping[str, Any], settings: ServedSettings) -> dict[s
     service = settings.service
     name = str(declared["name"])
     made = dict(declared)
+    own = declared.get("work_pool", {}).get("job_variables", {}).get("env", {})
     made["work_pool"] = {
         "name": service.work_pool,
-        "job_variables": {"env": _visible(client_environment(service))},
+        "job_variables": {"env": {**_visible(client_environment(service)), **own}},
     }
     schedules = list(declared.get("schedules", ()))
     if name in service.schedules:
