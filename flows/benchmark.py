@@ -16,6 +16,8 @@ from ecgmodel.errors import SettingsError, unknown_name
 from ecgmodel.progress import bar
 from ecgmodel.steps import Step, open_source
 from ecgmodel.store import Store, Stored
+from flows.given import GivenSettings
+from flows.naming import benchmarking, concluded, named
 from flows.prepare import fetch, list_records, prepare
 from flows.train import this_flow_run
 from tasks import benchmarks as tasks
@@ -47,24 +49,25 @@ class Benchmarked:
     tracker: Tracker
 
 
-@flow(name="benchmark", task_runner=RUNNER)
+@flow(name="benchmark", flow_run_name=named(benchmarking), task_runner=RUNNER)
 def benchmark(
-    settings: Settings,
     protocol: str,
     quick: bool = False,
     retrain: bool = False,
     keep: bool = False,
     models: tuple[str, ...] = (),
+    *,
+    settings: GivenSettings,
 ) -> Benchmarked:
     """Measure all methods by a protocol, doing only what was not done before.
 
     Args:
-        settings: All settings; recordings come from `source.base_url`.
         protocol: Its name, e.g. "qt-bw".
         quick: Take few records: a minute's check, whose numbers are not the benchmark's.
         retrain: Train the project's networks again instead of taking the committed ones.
         keep: Put what was trained in their place.
         models: Networks by name; none for all.
+        settings: What differs from the service's own; recordings come from `source.base_url`.
     """
     if quick and retrain:
         raise SettingsError("The quick version has nobody to train on: leave out one of the two.")
@@ -83,11 +86,20 @@ def benchmark(
         networks = {name: module.trained_models()[name] for name in names}
     measured = work.do("measure", module.method_steps(prepared, networks))
     page = run_step(tasks.show, module.page_step(measured, quick), store)
-    create_markdown_artifact(page.file("benchmark.md").read_text(), key="benchmark")
+    create_markdown_artifact(
+        page.file("benchmark.md").read_text(),
+        key="benchmark",
+        description=f"Every method by {protocol}, beside what was published.",
+    )
     tracker = Tracker(settings.tracking, store)
     run_id = patient(tasks.log, settings)(page, tracker, this_flow_run())
-    create_link_artifact(tracker.run_link(run_id), link_text="MLflow run", key="mlflow-run")
-    return Benchmarked(page, run_id, tracker)
+    create_link_artifact(
+        tracker.run_link(run_id),
+        link_text="MLflow run",
+        key="mlflow-run",
+        description="The benchmark in MLflow: metrics and files.",
+    )
+    return concluded(Benchmarked(page, run_id, tracker), str(page.info["title"]))
 
 
 def _train(

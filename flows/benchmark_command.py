@@ -33,7 +33,7 @@ def benchmark(
     with orchestrated(logs=True):
         from flows.benchmark import benchmark as benchmark_flow
 
-        done = benchmark_flow(settings, protocol, quick, retrain, keep, models)
+        done = benchmark_flow(protocol, quick, retrain, keep, models, settings=settings)
     click.echo(f"\n{done.page.info['text']}\n")
     if quick:
         click.echo("Quick: few records; the numbers are not those of the benchmark.")

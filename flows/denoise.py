@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from ecgmodel.cleaning import CleaningOptions, find
-from ecgmodel.config import Settings
 from ecgmodel.denoising_steps import denoise_step, place
 from ecgmodel.drift import DriftReport
-from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.store import Store, Stored
+from flows.denoised_page import page, rows, sentence
+from flows.given import GivenFolder, GivenOptions, GivenPaths, GivenSettings
+from flows.naming import concluded, denoising, named
 from flows.watch_drift import watch_drift
 from tasks import denoising as tasks
-from tasks.caching import RUNNER, Failure, run_steps
+from tasks.caching import RUNNER, run_steps
 
 CHAMPION = "models:/ecg-denoiser@champion"
 
@@ -42,27 +41,24 @@ class Denoised:
     drift: DriftReport
 
 
-@flow(name="denoise", task_runner=RUNNER)
+@flow(name="denoise", flow_run_name=named(denoising), task_runner=RUNNER)
 def denoise(
-    settings: Settings,
-    recordings: Path | list[Path],
-    out: Path,
+    recordings: GivenPaths,
+    out: GivenFolder,
     model: str = CHAMPION,
-    reference: Sequence[RecordingStatistics] | None = None,
-    options: CleaningOptions | None = None,
+    options: GivenOptions = None,
+    *,
+    settings: GivenSettings,
 ) -> Denoised:
     """Clean recordings, doing only what was not done before.
 
     Args:
-        settings: All settings.
-        recordings: Files, folders with all that is in them, or patterns.
-        out: Where the cleaned recordings go, under the same names; made if it is not there.
+        recordings: A file, a folder with all that is in it, or a pattern, e.g. /data/ecg/*.edf.
+        out: Folder for the cleaned recordings, under the same names; made if it is not there.
         model: A registered address, e.g. models:/ecg-denoiser@champion, the name of a shipped
             network, or an `.onnx` or `.keras` file.
-        reference: What the recordings of the training are like, for the drift watch; None asks
-            the dataset that the model was trained on.
-        options: What the files do not say, the format to write, and what to do where the network
-            is not to be trusted.
+        options: How files are read and written, e.g. {"hints": {"fs": 250, "unit": "uV"}}.
+        settings: What differs from the service's own, e.g. {"drift": {"alpha": 0.05}}.
 
     Raises:
         MissingFileError: There is no recording, or there is no such model.
@@ -76,21 +72,13 @@ def denoise(
     steps = [denoise_step(recording, used, settings, options) for recording in found]
     done, failed = run_steps(tasks.denoise, steps, store, "denoise")
     files = tuple(place(stored, out) for stored in done)
-    create_table_artifact(_rows(done, failed), key="denoised", description=f"By {used.label}")
+    said = sentence(done, failed, used.label)
+    create_markdown_artifact(
+        page(found, done, failed, used.label, options.hints), key="quality", description=said
+    )
+    create_table_artifact(rows(done, failed), key="denoised", description="Every recording.")
     if not done:
         raise failed[0].error
-    drift = watch_drift(settings, store, used, reference)
-    return Denoised(files, tuple(done), tuple(f.report for f in failed), used.label, drift)
-
-
-def _rows(done: Sequence[Stored], failed: Sequence[Failure]) -> list[dict[str, Any]]:
-    """Return a table row a record: what it was like, or why it was left out."""
-    rows = [
-        {"record": s.name, "state": "cleaned", **s.info["statistics"], "reason": ""} for s in done
-    ]
-    columns = rows[0] if rows else {}
-    empty: dict[str, Any] = dict.fromkeys(columns, None)
-    return rows + [
-        {**empty, "record": f.report["record"], "state": "left out", "reason": f.report["reason"]}
-        for f in failed
-    ]
+    drift = watch_drift(settings, store, used)
+    result = Denoised(files, tuple(done), tuple(f.report for f in failed), used.label, drift)
+    return concluded(result, f"{said} {drift.sentence}")

@@ -183,7 +183,7 @@ def _flow(
     with orchestrated(logs=True):
         from flows.denoise import denoise as denoise_flow
 
-        result = denoise_flow(settings, paths, out.absolute(), model, options=options)
+        result = denoise_flow(paths, out.absolute(), model, options, settings=settings)
     click.echo(f"Cleaned     {len(result.files)} recordings with {result.model} into {out}")
     for failed in result.failed:
         click.echo(f"            left out {failed['record']}: {failed['reason']}")

@@ -10,11 +10,12 @@ from prefect.artifacts import create_markdown_artifact
 from ecgmodel.config import Settings
 from ecgmodel.store import Store, read_stored
 from ecgmodel.training_steps import baseline_steps, measure_file_step, result_text
+from flows.naming import evaluating, named
 from tasks import training as tasks
 from tasks.caching import RUNNER, run_step, run_steps
 
 
-@flow(name="evaluate", task_runner=RUNNER)
+@flow(name="evaluate", flow_run_name=named(evaluating), task_runner=RUNNER)
 def evaluate(settings: Settings, model: Path, dataset_folder: Path) -> str:
     """Return the result table of a `.keras` file beside the classical methods."""
     store = Store(settings.store)
@@ -24,5 +25,9 @@ def evaluate(settings: Settings, model: Path, dataset_folder: Path) -> str:
         raise failure.error
     measured = run_step(tasks.evaluate, measure_file_step(model, dataset, settings), store)
     text = result_text([*baselines, measured], settings)
-    create_markdown_artifact(f"# {model}\n\n```\n{text}\n```", key="evaluation")
+    create_markdown_artifact(
+        f"# {model}\n\n```\n{text}\n```",
+        key="evaluation",
+        description=f"{model.name} beside the classical filters, on the test.",
+    )
     return text

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 
 from ecgmodel import benchmarks
 from ecgmodel.config import Settings
@@ -25,6 +24,7 @@ from tasks import training
 from tasks.benchmarks import measure as measure_by_protocol
 from tasks.caching import run_step, run_steps
 from tasks.events import MODEL_PROMOTED, MODEL_REFUSED, emit_once
+from tasks.pictures import picture
 from tasks.tracking import TAKEN_BACK, Registry, Version, lineage
 
 
@@ -191,12 +191,12 @@ def conclude(
         reason = f"It won, but was taken back before ({taken_back}): promote it by hand."
     with registry.tracker.reached("The verdict"):
         registry.log_verdict(challenger, report, promoted, reason)
-    show(report)
+    text = f"version {challenger.number} {'in use' if promoted else 'refused'}: {reason}"
+    show(report, f"Version {challenger.number} {'in use' if promoted else 'refused'}: why.")
     now = champion.number if champion else None
     if promoted:
         now = tasks.promote(challenger, registry, "gate", reason).version
     announce(store, registry, challenger, now, promoted, reason)
-    text = f"version {challenger.number} {'promoted' if promoted else 'not promoted'}: {reason}"
     return Judged(challenger.number, now, verdict, report.path, text)
 
 
@@ -219,8 +219,10 @@ def finish(store: Store, registry: Registry, champion: Version) -> None:
             announce(store, registry, champion, champion.number, True, last.reason)
 
 
-def show(report: Stored) -> None:
-    """Show a verdict's table and figure on the flow run's page."""
-    create_markdown_artifact(report.file("verdict.md").read_text(), key="verdict")
-    figure = base64.b64encode(report.file("verdict.png").read_bytes()).decode()
-    create_image_artifact(f"data:image/png;base64,{figure}", key="verdict-figure")
+def show(report: Stored, description: str) -> None:
+    """Show a verdict on the flow run's page: why, the figure, the rules, the cells."""
+    why, rules, rest = report.file("verdict.md").read_text().partition("\n| rule |")
+    figure = picture(report.file("verdict.png"), "Gain of the challenger, by noise type and SNR.")
+    create_markdown_artifact(
+        f"{why}\n{figure}\n{rules}{rest}", key="verdict", description=description
+    )

@@ -6,12 +6,13 @@ from prefect import flow
 
 from ecgmodel.config import Settings
 from ecgmodel.store import Store
+from flows.naming import concluded, everything, named
 from flows.prepare import prepare
 from flows.starting import checked_start
 from flows.train import Training, train
 
 
-@flow(name="pipeline")
+@flow(name="pipeline", flow_run_name=named(everything))
 def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
     """Prepare the dataset, then train on it.
 
@@ -20,4 +21,5 @@ def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
         trigger: What asked for it; the MLflow run says it.
     """
     checked_start(settings, Store(settings.store))
-    return train(settings, prepare(settings, announce=False).path, trigger)
+    made = train(settings, prepare(settings, announce=False).path, trigger)
+    return concluded(made, made.judged.text)

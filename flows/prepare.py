@@ -27,23 +27,25 @@ from ecgmodel.steps import (
     resample_step,
 )
 from ecgmodel.store import Store, Stored
+from flows.given import GivenSettings
+from flows.naming import concluded, named, preparing
 from flows.temporary_server import is_temporary
 from tasks import records as tasks
 from tasks.caching import RUNNER, Failure, run_step, run_steps
 from tasks.events import DATASET_PUBLISHED, emit_once
-from tasks.summaries import dataset_summary, record_rows
+from tasks.summaries import dataset_sentence, dataset_summary, record_rows
 
 LOW_RATE_HZ = 250.0
 """Recordings below it lack what sharp QRS complexes are made of (AHA 2007 asks for 150 Hz)."""
 _log = logging.getLogger("ecg")
 
 
-@flow(name="prepare", task_runner=RUNNER)
-def prepare(settings: Settings, announce: bool = True) -> Stored:
+@flow(name="prepare", flow_run_name=named(preparing), task_runner=RUNNER)
+def prepare(settings: GivenSettings, announce: bool = True) -> Stored:
     """Return the dataset that the settings describe, making what is not there yet.
 
     Args:
-        settings: All settings.
+        settings: What differs from the service's own, e.g. {"source": {"clean": ["qtdb"]}}.
         announce: Tell the server of a dataset that is new (`ecg.dataset.published`), so that
             whatever waits for it starts; whoever trains on it at once need not.
     """
@@ -68,11 +70,15 @@ def prepare(settings: Settings, announce: bool = True) -> Stored:
     check_share(failed, len(listed), settings)
     left_out = [failure.report for failure in failed] + skipped
     dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, settings), store)
-    create_markdown_artifact(dataset_summary(dataset), key="dataset")
-    create_table_artifact(record_rows(dataset), key="records")
+    create_markdown_artifact(
+        dataset_summary(dataset), key="dataset", description="What is in the dataset."
+    )
+    create_table_artifact(
+        record_rows(dataset), key="records", description="Each recording: its split and its rows."
+    )
     if announce and not is_temporary():
         announce_dataset(dataset, settings, store)
-    return dataset
+    return concluded(dataset, dataset_sentence(dataset))
 
 
 def announce_dataset(dataset: Stored, settings: Settings, store: Store) -> None:
@@ -81,7 +87,7 @@ def announce_dataset(dataset: Stored, settings: Settings, store: Store) -> None:
         "digest": dataset.digest,
         "name": dataset.name,
         "folder": str(dataset.path),
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude_unset=True),
     }
     emit_once(DATASET_PUBLISHED, f"ecg.dataset.{dataset.digest[:16]}", facts, store)
 

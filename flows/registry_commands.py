@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,24 +53,28 @@ def retrain(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -
 
 @click.command()
 @click.argument("version", type=click.IntRange(min=1))
-@click.option("--reason", default="by hand", show_default=True, help="Why; kept in the history.")
+@click.option(
+    "--reason", default="no reason given", show_default=True, help="Why; kept in the history."
+)
 @with_settings
 def promote(version: int, reason: str, config: Path | None, pairs: tuple[str, ...]) -> None:
     """Put a version of the model into use by hand, whatever the gate said of it."""
     registry = _registry(read_settings(config, pairs))
     with registry.tracker.reached("Nothing was changed; the models"):
-        change = registry.promote(registry.version(version), "hand", reason)
+        change = registry.promote(registry.version(version), "hand", reason, getpass.getuser())
     click.echo(_line(change, registry))
 
 
 @click.command()
-@click.option("--reason", default="by hand", show_default=True, help="Why; kept in the history.")
+@click.option(
+    "--reason", default="no reason given", show_default=True, help="Why; kept in the history."
+)
 @with_settings
 def rollback(reason: str, config: Path | None, pairs: tuple[str, ...]) -> None:
     """Put the model that was in use before back into use."""
     registry = _registry(read_settings(config, pairs))
     with registry.tracker.reached("Nothing was changed; the models"):
-        change = registry.roll_back(reason)
+        change = registry.roll_back(reason, getpass.getuser())
     click.echo(_line(change, registry))
 
 
@@ -105,6 +110,7 @@ def _line(change: Change, registry: Registry) -> str:
     """Return a change of the champion as a line."""
     before = f" instead of {change.former}" if change.former else ""
     return (
-        f"{change.at}  {registry.name} {change.version} in use{before} ({change.how}): "
+        f"{change.at}  {registry.name} {change.version} in use{before} "
+        f"({change.how}{f', {change.by}' if change.by else ''}): "
         f"{change.reason}"
     )

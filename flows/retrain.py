@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
-from ecgmodel.config import Settings
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.training.settings import CHAMPION
+from flows.given import GivenDataset, GivenSettings
+from flows.naming import concluded, named, retraining
 from flows.prepare import prepare
 from flows.starting import checked_start
 from flows.train import Training, train
@@ -18,10 +17,10 @@ from tasks.caching import RUNNER
 from tasks.tracking import Registry, Tracker, Version
 
 
-@flow(name="retrain", task_runner=RUNNER)
+@flow(name="retrain", flow_run_name=named(retraining), task_runner=RUNNER)
 def retrain(
-    settings: Settings,
-    dataset: Path | None = None,
+    settings: GivenSettings,
+    dataset: GivenDataset = None,
     trigger: str = "",
 ) -> Training | None:
     """Train on the dataset as it is now, register the result, and judge it.
@@ -29,15 +28,18 @@ def retrain(
     Two events at once do not train twice: the second finds the first one's training in the store.
 
     Args:
-        settings: All settings; `training.start_from` says which weights to start from.
-        dataset: A dataset that is there; without it, the one that the settings describe.
-        trigger: What asked for it; the run's page and the MLflow run say it. "" finds out.
+        settings: What differs from the service's own, e.g. {"training": {"epochs": 3}};
+            training.start_from says which weights to start from.
+        dataset: Folder of a dataset that is there; none: prepare what the settings describe.
+        trigger: What asked for it, for its page and the MLflow run; none: found out.
 
     Returns:
         The training; None where the champion knows the dataset already.
     """
     trigger = trigger or this_trigger()
-    create_markdown_artifact(f"Asked for {trigger}.", key="trigger")
+    create_markdown_artifact(
+        f"Asked for {trigger}.", key="trigger", description="Why this run was started."
+    )
     store = Store(settings.store)
     checked_start(settings, store)
     prepared = read_stored(dataset) if dataset else prepare(settings, announce=False)
@@ -45,9 +47,9 @@ def retrain(
         champion = Registry(Tracker(settings.tracking, store)).champion()
         if champion and knows(champion, prepared):
             text = f"The champion, version {champion.number}, was trained on this dataset already."
-            create_markdown_artifact(f"{text} There is nothing new to learn.", key="training")
-            return None
-    return train(settings, prepared.path, trigger)
+            return concluded(None, f"{text} There is nothing new to learn.")
+    made = train(settings, prepared.path, trigger)
+    return concluded(made, made.judged.text)
 
 
 def this_trigger() -> str:

@@ -25,12 +25,14 @@ from ecgmodel.training_steps import (
     trained_window,
 )
 from flows.gate import Judged, judge
+from flows.naming import concluded, named, training
 from flows.starting import checked_start
 from flows.temporary_server import is_temporary
 from tasks import promotion
 from tasks import training as tasks
 from tasks.caching import RUNNER, run_step, run_steps
-from tasks.summaries import result_rows, training_summary
+from tasks.following import Following
+from tasks.summaries import result_pictures, result_rows, training_summary
 from tasks.tracking import Finished, LiveLog, Registry, Tracker, training_name
 
 
@@ -55,7 +57,7 @@ class Training:
     judged: Judged
 
 
-@flow(name="train", task_runner=RUNNER)
+@flow(name="train", flow_run_name=named(training), task_runner=RUNNER)
 def train(
     settings: Settings,
     dataset_folder: Path,
@@ -78,16 +80,36 @@ def train(
     lineage = trained_on(dataset, start)
     finished = Finished(settings, dataset, model, exported, report, flow_run, trigger, lineage)
     run_id = tasks.patient(tasks.log, settings)(finished, tracker)
-    summary = training_summary(dataset, model, report, run_id, tracker.uri)
-    create_markdown_artifact(summary, key="training")
-    create_table_artifact(result_rows(report), key="result")
-    create_link_artifact(tracker.run_link(run_id), link_text="MLflow run", key="mlflow-run")
+    show(dataset, model, report, tracker, run_id)
     registry = Registry(tracker)
     if settings.gate.first_champion:
         tasks.patient(promotion.ensure, settings)(registry, settings.gate.first_champion)
     version = tasks.patient(promotion.register, settings)(finished, registry, run_id)
     judged = judge(settings, store, registry, version)
-    return Training(dataset, model, report, run_id, tracker, judged)
+    result = Training(dataset, model, report, run_id, tracker, judged)
+    return concluded(result, judged.text)
+
+
+def show(dataset: Stored, model: Stored, report: Stored, tracker: Tracker, run_id: str) -> None:
+    """Show a training on the flow run's page: figures in words, as pictures and as a table."""
+    summary = training_summary(dataset, model, report, run_id, tracker.uri)
+    create_markdown_artifact(
+        summary, key="training", description="What was trained, and how well it does on the test."
+    )
+    create_markdown_artifact(
+        result_pictures(report),
+        key="pictures",
+        description="Loss by epoch, SNR improvement, and segments before and after.",
+    )
+    create_table_artifact(
+        result_rows(report), key="result", description="The test by noise type and input SNR."
+    )
+    create_link_artifact(
+        tracker.run_link(run_id),
+        link_text="MLflow run",
+        key="mlflow-run",
+        description="The training in MLflow: settings, metrics, files and the model.",
+    )
 
 
 def fit(
@@ -97,8 +119,13 @@ def fit(
     flow_run = this_flow_run()
     key = fit_step(dataset, settings, start=start).unit.key
     live = LiveLog(tracker, key, training_name(settings, dataset), dataset, flow_run)
-    step = fit_step(dataset, settings, live, start)
-    return run_step(tasks.fit, step, tracker.store), flow_run
+    if is_temporary():  # nobody sees its pages
+        step = fit_step(dataset, settings, live, start)
+        return run_step(tasks.fit, step, tracker.store), flow_run
+    shown = Following(live, settings.training.epochs)
+    made = run_step(tasks.fit, fit_step(dataset, settings, shown, start), tracker.store)
+    shown.finish()
+    return made, flow_run
 
 
 def measure(settings: Settings, dataset: Stored, model: Stored, store: Store) -> Stored:

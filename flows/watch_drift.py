@@ -44,7 +44,8 @@ def watch_drift(
     incoming = incoming_statistics(store, settings.drift.recent)
     report = detect_drift(known, incoming, settings.drift)
     lines = [f"# Drift: {report.verdict}", "", f"Model: {model.label}", "", report.to_markdown()]
-    create_markdown_artifact("\n".join(lines + ([] if known else ["", UNKNOWN])), key="drift")
+    text = "\n".join(lines + ([] if known else ["", UNKNOWN]))
+    create_markdown_artifact(text, key="drift", description=report.sentence)
     if report.verdict == "drift" and model.version and not is_temporary():
         tell(report, model, settings, store)
     return report
@@ -65,6 +66,6 @@ def tell(report: DriftReport, model: UsedModel, settings: Settings, store: Store
         "version": model.version,
         "text": report.sentence,
         "report": report.to_dict(),
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude_unset=True),
     }
     return emit_once(DRIFT_DETECTED, f"ecg.drift.{model.version}", facts, store)

@@ -36,7 +36,7 @@ def show(step: Step, store: Store) -> Ref:
     return do(step, store)
 
 
-@task(name="log benchmark")
+@task(name="log benchmark", task_run_name="log to MLflow")
 def log(page: Stored, tracker: Tracker, flow_run: Mapping[str, str]) -> str:
     """Log a benchmark where it is not logged yet, and return its run's id."""
     with reaching(tracker.uri, f"The benchmark's page {page.path}"):

@@ -22,7 +22,7 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
     return not isinstance(error, EcgError) or isinstance(error, PassingSourceError)
 
 
-@task(name="open model", cache_policy=NO_CACHE)
+@task(name="open model", task_run_name="open {address}", cache_policy=NO_CACHE)
 def open_model(address: str, settings: Settings, store: Store) -> UsedModel:
     """Return the network of a registered address, one that is shipped, or a file."""
     return find_model(address, settings, store)

@@ -17,7 +17,7 @@ def ensure(registry: Registry, name: str | None) -> Version | None:
     return ensure_champion(registry, name)
 
 
-@task(name="register", cache_policy=NO_CACHE)
+@task(name="register", task_run_name="register", cache_policy=NO_CACHE)
 def register(finished: Finished, registry: Registry, run_id: str) -> Version:
     """Register a logged training as challenger, where it is not registered yet.
 
@@ -27,7 +27,7 @@ def register(finished: Finished, registry: Registry, run_id: str) -> Version:
         return registry.register(finished, run_id)
 
 
-@task(name="fetch model", cache_policy=NO_CACHE)
+@task(name="fetch model", task_run_name="fetch version {version.number}", cache_policy=NO_CACHE)
 def fetch(version: Version, registry: Registry, store: Store) -> Stored:
     """Bring a registered network into the store."""
     return registry.fetch(version, store)
@@ -39,7 +39,7 @@ def judge(step: Step, store: Store) -> Ref:
     return do(step, store)
 
 
-@task(name="promote", cache_policy=NO_CACHE)
+@task(name="promote", task_run_name="promote version {version.number}", cache_policy=NO_CACHE)
 def promote(version: Version, registry: Registry, how: How, reason: str) -> Change:
     """Make a version the champion."""
     with registry.tracker.reached("The verdict"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from ecgmodel.dataset.splits import SPLITS
 from ecgmodel.store import Stored
+from tasks.pictures import picture
 
 SIMULATED = "**The data is simulated.** Its figures show that the pipeline works, nothing more."
 
@@ -36,6 +37,19 @@ def dataset_summary(dataset: Stored) -> str:
         lines += [f"- {i['record']} ({i['stage']}): {i['reason']}" for i in info["left_out"]]
     lines += ["", f"Folder: `{dataset.path}`"]
     return "\n".join(lines)
+
+
+def dataset_sentence(dataset: Stored) -> str:
+    """Return what is in a dataset in a sentence, what was left out first."""
+    info = dataset.info
+    left = [f"{item['record']} ({item['reason'].rstrip('.')})" for item in info["left_out"]]
+    more = [f"{len(left) - 5} more"] if len(left) > 5 else []
+    missed = f"{len(left)} left out: {'; '.join(left[:5] + more)}. " if left else ""
+    rows = sum(info["counts"][split]["rows"] for split in SPLITS)
+    return (
+        f"{missed}{dataset.name} {dataset.digest[:12]}: {len(info['records'])} recordings, "
+        f"{rows:,} rows."
+    )
 
 
 def record_rows(dataset: Stored) -> list[dict[str, Any]]:
@@ -112,3 +126,19 @@ def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, u
 def result_rows(report: Stored) -> list[dict[str, Any]]:
     """Return the model's result by noise type and SNR, a table row each."""
     return list(report.info["cells"])
+
+
+_PICTURES = {
+    "figures/loss.png": "Loss by epoch, of training and validation.",
+    "figures/improvement.png": "SNR improvement by noise type, beside the classical filters.",
+    "figures/snr.png": "SNR before and after.",
+    "figures/best.png": "The best test segment, before and after.",
+    "figures/median.png": "The median test segment, before and after.",
+    "figures/worst.png": "The worst test segment, before and after.",
+}
+
+
+def result_pictures(report: Stored) -> str:
+    """Return the report's figures as Markdown."""
+    there = {name: text for name, text in _PICTURES.items() if name in report.files}
+    return "\n\n".join(picture(report.file(name), text) for name, text in there.items())

@@ -53,7 +53,7 @@ def _server_may_come(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(state.result(raise_on_failure=False), TrackingError)
 
 
-@task(name="log")
+@task(name="log", task_run_name="log to MLflow")
 def log(finished: Finished, tracker: Tracker) -> str:
     """Log the training where it is not logged yet, and return its run's id.
 

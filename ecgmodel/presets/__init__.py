@@ -76,7 +76,7 @@ def complete(given: Mapping[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
     tree = _under_present_names(given, kind)
     name = str(tree.get(PRESET) or DEFAULT)
     under = yaml.safe_load(_file(check(name)).read_text()) or {}
-    return _merged(under, tree, kind)
+    return merged(under, tree, kind)
 
 
 def group(kind: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
@@ -102,15 +102,22 @@ def _file(name: str) -> Path:
     return FOLDER / f"{name}.yaml"
 
 
-def _merged(
+def merged(
     under: Mapping[str, Any], over: Mapping[str, Any], kind: type[BaseModel] | None
 ) -> dict[str, Any]:
-    merged = {**under, **over}
+    """Return a tree of settings with another one laid over it.
+
+    Args:
+        under: The one below.
+        over: The one above; its groups are merged with those below, its other values replace them.
+        kind: The model that both are meant for, which says what is a group.
+    """
+    both = {**under, **over}
     for name in {*under, *over}:
         inner = group(kind, name)
         if inner and isinstance(under.get(name), Mapping) and isinstance(over.get(name), Mapping):
-            merged[name] = _merged(under[name], over[name], inner)
-    return merged
+            both[name] = merged(under[name], over[name], inner)
+    return both
 
 
 def _under_present_names(given: Mapping[str, Any], kind: type[BaseModel]) -> dict[str, Any]:

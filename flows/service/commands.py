@@ -32,8 +32,14 @@ def up(detach: bool, config: Path | None, pairs: tuple[str, ...]) -> None:
         _start_detached(settings, config, pairs)
         return
     from flows.service.supervisor import Supervisor
+    from flows.service.whereabouts import Whereabouts
 
-    Supervisor(settings, click.echo).run()
+    here = Whereabouts(str(settings.service.root), str(config.absolute()) if config else "", pairs)
+    here.write()
+    try:
+        Supervisor(settings, click.echo).run()
+    finally:
+        here.forget()
     click.echo("Stopped.")
 
 
@@ -45,8 +51,9 @@ def down(config: Path | None, pairs: tuple[str, ...]) -> None:
 
     from flows.service.processes import recall, stop
     from flows.service.supervisor import SUPERVISOR
+    from flows.service.whereabouts import Whereabouts
 
-    settings = _served(config, pairs)
+    settings = _found(config, pairs)
     file = settings.service.root / "service.json"
     known = recall(file)
     supervisor = known.pop(SUPERVISOR, None)
@@ -58,6 +65,7 @@ def down(config: Path | None, pairs: tuple[str, ...]) -> None:
             process.kill()
     stop(known.values())  # what a supervisor that was killed left
     file.unlink(missing_ok=True)
+    Whereabouts(str(settings.service.root)).forget()
     click.echo("Stopped." if known or process else "It was not running.")
 
 
@@ -67,7 +75,7 @@ def status(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Show servers, worker, deployments, last runs, and the model in use."""
     from flows.service.status import status_lines
 
-    settings = _served(config, pairs)
+    settings = _found(config, pairs)
     lines, runs = status_lines(settings)
     click.echo("\n".join(lines))
     if not runs:
@@ -82,6 +90,13 @@ def _served(config: Path | None, pairs: tuple[str, ...]) -> ServedSettings:
     from flows.service.settings import ServedSettings
 
     return load_as(ServedSettings, config, pairs)
+
+
+def _found(config: Path | None, pairs: tuple[str, ...]) -> ServedSettings:
+    """Return the settings that were given, else those of the service that runs here."""
+    from flows.service.whereabouts import running_service
+
+    return _served(config, pairs) if config or pairs else running_service()
 
 
 def _addresses(settings: ServedSettings) -> bool:

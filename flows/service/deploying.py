@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 from ecgmodel.errors import SettingsError
+from ecgmodel.store import write_text
+from flows.given import VARIABLE
 from flows.service.servers import PROJECT, ServiceError, client_environment
 from flows.service.settings import ServedSettings
 
@@ -33,6 +35,9 @@ def deploy(settings: ServedSettings, environment: Mapping[str, str]) -> list[str
     file = service.root / "prefect.yaml"
     file.write_text(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True))
     variables = {**environment, **client_environment(service)}
+    # What runs are given is laid over these.
+    own = yaml.safe_dump(settings.pipeline, sort_keys=False, allow_unicode=True)
+    write_text(Path(variables[VARIABLE]), own)
     pool = ("work-pool", "create", service.work_pool, "--type", "process", "--overwrite")
     _prefect(pool, variables)
     _prefect(("--no-prompt", "deploy", "--all", "--prefect-file", str(file)), variables)
@@ -63,11 +68,11 @@ def _deployment(declared: Mapping[str, Any], settings: ServedSettings) -> dict[s
     service = settings.service
     name = str(declared["name"])
     made = dict(declared)
+    own = declared.get("work_pool", {}).get("job_variables", {}).get("env", {})
     made["work_pool"] = {
         "name": service.work_pool,
-        "job_variables": {"env": _visible(client_environment(service))},
+        "job_variables": {"env": {**_visible(client_environment(service)), **own}},
     }
-    made["parameters"] = {**declared["parameters"], "settings": settings.pipeline}
     schedules = list(declared.get("schedules", ()))
     if name in service.schedules:
         cron = service.schedules[name]

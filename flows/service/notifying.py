@@ -38,7 +38,7 @@ def notify(client: SyncPrefectClient, webhook: str | None) -> None:
         **{"expect": ["ecg.model.promoted"], "posture": "Reactive", "threshold": 1, "within": 0},
     }
     said = (
-        ("{{ flow.name }} {{ flow_run.name }} failed", "{{ flow_run.state.message }}"),
+        ("{{ flow_run.name }} failed", "{{ flow_run.state.message }}"),
         (
             "A new model is in use",
             "Version {{ event.payload.version }}: {{ event.payload.reason }}",

@@ -15,6 +15,7 @@ import psutil
 
 from ecgmodel.errors import EcgError
 from ecgmodel.store import write_text
+from flows.given import VARIABLE
 from flows.service.settings import ServiceSettings, is_loopback
 
 PROJECT = Path(__file__).parents[2]
@@ -61,6 +62,7 @@ def client_environment(settings: ServiceSettings) -> dict[str, str]:
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "ECG_MLFLOW_URI": settings.mlflow_url,
         "ECG_STORE": str(settings.root / "store"),
+        VARIABLE: str(settings.root / "settings.yaml"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     if settings.password:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from flows.service.processes import recall
 from flows.service.servers import client_environment, mlflow_server, prefect_server
@@ -14,7 +16,10 @@ from flows.service.supervisor import SUPERVISOR
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-LAST = 8
+    from tasks.tracking import Change, Version
+
+LAST, WIDTH = 8, 20
+_BY = {"gate": "by the gate", "hand": "by hand", "rollback": "by a rollback"}
 
 
 def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
@@ -50,10 +55,11 @@ def _deployments_and_runs(settings: ServedSettings) -> list[str]:
     from flows.service.supervisor import _client
 
     with _client(client_environment(settings.service)) as client:
-        return _deployments(client) + _last_runs(client)
+        zone = ZoneInfo(settings.service.timezone)
+        return _deployments(client, zone) + _last_runs(client, zone)
 
 
-def _deployments(client: SyncPrefectClient) -> list[str]:
+def _deployments(client: SyncPrefectClient, zone: ZoneInfo) -> list[str]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
     from prefect.client.schemas.filters import FlowRunFilterStateType as Kind
     from prefect.client.schemas.objects import StateType
@@ -67,11 +73,11 @@ def _deployments(client: SyncPrefectClient) -> list[str]:
     lines = ["", f"{'deployment':<22}next run"]
     for deployment in sorted(client.read_deployments(), key=lambda d: d.name):
         due = next_of.get(deployment.id)
-        lines.append(f"{deployment.name:<22}{_moment(due) if due else 'by hand or by event'}")
+        lines.append(f"{deployment.name:<22}{_moment(due, zone) if due else 'by hand or by event'}")
     return lines
 
 
-def _last_runs(client: SyncPrefectClient) -> list[str]:
+def _last_runs(client: SyncPrefectClient, zone: ZoneInfo) -> list[str]:
     from prefect.client.schemas.filters import (
         FlowRunFilter,
         FlowRunFilterParentTaskRunId,
@@ -90,15 +96,17 @@ def _last_runs(client: SyncPrefectClient) -> list[str]:
         flow_run_filter=begun, sort=FlowRunSort.START_TIME_DESC, limit=2 * LAST
     )
     started = [run for run in runs if run.start_time][:LAST]
-    lines = ["", f"{'last runs':<22}{'state':<12}started"]
+    width = max([WIDTH, *(len(run.name) for run in started)]) + 2
+    lines = ["", f"{'last runs':<{width}}{'state':<12}started"]
     lines += [
-        f"{run.name[:20]:<22}{run.state_name or '':<12}{_moment(run.start_time)}" for run in started
+        f"{run.name:<{width}}{run.state_name or '':<12}{_moment(run.start_time, zone)}"
+        for run in started
     ]
     return [*lines, *([] if started else ["none yet"]), ""]
 
 
-def _moment(time: datetime | None) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if time else "never"
+def _moment(time: datetime | None, zone: ZoneInfo) -> str:
+    return time.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z") if time else "never"
 
 
 def _champion(settings: ServedSettings) -> str:
@@ -110,7 +118,19 @@ def _champion(settings: ServedSettings) -> str:
     tracking = settings.tracking.model_copy(update={"uri": service.mlflow_url})
     registry = Registry(Tracker(tracking, Store(service.root / "store")))
     with registry.tracker.reached("The models"):
-        champion = registry.champion()
+        champion, changes = registry.champion(), registry.history()
     if champion is None:
         return "none yet"
-    return f"{registry.name} version {champion.number}: {champion.verdict or 'by hand'}"
+    zone = ZoneInfo(service.timezone)
+    return f"{registry.name} version {champion.number}, {_how(champion, changes, zone)}"
+
+
+def _how(champion: Version, changes: Sequence[Change], zone: ZoneInfo) -> str:
+    """Return who put the model into use, when and why."""
+    change = next((c for c in reversed(changes) if c.version == champion.number), None)
+    if change is None:  # somebody moved the alias in MLflow
+        return "put into use in MLflow"
+    at = _moment(datetime.fromisoformat(change.at), zone)
+    person = f" ({change.by})" if change.by else ""
+    by = _BY.get(change.how, f"by {change.how}")
+    return f"put into use {by}{person}, {at}: {change.reason}"

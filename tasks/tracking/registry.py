@@ -88,6 +88,7 @@ class Change:
         at: When, ISO 8601, UTC.
         how: By the gate, by hand, by a rollback, or as the first one, which is shipped.
         reason: Why, in a sentence.
+        by: The person's login name; "" where the gate did it, or nobody noted it.
     """
 
     version: int
@@ -95,6 +96,7 @@ class Change:
     at: str
     how: How
     reason: str
+    by: str = ""
 
 
 class Registry:
@@ -273,20 +275,21 @@ class Registry:
             if key.startswith(_CHANGE)
         ]
 
-    def promote(self, version: Version, how: How, reason: str) -> Change:
+    def promote(self, version: Version, how: How, reason: str, by: str = "") -> Change:
         """Make a version the champion, and write down that it is.
 
         The change is written down first: after a kill in between, the history names a champion
         that the next call makes one.
         """
         with self.lock():
-            return self.put_into_use(version, how, reason)
+            return self.put_into_use(version, how, reason, by)
 
-    def put_into_use(self, version: Version, how: How, reason: str) -> Change:
+    def put_into_use(self, version: Version, how: How, reason: str, by: str = "") -> Change:
         """Do what `promote` does; the caller holds the lock."""
         former, history = self.champion(), self.history()
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        change = Change(version.number, former.number if former else None, at, how, reason[:2000])
+        before = former.number if former else None
+        change = Change(version.number, before, at, how, reason[:2000], by)
         if not history or history[-1].version != version.number:
             key = f"{_CHANGE}{len(history) + 1:06d}"
             self._client.set_registered_model_tag(self.name, key, json.dumps(asdict(change)))
@@ -312,7 +315,7 @@ class Registry:
             raise RegistryError(f"{self.name} has had no other champion: nothing to go back to.")
         return self.version(line[-2])
 
-    def roll_back(self, reason: str) -> Change:
+    def roll_back(self, reason: str, by: str = "") -> Change:
         """Give the champion's place back to the former one.
 
         The version that loses it is marked: the gate does not promote it again by itself.
@@ -324,7 +327,7 @@ class Registry:
             former, champion = self.former(), self.champion()
             if champion is not None:
                 self.tag(champion, TAKEN_BACK, reason[:2000] or "taken back")
-            return self.put_into_use(former, "rollback", reason)
+            return self.put_into_use(former, "rollback", reason, by)
 
     def tag(self, version: Version, key: str, value: str) -> None:
         """Set a tag of a version."""

@@ -67,7 +67,7 @@ def test_it_trains_measures_shows_logs_and_keeps_and_then_only_looks_up(
     prefect_server: None, settings: Settings, recipes: Path
 ) -> None:
     with small.counted() as made:
-        done = benchmark(settings, "qt-bw", retrain=True)
+        done = benchmark("qt-bw", retrain=True, settings=settings)
     trainings = small.units("qt_bw_train", "tiny version 1", "tiny version 2")
     methods = small.units("qt_bw_evaluate", "tiny", *qt_bw.FILTERS)
     assert trainings | methods | {"benchmark qt-bw"} <= set(made)
@@ -80,14 +80,14 @@ def test_it_trains_measures_shows_logs_and_keeps_and_then_only_looks_up(
     logged = {item.path for item in done.tracker.client.list_artifacts(done.run_id)}
     assert {"benchmark.html", "all.csv", "published.csv"} <= logged
     with small.counted() as made:
-        again = benchmark(settings, "qt-bw", retrain=True)
+        again = benchmark("qt-bw", retrain=True, settings=settings)
     assert made == []
     assert (again.run_id, again.page) == (done.run_id, done.page)
-    benchmark(settings, "qt-bw", retrain=True, keep=True)
+    benchmark("qt-bw", retrain=True, keep=True, settings=settings)
     (one,) = trained("qt-bw", recipes)
     assert one.has("version-1.keras", "version-2.keras")
     with small.counted() as made:
-        kept = benchmark(settings, "qt-bw")
+        kept = benchmark("qt-bw", settings=settings)
     assert set(made) == {"qt_bw_evaluate tiny", "benchmark qt-bw"}  # the file is another
     assert kept.page.info["means"] == done.page.info["means"]  # its weights are the same
 
@@ -97,7 +97,7 @@ def test_a_training_of_the_protocol_hears_the_training_half_of_its_channel_alone
     prefect_server: None, settings: Settings, recipes: Path
 ) -> None:
     """Noise elsewhere may be anything: the weights stay the same."""
-    first = benchmark(settings, "qt-bw", retrain=True)
+    first = benchmark("qt-bw", retrain=True, settings=settings)
     root = Path(settings.source.base_url)
     noise = made_noise()
     noise[325_000:] = 2 * np.random.default_rng(1).standard_normal(noise[325_000:].shape)
@@ -107,7 +107,7 @@ def test_a_training_of_the_protocol_hears_the_training_half_of_its_channel_alone
     publish(other / "nstdb" / "1.0.0")
     source = settings.source.model_copy(update={"base_url": str(other)})
     changed = settings.model_copy(update={"source": source, "store": other / "store"})
-    second = benchmark(changed, "qt-bw", retrain=True)
+    second = benchmark("qt-bw", retrain=True, settings=changed)
     histories = [_histories(s.store) for s in (settings, changed)]
     assert histories[0] == histories[1]
     assert first.page.info["means"] != second.page.info["means"]
@@ -122,7 +122,7 @@ def test_a_quick_version_takes_its_few_records(
     prefect_server: None, settings: Settings, recipes: Path
 ) -> None:
     with small.counted() as made:
-        done = benchmark(settings, "qt-bw", quick=True)
+        done = benchmark("qt-bw", quick=True, settings=settings)
     for name in ("benchmark.html", "benchmark.md"):
         text = done.page.file(name).read_text()
         assert "Quick version, no result" in text
@@ -135,7 +135,7 @@ def test_a_quick_version_takes_its_few_records(
         "download", *(f"qtdb/{name}" for name in qt_bw.QUICK["qtdb"])
     )
     with pytest.raises(SettingsError, match="nobody to train on"):
-        benchmark(settings, "qt-bw", quick=True, retrain=True)
+        benchmark("qt-bw", quick=True, retrain=True, settings=settings)
 
 
 def test_a_protocol_without_training_says_so_before_it_fetches_anything(settings: Settings) -> None:
@@ -158,7 +158,7 @@ def test_networks_are_measured_and_trained_one_by_one(
 ) -> None:
     shutil.copytree(recipes / "qt-bw" / "tiny", recipes / "qt-bw" / "other")
     with small.counted() as made:
-        benchmark(settings, "qt-bw", retrain=True, keep=True, models=("other",))
+        benchmark("qt-bw", retrain=True, keep=True, models=("other",), settings=settings)
     trainings = small.units("qt_bw_train", "other version 1", "other version 2")
     assert {m for m in made if m.startswith("qt_bw_train")} == trainings
     assert [one.name for one in trained("qt-bw", recipes) if one.has("version-1.keras")] == [

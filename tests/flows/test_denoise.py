@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prefect import flow
 
 from ecgmodel.config import Settings
 from ecgmodel.denoising import UsedModel
+from ecgmodel.drift import DriftReport
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.store import Store
 from flows.denoise import denoise
 from flows.train import Training
-from flows.watch_drift import tell
+from flows.watch_drift import tell, watch_drift
 from tasks.tracking import Registry, RegistryError, Tracker
 from tests.flows import small
 from tests.wfdb_files import ecg, write_record
@@ -56,6 +58,14 @@ def like(rate: float, count: int = 12) -> list[RecordingStatistics]:
     return [RecordingStatistics(rate, *v, 1.0, 20.0) for v in zip(*values, strict=True)]
 
 
+@flow
+def watching(
+    settings: Settings, used: UsedModel, reference: list[RecordingStatistics]
+) -> DriftReport:
+    """Watch the store's recordings for drift from a training of which the figures are given."""
+    return watch_drift(settings, Store(settings.store), used, reference)
+
+
 def newest(key: str) -> str:
     """Return the content of the newest artifact of a key."""
     from prefect.client.orchestration import get_client
@@ -87,13 +97,16 @@ def test_every_record_comes_out_and_bad_ones_are_named(
     (recordings / "LOUD.HEA").write_text("LOUD 1 250 5000\n")
     settings, out = settings_of(tmp_path), tmp_path / "out"
     with small.counted() as made:
-        result = denoise(settings, recordings, out, str(network))
+        result = denoise(recordings, out, str(network), settings=settings)
     assert result.files == tuple(out / f"{name}.hea" for name in NAMES)
     assert {f["record"] for f in result.failed} == {"gone", "flat", "words", "LOUD.HEA"}
     assert all(f["stage"] == "denoise" and f["reason"] for f in result.failed)
     assert {f.name for f in out.iterdir()} == {f"{n}.{e}" for n in NAMES for e in ("hea", "dat")}
     assert small.units("denoise", *NAMES) <= set(made)
     assert "gone" in newest("denoised")
+    page = newest("quality")
+    assert page.index("Left out: 4 of 8") < page.index("p0") < page.index("Worst minutes")
+    assert page.count("data:image/png;base64,") == 3
     assert result.drift.verdict == "not enough recordings"  # nothing is known of a file's training
 
 
@@ -101,11 +114,11 @@ def test_only_what_is_new_is_done_and_what_was_lost_is_placed_again(
     network: Path, recordings: Path, tmp_path: Path
 ) -> None:
     settings, out = settings_of(tmp_path), tmp_path / "out"
-    denoise(settings, recordings, out, str(network))
+    denoise(recordings, out, str(network), settings=settings)
     write_record(recordings, "p9", ecg(20, 250, seed=9), 250)
     (out / "p0.dat").unlink()
     with small.counted() as made:
-        result = denoise(settings, recordings, out, str(network))
+        result = denoise(recordings, out, str(network), settings=settings)
     assert made == ["denoise p9"]
     assert len(result.files) == 5
     assert (out / "p0.dat").is_file()
@@ -117,10 +130,10 @@ def test_what_cannot_work_at_all_is_an_error(
 ) -> None:
     settings = settings_of(tmp_path)
     with pytest.raises(MissingFileError, match=r"nowhere\.keras"):
-        denoise(settings, recordings, tmp_path / "out", str(tmp_path / "nowhere.keras"))
+        denoise(recordings, tmp_path / "out", str(tmp_path / "nowhere.keras"), settings=settings)
     write_record(tmp_path / "bad", "flat", np.zeros(5000), 250)
     with pytest.raises(RecordError, match="flat"):
-        denoise(settings, tmp_path / "bad", tmp_path / "out", str(network))
+        denoise(tmp_path / "bad", tmp_path / "out", str(network), settings=settings)
 
 
 def told(settings: Settings) -> list[str]:
@@ -133,14 +146,15 @@ def test_drift_is_shown_and_told_once_a_version(
 ) -> None:
     settings = settings_of(tmp_path)
     reference = like(360)
-    result = denoise(settings, recordings, tmp_path / "out", str(network), reference)
-    assert result.drift.verdict == "drift"
+    denoise(recordings, tmp_path / "out", str(network), settings=settings)
+    drift = watching(settings, UsedModel(network, "0" * 64, "a file"), reference)
+    assert drift.verdict == "drift"
     assert "sampling rate (Hz) 360 -> 250" in newest("drift")
     assert told(settings) == []  # a file is no version: nobody would know what to train anew
     registered = UsedModel(network, "0" * 64, "models:/ecg-denoiser version 71", "71")
     store = Store(settings.store)
-    assert tell(result.drift, registered, settings, store)
-    assert not tell(result.drift, registered, settings, store)
+    assert tell(drift, registered, settings, store)
+    assert not tell(drift, registered, settings, store)
     small.until(lambda: drift_events("71"), 30, "the event")
     (event,) = drift_events("71")
     assert event["payload"]["report"]["verdict"] == "drift"
@@ -150,8 +164,9 @@ def test_drift_is_shown_and_told_once_a_version(
 
 def test_no_drift_is_shown_and_not_told(network: Path, recordings: Path, tmp_path: Path) -> None:
     settings = settings_of(tmp_path, statistics=["sampling_rate_hz"])
-    result = denoise(settings, recordings, tmp_path / "out", str(network), like(250))
-    assert result.drift.verdict == "no drift"
+    denoise(recordings, tmp_path / "out", str(network), settings=settings)
+    drift = watching(settings, UsedModel(network, "0" * 64, "a file"), like(250))
+    assert drift.verdict == "no drift"
     assert newest("drift").startswith("# Drift: no drift")
     assert told(settings) == []
 
@@ -165,7 +180,7 @@ def test_the_champion_cleans_and_its_drift_is_told(
     registry = Registry(Tracker(settings.tracking, Store(store)))
     registry.promote(registry.version(1), "hand", "for this test")
     for _ in range(2):
-        result = denoise(settings, recordings, tmp_path / "out")
+        result = denoise(recordings, tmp_path / "out", settings=settings)
         assert result.model == "models:/ecg-denoiser version 1"
         assert result.drift.verdict == "drift"
         assert (result.drift.reference, result.drift.incoming) == (3, 4)
@@ -175,4 +190,4 @@ def test_the_champion_cleans_and_its_drift_is_told(
     )
     assert told(settings) == ["ecg.drift.detected ecg.drift.1"]
     with pytest.raises(RegistryError, match="version"):
-        denoise(settings, recordings, tmp_path / "out", "models:/ecg-denoiser/99")
+        denoise(recordings, tmp_path / "out", "models:/ecg-denoiser/99", settings=settings)

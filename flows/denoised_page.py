@@ -1,0 +1,126 @@
+"""What the page of a denoise run shows: what was left out, quality before and after, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecgmodel.assessment import Window
+from ecgmodel.cleaning import Recording
+from ecgmodel.errors import EcgError
+from ecgmodel.evaluation import worst_minutes as minutes
+from ecgmodel.evaluation.figures import encode
+from ecgmodel.files import Hints, read_ecg
+from ecgmodel.store import Stored
+from tasks.caching import Failure
+from tasks.pictures import picture
+
+PICTURES = 3
+MISSED = 10
+
+
+def sentence(done: Sequence[Stored], failed: Sequence[Failure], model: str) -> str:
+    """Return the run in a sentence: what was left out first."""
+    said = []
+    if failed:
+        reasons = [f"{name} ({why.rstrip('.')})" for name, why in map(_left_out, failed[:MISSED])]
+        names = "; ".join(reasons)
+        more = f"; {len(failed) - MISSED} more" if len(failed) > MISSED else ""
+        said.append(f"{len(failed)} of {len(done) + len(failed)} left out: {names}{more}.")
+    said.append(f"Cleaned {len(done)} recording{'' if len(done) == 1 else 's'} with {model}")
+    quality = minutes.median_quality([w for one in done for w in _windows(one)])
+    change = f": median quality {quality[0]:.2f} before, {quality[1]:.2f} after" if quality else ""
+    return f"{' '.join(said)}{change}."
+
+
+def rows(done: Sequence[Stored], failed: Sequence[Failure]) -> list[dict[str, Any]]:
+    """Return a table row a recording, those that were left out first."""
+    cleaned = [_row(one) for one in done]
+    empty: dict[str, Any] = dict.fromkeys(cleaned[0] if cleaned else (), None)
+    left_out = [
+        {**empty, "record": name, "state": "left out", "reason": why}
+        for name, why in map(_left_out, failed)
+    ]
+    return left_out + cleaned
+
+
+def page(
+    found: Sequence[Recording],
+    done: Sequence[Stored],
+    failed: Sequence[Failure],
+    model: str,
+    hints: Hints,
+) -> str:
+    """Return the run's page in Markdown, with the worst minutes as pictures.
+
+    Args:
+        found: The recordings that were to be cleaned.
+        done: Those that were.
+        failed: Those that were not.
+        model: What cleaned them.
+        hints: What was said of the files, to read them.
+    """
+    lines = []
+    if failed:
+        lines += [f"## Left out: {len(failed)} of {len(found)}", ""]
+        lines += [f"- **{name}**: {why}" for name, why in map(_left_out, failed)] + [""]
+    lines += [f"## Quality of {len(done)} cleaned recordings", "", f"By {model}.", ""]
+    lines += [
+        "Quality runs from 0 (noise) to 1 (no noise seen); medians over windows of 10 s.",
+        "",
+        "| recording | before | after | unreliable windows |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for row in map(_row, done):
+        qualities = (row["quality before"], row["quality after"])
+        cells = ["unknown" if quality is None else f"{quality:.2f}" for quality in qualities]
+        lines.append(f"| {' | '.join((row['record'], *cells, row['unreliable']))} |")
+    lines += ["", *_pictures({r.name: r for r in found}, done, hints)]
+    return "\n".join(lines)
+
+
+def _pictures(found: Mapping[str, Recording], done: Sequence[Stored], hints: Hints) -> list[str]:
+    units = {one.name: one for one in done}
+    windows = {name: (float(one.info["fs"]), _windows(one)) for name, one in units.items()}
+    drawn = []
+    for minute in minutes.worst_minutes(windows, PICTURES):
+        unit = units[minute.recording]
+        try:
+            before = read_ecg(found[minute.recording].path, hints)
+            after = read_ecg(unit.file(str(unit.info["first"])), hints)
+            png = encode(minutes.minute_figure(minute, before, after), "png")
+        except (EcgError, OSError, ValueError):  # a format that reads only what it was told
+            continue
+        reasons = f"; unreliable: {minute.reasons}" if minute.reasons else ""
+        caption = (
+            f"{minute.recording}, {before.leads[minute.lead]}, minute from {minute.clock}: quality "
+            f"{minute.quality_in:.2f} before, {minute.quality_out:.2f} after{reasons}."
+        )
+        drawn += [picture(png, caption), ""]
+    heading = ["## Worst minutes", "", "The noisiest seconds of each, before and after.", ""]
+    return heading + drawn if drawn else []
+
+
+def _left_out(failure: Failure) -> tuple[str, str]:
+    """Return a recording and why it was left out; most reasons begin with its name."""
+    name = failure.report["record"]
+    return name, failure.report["reason"].removeprefix(f"{name}: ")
+
+
+def _row(one: Stored) -> dict[str, Any]:
+    windows = _windows(one)
+    before, after = minutes.median_quality(windows) or (None, None)
+    unreliable = sum(1 for window in windows if window.reason)
+    return {
+        "record": one.name,
+        "state": "cleaned",
+        "quality before": None if before is None else round(before, 2),
+        "quality after": None if after is None else round(after, 2),
+        "unreliable": f"{unreliable} of {len(windows)}",
+        **one.info["statistics"],
+        "reason": "",
+    }
+
+
+def _windows(one: Stored) -> list[Window]:
+    return minutes.read_windows(one.info["windows"])

@@ -1,0 +1,87 @@
+"""What flow runs are called, and what they say of themselves in the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from prefect import runtime
+from prefect.states import Completed
+
+from ecgmodel.cleaning import find
+from ecgmodel.config import Settings
+from ecgmodel.errors import EcgError
+
+_Result = TypeVar("_Result")
+_KEY = re.compile(r"-[0-9a-f]{16}$")  # the end of a folder's name in the store
+
+
+def named(name: Callable[[Mapping[str, Any]], str]) -> Callable[[], str]:
+    """Return what Prefect asks for the name of a run, from a function of its parameters."""
+    return lambda: name(runtime.flow_run.parameters)
+
+
+def preparing(given: Mapping[str, Any]) -> str:
+    """Return the name of a run that makes a dataset, e.g. "prepare mitdb"."""
+    return f"prepare {_databases(given['settings'])}"
+
+
+def training(given: Mapping[str, Any]) -> str:
+    """Return the name of a run that trains, e.g. "train strided_unet on mitdb"."""
+    return f"train {_network_on(given)}"
+
+
+def retraining(given: Mapping[str, Any]) -> str:
+    """Return the name of a run that prepares and trains because of an event, or by hand."""
+    return f"retrain {_network_on(given)}"
+
+
+def everything(given: Mapping[str, Any]) -> str:
+    """Return the name of a run that does it all."""
+    return f"make {_network_on(given)}"
+
+
+def denoising(given: Mapping[str, Any]) -> str:
+    """Return the name of a run that cleans, e.g. "denoise 3 recordings with default"."""
+    paths, model = given["recordings"], str(given["model"]).removeprefix("models:/")
+    try:
+        found = len(find(paths if isinstance(paths, list) else [paths], given["out"]))
+        what = f"{found} recording{'' if found == 1 else 's'}"
+    except (EcgError, OSError):  # the flow itself says what is wrong
+        what = "recordings"
+    return f"denoise {what} with {model}"
+
+
+def evaluating(given: Mapping[str, Any]) -> str:
+    """Return the name of a run that measures a file, e.g. "evaluate model.keras on mitdb"."""
+    return f"evaluate {Path(given['model']).name} on {_dataset(given['dataset_folder'])}"
+
+
+def benchmarking(given: Mapping[str, Any]) -> str:
+    """Return the name of a run of a protocol, e.g. "benchmark qt-bw (quick)"."""
+    return f"benchmark {given['protocol']}{' (quick)' if given['quick'] else ''}"
+
+
+def concluded(value: _Result, message: str) -> _Result:
+    """Return a flow's result with a sentence for its page: the message of the run's final state.
+
+    Prefect takes the state for the run, and gives the value to who called the flow.
+    """
+    return cast("_Result", Completed(message=message, data=value))
+
+
+def _network_on(given: Mapping[str, Any]) -> str:
+    settings: Settings = given["settings"]
+    folder = given.get("dataset_folder") or given.get("dataset")
+    data = _dataset(folder) if folder else _databases(settings)
+    return f"{settings.network.architecture} on {data}"
+
+
+def _databases(settings: Settings) -> str:
+    return "+".join(settings.source.clean_databases)
+
+
+def _dataset(folder: str | Path) -> str:
+    return _KEY.sub("", Path(folder).name)

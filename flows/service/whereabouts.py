@@ -1,0 +1,100 @@
+"""Which services run here: each notes itself in the user's cache folder while it does.
+
+So `status` and `down` find a service that was started from another folder or with a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ecgmodel.config import load_as
+from ecgmodel.errors import SettingsError
+from ecgmodel.store import write_text
+from flows.service.processes import recall
+from flows.service.settings import ServedSettings
+
+KNOWN = "service.json"
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """How a service was started.
+
+    Attributes:
+        state: Its state folder.
+        config: The settings file, "" for none.
+        pairs: Single settings, as `--set` takes them.
+    """
+
+    state: str
+    config: str = ""
+    pairs: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> Path:
+        """The file that says so."""
+        return _notes() / f"{sha256(self.state.encode()).hexdigest()[:16]}.json"
+
+    @property
+    def option(self) -> str:
+        """What tells a command which service is meant."""
+        return f"--config {self.config}" if self.config else f"--set service.state={self.state}"
+
+    @property
+    def runs(self) -> bool:
+        """Whether one of its processes lives."""
+        return any(known.process for known in recall(Path(self.state) / KNOWN).values())
+
+    def write(self) -> None:
+        """Note it; a note that cannot be written only keeps it from being found."""
+        with suppress(OSError):
+            self.note.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.note, json.dumps(asdict(self)) + "\n")
+
+    def forget(self) -> None:
+        """Remove the note."""
+        with suppress(OSError):
+            self.note.unlink(missing_ok=True)
+
+    def settings(self) -> ServedSettings:
+        """Return the service's settings, wherever the caller's working folder is."""
+        config = Path(self.config) if self.config else None
+        return load_as(ServedSettings, config, (*self.pairs, f"service.state={self.state}"))
+
+
+def running_service() -> ServedSettings:
+    """Return the settings of the service that runs here; the default ones where none does.
+
+    The one whose state is `ecg-state` in the working folder comes first.
+
+    Raises:
+        SettingsError: Several run, and none of them in the working folder; the message names them.
+    """
+    here = ServedSettings()
+    found = [one for one in _noted() if one.runs]
+    own = [one for one in found if one.state == str(here.service.root)] or found
+    if len(own) > 1:
+        names = "\n".join(sorted(f"  {one.option}" for one in own))
+        raise SettingsError(f"Several services run here. Choose one:\n{names}")
+    return own[0].settings() if own else here
+
+
+def _noted() -> Sequence[Whereabouts]:
+    found = []
+    for note in _notes().glob("*.json"):
+        with suppress(OSError, ValueError, TypeError):
+            tree = json.loads(note.read_text())
+            found.append(Whereabouts(tree["state"], tree["config"], tuple(tree["pairs"])))
+    return found
+
+
+def _notes() -> Path:
+    # Not the runtime folder: a service that systemd starts has none, or another one.
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "ecg-denoiser" / "services"

@@ -1,0 +1,127 @@
+"""A training followed on its page while it runs: progress, and a line of the log each epoch.
+
+Whatever the server does, the training goes on: it is asked once, briefly, and again at the next
+epoch.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
+from prefect.logging import get_run_logger
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
+from prefect.utilities.context import get_flow_run_id
+
+from tasks.tracking import LiveLog
+
+KEY = "training-progress"
+# A server that is away must not hold up an epoch.
+_BRIEF = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 5.0}
+_log = logging.getLogger("ecg")
+
+
+class Following:
+    """Tells the tracking store and the flow run's page of each epoch.
+
+    It is called inside the task that trains, whose run it writes to.
+
+    Args:
+        log: Tells the tracking store.
+        epochs: How many epochs there will be at most.
+    """
+
+    def __init__(self, log: LiveLog, epochs: int) -> None:
+        self._tracking = log
+        self._epochs = epochs
+        self._began: tuple[float, int] | None = None
+        self._last: Mapping[str, float] = {}
+        self._artifact: UUID | None = None
+        self._complained = False
+
+    def open(self) -> str:
+        """Return the id of the run of the tracking store, "" for none."""
+        return self._tracking.open()
+
+    def __call__(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Take the rows of epochs; the first call brings those that were done before."""
+        self._tracking(rows)
+        first = self._began is None
+        done = int(rows[-1]["epoch"]) if rows else 0
+        self._began = self._began or (time.monotonic(), done)
+        self._last = rows[-1] if rows else {}
+        said = self._said(done)
+        if rows and first:
+            said = f"resumed after {said}"
+        get_run_logger().info(said)  # sent in the background
+        self._show(said, 100 * done / self._epochs)
+
+    def finish(self) -> None:
+        """Say that it is over, also where it stopped early; nothing if it never began."""
+        if self._last:
+            done = int(self._last["epoch"])
+            early = "" if done == self._epochs else f", stopped early (of {self._epochs})"
+            self._show(f"{done} epochs{early}: {_losses(self._last)}", 100.0)
+
+    def _show(self, said: str, percent: float) -> None:
+        """Make the run's progress artifact, or change the one that it has."""
+        text = f"Training: {said}."
+        try:
+            with temporary_settings(_BRIEF):
+                self._artifact = self._artifact or _shown()
+                if self._artifact:
+                    update_progress_artifact(self._artifact, percent, text)
+                else:
+                    made = create_progress_artifact(percent, KEY, text)
+                    self._artifact = made if isinstance(made, UUID) else None
+        except Exception as error:  # whatever keeps the server from it, the training goes on
+            if not self._complained:
+                _log.warning("The run's page does not show the progress: %s", error)
+            self._complained = True
+
+    def _said(self, done: int) -> str:
+        if not self._last:
+            return f"begins: {self._epochs} epochs"
+        began, before = self._began or (0.0, done)
+        left = ""
+        if done > before:
+            seconds = (time.monotonic() - began) / (done - before) * (self._epochs - done)
+            left = f", {_minutes(seconds)} left"
+        return f"epoch {done} of {self._epochs}: {_losses(self._last)}{left}"
+
+
+def _losses(row: Mapping[str, float]) -> str:
+    return (
+        f"loss {row['loss']:.4g}, validation loss {row['val_loss']:.4g}, "
+        f"learning rate {row['learning_rate']:.2g}"
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _shown() -> UUID | None:
+    """Return the id of the progress that this run shows, also that of an attempt before."""
+    run = get_flow_run_id()
+    if run is None:
+        return None
+    wanted = ArtifactFilter(
+        key=ArtifactFilterKey(any_=[KEY]), flow_run_id=ArtifactFilterFlowRunId(any_=[run])
+    )
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=wanted, limit=1)
+    return found[0].id if found else None
