@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,12 +15,15 @@ from ecgmodel.progress import bar
 from ecgmodel.quiet import import_keras
 from ecgmodel.steps import Step, file_version
 from ecgmodel.store import Stored, Unit, file_sha256
+from ecgmodel.trained import NETWORK, shipped
 from ecgmodel.versions import code_version, git_commit, library_versions
 
 if TYPE_CHECKING:
     from ecgmodel.training.batches import Batches
 
 MODEL = "model"
+VALIDATED = 64
+"""Windows that are validated at once; how many has no part in the result."""
 STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
 # What the report names of the environment.
 REPORTED = ("tensorflow", "keras", "numpy", "scipy", "pandas", "pyarrow", "wfdb")
@@ -136,16 +139,45 @@ def measure_file_step(
     return Step(unit, partial(_measure_model, model, dataset, settings, tile))
 
 
+def shipped_steps(dataset: Stored, settings: Settings) -> dict[str, Step]:
+    """What each shipped network does on the test, by name, where it has seen nobody who tests."""
+    from ecgmodel.lineage import shipped_start
+
+    test = {subject for subject, split in dataset.info["splits"].items() if split == "test"}
+    return {
+        one.name: measure_file_step(one.file(NETWORK), dataset, settings, one.settings().mix.window)
+        for one in shipped()
+        if not test & set(shipped_start(one).lineage.seen)
+    }
+
+
 def report_step(
-    model: Stored, measured: Sequence[Stored], dataset: Stored, settings: Settings
+    model: Stored,
+    measured: Sequence[Stored],
+    dataset: Stored,
+    settings: Settings,
+    beside: Mapping[str, Stored] | None = None,
 ) -> Step:
-    """Tables, figures and the report. The last of `measured` is the model's."""
+    """Tables, figures and the report.
+
+    Args:
+        model: The trained network.
+        measured: What the classical methods and, last, the network do on the test.
+        dataset: The dataset.
+        settings: All settings.
+        beside: What other networks do there, by the name that tables give them.
+    """
+    others = dict(beside or {})
     evaluation = settings.evaluation.model_dump(mode="json")
     unit = Unit(
         "report",
         model.name,
         {"evaluation": evaluation},
-        {"dataset": dataset.ref, "model": model.ref, **{f"of {m.name}": m.ref for m in measured}},
+        {
+            **{"dataset": dataset.ref, "model": model.ref},
+            **{f"of {m.name}": m.ref for m in measured},
+            **{f"beside {name}": m.ref for name, m in others.items()},
+        },
         {
             "modules": code_version("ecgmodel.evaluation.publishing"),
             "template": file_version("ecgmodel/evaluation/report.html"),
@@ -153,7 +185,7 @@ def report_step(
             "libraries": library_versions("matplotlib", "pandas", "jinja2"),
         },
     )
-    return Step(unit, partial(_report, model, list(measured), dataset, settings))
+    return Step(unit, partial(_report, model, list(measured), others, dataset, settings))
 
 
 def result_text(measured: Sequence[Stored], settings: Settings) -> str:
@@ -211,7 +243,7 @@ def _fit(
     options = network_options(settings)
     check_window(name, options, trained_window(dataset))
     batches = _training_batches(dataset, settings)
-    validation = ShardBatches(split_shards(dataset, "validation"), how.batch_size, shuffle_rows=0)
+    validation = ShardBatches(split_shards(dataset, "validation"), VALIDATED, shuffle_rows=0)
 
     def build() -> Any:
         network = seeded(build_network(name, options), how.seed)
@@ -227,6 +259,7 @@ def _fit(
         on_start=live,
         on_epoch=(lambda _epoch, row: live([row])) if live else None,
         progress=True,
+        trained=start is not None,
     )
     lineage = trained_on(dataset, start).to_dict()
     return {"architecture": name, LINEAGE: lineage, **history.facts}
@@ -276,7 +309,12 @@ def _measure_model(model: Path, dataset: Stored, settings: Settings, tile: int, 
 
 
 def _report(
-    model: Stored, measured: Sequence[Stored], dataset: Stored, settings: Settings, into: Path
+    model: Stored,
+    measured: Sequence[Stored],
+    beside: Mapping[str, Stored],
+    dataset: Stored,
+    settings: Settings,
+    into: Path,
 ) -> dict[str, Any]:
     from ecgmodel.evaluation.publishing import publish_report
 
@@ -289,4 +327,4 @@ def _report(
         "target": settings.resample.target,
         "commands": ["ecg-denoise run --config settings.yaml"],
     }
-    return publish_report(model, measured, dataset, settings.evaluation, context, into)
+    return publish_report(model, measured, beside, dataset, settings.evaluation, context, into)

@@ -58,18 +58,18 @@ def prepare(settings: GivenSettings, announce: bool = True) -> Stored:
     )
     failed += more
     check_share(failed, len(listed), settings)
-    settings = fit_to(resampled, settings)
-    jobs, skipped = plan(resampled, settings)
+    how = fit_to(resampled, settings)
+    jobs, skipped = plan(resampled, how)
     shards, more = run_steps(
         tasks.mix,
-        [mix_step(r, noise, job, settings) for r, job in jobs],
+        [mix_step(r, noise, job, how) for r, job in jobs],
         store,
         "mix",
     )
     failed += more
-    check_share(failed, len(listed), settings)
+    check_share(failed, len(listed), how)
     left_out = [failure.report for failure in failed] + skipped
-    dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, settings), store)
+    dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, how), store)
     create_markdown_artifact(
         dataset_summary(dataset), key="dataset", description="What is in the dataset."
     )

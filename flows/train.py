@@ -22,6 +22,7 @@ from ecgmodel.training_steps import (
     evaluate_step,
     fit_step,
     report_step,
+    shipped_steps,
     trained_window,
 )
 from flows.gate import Judged, judge
@@ -129,12 +130,16 @@ def fit(
 
 
 def measure(settings: Settings, dataset: Stored, model: Stored, store: Store) -> Stored:
-    """Return the report of a network beside the classical methods."""
+    """Return the report of a network beside the classical methods and the shipped networks."""
     baselines, failed = run_steps(tasks.evaluate, baseline_steps(dataset, settings), store)
     for failure in failed:
         raise failure.error
     measured = run_step(tasks.evaluate, evaluate_step(model, dataset, settings), store)
-    step = report_step(model, [*baselines, measured], dataset, settings)
+    shipped = {
+        name: run_step(tasks.evaluate, step, store)
+        for name, step in shipped_steps(dataset, settings).items()
+    }
+    step = report_step(model, [*baselines, measured], dataset, settings, shipped)
     return run_step(tasks.report, step, store)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecgmodel import registry
 from ecgmodel.evaluation.summary import (
     DRAWS,
     NO_NOISE,
@@ -92,7 +93,8 @@ def headline(table: pd.DataFrame, method: str, draws: int = DRAWS, seed: int = 0
     Args:
         table: One row a segment and method, as `evaluate_method` returns it, for the method and the
             classical filters of the same test.
-        method: The method's name in the table; all others but "none" count as classical filters.
+        method: The method's name in the table; files of `evaluation/baselines` are the classical
+            filters, and other networks have no part in it.
         draws: Bootstrap draws over subjects.
         seed: Of the draws.
 
@@ -105,7 +107,8 @@ def headline(table: pd.DataFrame, method: str, draws: int = DRAWS, seed: int = 0
     values = own["snr_improvement"].to_numpy(dtype=np.float64)
     low, high = subject_interval(values[:, None], own["subject"].to_numpy(), draws, seed)
     left = silent.groupby("method")["snr_out"].mean().dropna()
-    filters = [m for m in table["method"].unique() if m not in (method, NO_NOISE)]
+    classical = set(registry.names("evaluation/baselines")) - {method, NO_NOISE}
+    filters = [name for name in table["method"].unique() if name in classical]
     rival = best_method(table, filters) if filters else ""
     gain = compare(noisy, method, rival, draws=draws, seed=seed) if rival else None
     rivals_left = left[left.index.isin(filters)]

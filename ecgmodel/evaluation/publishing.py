@@ -27,6 +27,7 @@ _SIMULATED = "SIMULATED data: these figures show that the pipeline works, and no
 def publish_report(
     model: Stored,
     measured: Sequence[Stored],
+    beside: Mapping[str, Stored],
     dataset: Stored,
     how: EvaluationSettings,
     context: Mapping[str, Any],
@@ -41,7 +42,8 @@ def publish_report(
 
     Args:
         model: The trained network.
-        measured: Every method's evaluation, the model's last.
+        measured: The evaluation of every classical method and, last, the model's.
+        beside: That of other networks, by name.
         dataset: What it was trained and tested on.
         how: Bootstrap draws and seed.
         context: What the report says beside: "settings", "versions", "git_commit", "commands",
@@ -53,7 +55,9 @@ def publish_report(
         "metrics" (a handful by name, for a tracking store) and "cells" (the model's means by noise
         type and SNR).
     """
-    table = pd.concat([pd.read_parquet(m.file(STRETCHES)) for m in measured], ignore_index=True)
+    others = [pd.read_parquet(m.file(STRETCHES)).assign(method=n) for n, m in beside.items()]
+    own = [pd.read_parquet(m.file(STRETCHES)) for m in measured]
+    table = pd.concat([*own[:-1], *others, own[-1]], ignore_index=True)
     shown = examples.load(measured[-1].file(EXAMPLES))
     summary = summarise(table, draws=how.bootstrap, seed=how.seed)
     _write_tables(table, summary, how, into / "tables")

@@ -112,12 +112,14 @@ def render(context: ReportContext) -> str:
         DatasetError: The table lacks the model, or any baseline to compare it with.
     """
     known = [str(name) for name in context.table["method"].unique()]
-    rivals = [name for name in known if name not in (context.model, NO_NOISE)]
-    if context.model not in known or not rivals:
+    others = [name for name in known if name not in (context.model, NO_NOISE)]
+    filters = [name for name in others if name in baselines.names()]
+    if context.model not in known or not filters:
         raise DatasetError(
             f"Expected a table with {context.model!r} and at least one classical filter. "
             f"Received methods: {known}"
         )
+    rivals = sorted(others, key=lambda name: name in filters)  # networks first, else as they are
     methods = [context.model, *rivals, *(name for name in known if name == NO_NOISE)]
     summary = summarise(context.table, CELLS, context.draws, context.seed)
     return template(Path(__file__).with_name(TEMPLATE)).render(
@@ -126,7 +128,7 @@ def render(context: ReportContext) -> str:
         dash=DASH,
         headline=_headline(context),
         names=[method_label(name) for name in methods],
-        rivals=[label(name) for name in rivals],
+        rivals=[label(name) for name in filters],
         gains_width=1 + len(rivals),
         gains=_cell_groups(summary, "snr_improvement", methods[: 1 + len(rivals)]),
         details=[

@@ -46,7 +46,7 @@ class History:
 
     Attributes:
         rows: One map an epoch: "epoch" (from 1), "loss", "val_loss", "learning_rate".
-        best_epoch: The epoch whose weights were kept.
+        best_epoch: The epoch whose weights were kept; 0 are those that it started from.
         best_loss: Its validation loss.
         stopped_early: Whether patience ended it.
         parameters: Weights of the network.
@@ -105,6 +105,7 @@ def train(
     on_start: OnStart | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = False,
+    trained: bool = False,
 ) -> History:
     """Fit a network and write the best one found.
 
@@ -123,6 +124,8 @@ def train(
         on_epoch: Called after each further epoch with its number (from 1) and its row, when its
             checkpoint is on disk. After a kill in between, the row comes through `on_start`.
         progress: Whether to show a progress bar.
+        trained: Whether `build` returns a trained network. It is validated before the first epoch,
+            and is the best one if no epoch lowers its loss.
 
     Returns:
         What it went through, restored epochs included.
@@ -140,6 +143,8 @@ def train(
     _resume(run, folder)
     run.extra |= extra or {}
     if run.epoch == 0:
+        if trained:
+            _validate_start(run, validation)
         _save(run, folder)
     if on_start:
         on_start([dict(row) for row in run.rows])
@@ -206,6 +211,13 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) ->
     run.seconds += time.perf_counter() - start
     shown.show(row)
     return row
+
+
+def _validate_start(run: _Run, validation: Batches) -> None:
+    """Take the network as it is for the best one so far."""
+    loss = float(run.model.evaluate(feed(validation, 0), verbose=0))
+    if run.schedule.update(0, loss, run.settings):
+        run.best = [keras.ops.convert_to_numpy(w).copy() for w in run.model.weights]
 
 
 def _check_finite(row: Row) -> None:

@@ -34,6 +34,10 @@ SETTINGS = TrainingSettings(
     min_delta=0.1,
     averaging=0.9,
     shuffle_rows=100,
+    schedule="plateau",
+    warmup_epochs=0,
+    clip_norm=None,
+    loss="mse",
 )
 OPTIONS = {"filters": (8, 4), "dropout": 0.2}
 
@@ -104,6 +108,20 @@ def test_the_best_averaged_weights_are_kept(shards: Path, whole: tuple[Path, His
     np.testing.assert_array_equal(
         other.predict(noisy, verbose=0), network.predict(noisy, verbose=0)
     )
+
+
+def test_trained_weights_are_kept_where_no_epoch_is_better(
+    shards: Path, whole: tuple[Path, History], tmp_path: Path
+) -> None:
+    def again() -> keras.Model:
+        return load_network(whole[0] / NETWORK)
+
+    worse = SETTINGS.model_copy(update={"learning_rate": 1.0, "epochs": 1})
+    history = fit(shards, tmp_path, worse, build=again, trained=True)
+    assert history.best_epoch == 0
+    assert history.best_loss == pytest.approx(whole[1].best_loss, rel=1e-5)
+    for mine, theirs in zip(weights(tmp_path), weights(whole[0]), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_history_is_written(whole: tuple[Path, History]) -> None:
