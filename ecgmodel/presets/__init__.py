@@ -130,7 +130,9 @@ def _under_present_names(given: Mapping[str, Any], kind: type[BaseModel]) -> dic
             branch = branch.get(part) if isinstance(branch, dict) else None
         if isinstance(branch, dict) and last in branch:
             _log.warning("The setting %s is called %s now. See `ecg-denoise settings`.", old, new)
-            _move(tree, tuple(new.split(".")), branch.pop(last), kind)
+            value = branch.pop(last)
+            if not _has(given, new):
+                _move(tree, tuple(new.split(".")), value, kind)
     return tree
 
 
@@ -142,4 +144,12 @@ def _move(tree: dict[str, Any], path: tuple[str, ...], value: Any, kind: type[Ba
         branch = branch.setdefault(part, dict(rest) if isinstance(rest, Mapping) else {})
     if isinstance(known, Mapping) and isinstance(value, Mapping):
         value = {**known, **value}
-    branch.setdefault(path[-1], value)
+    branch[path[-1]] = value
+
+
+def _has(tree: Any, name: str) -> bool:
+    for part in name.split("."):
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
