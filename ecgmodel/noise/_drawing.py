@@ -23,11 +23,6 @@ def drawers(types: Iterable[str]) -> dict[str, Draw]:
     return {name: registry.load("noise", name, "noise type").draw for name in types}
 
 
-def is_recorded(name: str) -> bool:
-    """Return whether a noise type is cut from recordings; others are synthetic."""
-    return bool(registry.load("noise", name, "noise type").RECORDS)
-
-
 def shares_of(weights: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
     """Return the types that come up, and how often; the shares sum to one."""
     names = [name for name, weight in weights.items() if weight > 0]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.dataset.mix_settings import TrainMix, noise_records
 from ecgmodel.errors import DatasetError
-from ecgmodel.noise._drawing import drawers, is_recorded, scaled, shares_of
+from ecgmodel.noise._drawing import drawers, scaled, shares_of
 from ecgmodel.noise._part import NoisePart, NoiseRecording, check_length
 from ecgmodel.randomness import generator
 from ecgmodel.signals.variation import waves
@@ -141,7 +141,7 @@ class OnTheFlyBatches:
         speeds = np.exp(rng.normal(0, self.how.noise_rate, len(types))).clip(*NOISE_SPEEDS)
         steps = np.arange(self.samples)
         for row, (name, speed) in enumerate(zip(types, speeds, strict=True)):
-            pace = min(speed, self._fastest[name]) if is_recorded(name) else 1.0
+            pace = min(speed, fastest) if (fastest := self._fastest[name]) else 1.0
             length = int(np.ceil(pace * (self.samples - 1))) + 1
             piece = self._draws[name](self._noise, length, rng).samples
             pieces[row] = np.interp(pace * steps, np.arange(length), piece)
@@ -151,8 +151,8 @@ class OnTheFlyBatches:
         return scaled(pieces, np.ones(len(types)), np.zeros(len(types)))
 
 
-def _fastest(name: str, noise: NoisePart, samples: int) -> float:
-    """Return how fast a noise type's recordings can be read for a window; 1 is as recorded."""
+def _fastest(name: str, noise: NoisePart, samples: int) -> float | None:
+    """Return how fast a noise type's recordings can be read; None for synthetic noise."""
     records = noise_records((name,))
     if missing := [record for record in records if record not in noise.recordings]:
         raise DatasetError(
@@ -163,7 +163,7 @@ def _fastest(name: str, noise: NoisePart, samples: int) -> float:
     lengths = [noise.ranges[record][1] - noise.ranges[record][0] for record in records]
     for record, length in zip(records, lengths, strict=True):
         check_length(record, length, samples)
-    return (min(lengths) - 1) / samples if lengths else 1.0
+    return (min(lengths) - 1) / samples if lengths else None
 
 
 class _Pool:
