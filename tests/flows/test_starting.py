@@ -101,7 +101,7 @@ def test_what_cannot_start_is_refused_before_anything_is_made(
     store = tmp_path / "store"
     cases = {
         "default": (ModelError, r"network.architecture=strided_unet and network.options="),
-        "champion": (RegistryError, r"no version of ecg-denoiser is in use .* start_from=default"),
+        "champion": (RegistryError, r"no version of ecg-denoiser is in use .*start_from=default"),
         "models:/ecg-denoiser/3": (RegistryError, "There is no version '3'"),
         str(tmp_path / "gone.keras"): (MissingFileError, r"training.start_from: .*gone\.keras"),
     }
