@@ -89,7 +89,7 @@ def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
     unit = Unit(
         "evaluate",
         f"{name} {dataset.name}",
-        {"window": metric_window(settings)},
+        {"window": settings.evaluation.window},
         {"dataset": dataset.ref},
         {
             "modules": code_version(
@@ -98,7 +98,7 @@ def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
             "libraries": library_versions("numpy", "scipy", "pywavelets"),
         },
     )
-    return Step(unit, partial(_measure_baseline, name, dataset, metric_window(settings)))
+    return Step(unit, partial(_measure_baseline, name, dataset, settings.evaluation.window))
 
 
 def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
@@ -121,7 +121,7 @@ def measure_file_step(
     how = {
         "tile": tile,
         "overlap": settings.evaluation.overlap,
-        "window": metric_window(settings),
+        "window": settings.evaluation.window,
     }
     unit = Unit(
         "evaluate",
@@ -182,11 +182,6 @@ def network_options(settings: Settings) -> dict[str, Any]:
 def trained_window(dataset: Stored) -> int:
     """Return the window of a dataset: `mix.window`, or shorter where its recordings are."""
     return int(dataset.info["lengths"]["train"])
-
-
-def metric_window(settings: Settings) -> int:
-    """Return the window of the metrics: the same for every model, and never over a segment."""
-    return min(settings.evaluation.window, settings.mix.test.segment)
 
 
 def split_shards(dataset: Stored, split: str) -> list[Path]:
@@ -266,7 +261,7 @@ def _measure_model(model: Path, dataset: Stored, settings: Settings, tile: int, 
     from ecgmodel.tiles import from_keras
 
     denoiser = from_keras(model, tile, settings.evaluation.overlap)
-    window = metric_window(settings)
+    window = settings.evaluation.window
     shards = split_shards(dataset, "test")
     with bar(count_stretches(shards), "evaluate", "stretch") as shown:
         table = evaluate_method(denoiser.clean_many, shards, MODEL, window, shown.update)
@@ -285,7 +280,7 @@ def _report(
         "versions": library_versions(*REPORTED),
         "git_commit": git_commit(),
         "tile": trained_window(dataset),
-        "window": metric_window(settings),
+        "window": settings.evaluation.window,
         "target": settings.resample.target,
         "commands": ["ecg-denoise run --config settings.yaml"],
     }
