@@ -21,12 +21,15 @@ from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.promotion.settings import GateSettings
 from ecgmodel.setting_texts import kind_of, parse, parse_value
 from ecgmodel.signals.quality import QualitySettings
-from ecgmodel.signals.resampling import ResampleSettings
+from ecgmodel.signals.resampling import FS, ResampleSettings
 from ecgmodel.sources.simulated import SimulatedSettings
 from ecgmodel.training.settings import TrainingSettings
 
 # Prefect addresses its answers in JSON: sets would change their order from process to process.
 FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+TRACKING = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 class SourceSettings(BaseModel):
@@ -73,6 +76,19 @@ class SourceSettings(BaseModel):
     @classmethod
     def _known_noise(cls, name: str) -> str:
         return registry.check("databases", name, "database")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_readable(cls, address: str) -> str:
+        scheme, is_address, _ = address.partition("://")
+        if is_address and scheme.lower() not in ("https", "http", "file"):
+            raise ValueError("expected https://, http://, file:// or the path of a folder")
+        return address
+
+    @field_validator("path", "noise_path")
+    @classmethod
+    def _at_home(cls, path: Path | None) -> Path | None:
+        return path and path.expanduser()
 
     @model_validator(mode="after")
     def _noise_is_not_clean(self) -> SourceSettings:
@@ -124,12 +140,29 @@ class TrackingSettings(BaseModel):
         description="MLflow tracking address; null is a SQLite file in the store. Default: the "
         "variable ECG_MLFLOW_URI, else null.",
     )
-    experiment: str = Field("ecg-denoiser", description="MLflow experiment.")
-    model: str = Field("ecg-denoiser", description="Name of the registered model.")
+    experiment: str = Field(
+        "ecg-denoiser", min_length=1, max_length=500, description="MLflow experiment."
+    )
+    model: str = Field(
+        "ecg-denoiser",
+        pattern=r"^[^/:]*[^/:\s.][^/:]*$",
+        description="Name of the registered model, without / and :",
+    )
     timeout_s: float = Field(20.0, gt=0, description="Wait for a tracking server, s.")
     retries: int = Field(
         0, ge=0, description="Tries after a server did not answer; waits from 5 s on, doubling."
     )
+
+    @field_validator("uri")
+    @classmethod
+    def _is_known(cls, uri: str | None) -> str | None:
+        scheme = (uri or "").partition("://")[0].partition("+")[0]
+        if uri is not None and ("://" not in uri or scheme not in TRACKING):
+            raise ValueError(
+                "expected the address of an MLflow server (http://, https://) or of a database "
+                f"({', '.join(f'{name}://' for name in TRACKING[2:])})"
+            )
+        return uri
 
 
 class Settings(BaseModel):
@@ -162,9 +195,34 @@ class Settings(BaseModel):
     def _on_preset(cls, tree: Any) -> Any:
         return presets.complete(tree, cls) if isinstance(tree, Mapping) else tree
 
+    @field_validator("store")
+    @classmethod
+    def _at_home(cls, path: Path) -> Path:
+        return path.expanduser()
+
     @model_validator(mode="after")
     def _window_fits(self) -> Settings:
         check_window(self.network.architecture, self.network.options, self.mix.window)
+        window, length = self.evaluation.window, self.resample.length
+        if window > self.mix.test.segment:
+            raise ValueError(
+                f"evaluation.window={window} is longer than a test segment, "
+                f"{self.mix.test.segment} samples (mix.test.segment_s={self.mix.test.segment_s:g})"
+            )
+        if length is not None and length < window:
+            raise ValueError(f"resample.length={length} is shorter than evaluation.window={window}")
+        return self
+
+    @model_validator(mode="after")
+    def _simulation_is_long_enough(self) -> Settings:
+        simulated = self.source.simulated
+        left = 60 * simulated.minutes - self.resample.start_s
+        if self.source.kind == "simulated" and left * FS < self.evaluation.window:
+            raise ValueError(
+                f"source.simulated.minutes={simulated.minutes:g} less resample.start_s="
+                f"{self.resample.start_s:g} s leave less than evaluation.window="
+                f"{self.evaluation.window} samples at 360 Hz"
+            )
         return self
 
 
@@ -203,9 +261,22 @@ def load_as(
         name = name.strip()
         _put(tree, name, _parsed(text, pair, kind_of(kind, name.split("."))), kind)
     try:
-        return kind.model_validate(tree)
+        settings = kind.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(explain(error, kind)) from error
+    _check_kind_is_named(tree.get("source") or {})
+    return settings
+
+
+def _check_kind_is_named(given: Mapping[str, Any]) -> None:
+    """Raise an error if settings of a source are given, but not which kind of source it is."""
+    wanted = {"clean": "physionet", "path": "folder", "noise_path": "folder"}
+    for name, kind in wanted.items():
+        if name in given and "kind" not in given:
+            raise SettingsError(
+                f"source.{name} is given, but source.kind is not, and simulated, its default, "
+                f"would ignore it. Add source.kind={kind} (--set source.kind={kind})."
+            )
 
 
 def explain(error: ValidationError, kind: type[BaseModel] = Settings) -> str:

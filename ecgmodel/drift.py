@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecgmodel.errors import unknown_name
 from ecgmodel.signals.statistics import RecordingStatistics
@@ -56,6 +56,15 @@ class DriftSettings(BaseModel):
             if name not in STATISTICS:
                 raise unknown_name("statistic", name, STATISTICS)
         return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _can_be_enough(self) -> DriftSettings:
+        if self.recent < self.min_recordings:
+            raise ValueError(
+                f"drift.recent={self.recent} recordings are never the {self.min_recordings} that "
+                "drift.min_recordings asks for: raise it"
+            )
+        return self
 
 
 @dataclass(frozen=True)

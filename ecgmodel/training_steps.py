@@ -92,7 +92,7 @@ def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
     unit = Unit(
         "evaluate",
         f"{name} {dataset.name}",
-        {"window": metric_window(settings)},
+        {"window": settings.evaluation.window},
         {"dataset": dataset.ref},
         {
             "modules": code_version(
@@ -101,7 +101,7 @@ def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
             "libraries": library_versions("numpy", "scipy", "pywavelets"),
         },
     )
-    return Step(unit, partial(_measure_baseline, name, dataset, metric_window(settings)))
+    return Step(unit, partial(_measure_baseline, name, dataset, settings.evaluation.window))
 
 
 def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
@@ -124,7 +124,7 @@ def measure_file_step(
     how = {
         "tile": tile,
         "overlap": settings.evaluation.overlap,
-        "window": metric_window(settings),
+        "window": settings.evaluation.window,
     }
     unit = Unit(
         "evaluate",
@@ -216,11 +216,6 @@ def trained_window(dataset: Stored) -> int:
     return int(dataset.info["lengths"]["train"])
 
 
-def metric_window(settings: Settings) -> int:
-    """Return the window of the metrics: the same for every model, and never over a segment."""
-    return min(settings.evaluation.window, settings.mix.test.segment)
-
-
 def split_shards(dataset: Stored, split: str) -> list[Path]:
     """Return a dataset's shards of a split, in a fixed order."""
     return sorted((dataset.path / split).glob("*.parquet"))
@@ -299,7 +294,7 @@ def _measure_model(model: Path, dataset: Stored, settings: Settings, tile: int, 
     from ecgmodel.tiles import from_keras
 
     denoiser = from_keras(model, tile, settings.evaluation.overlap)
-    window = metric_window(settings)
+    window = settings.evaluation.window
     shards = split_shards(dataset, "test")
     with bar(count_stretches(shards), "evaluate", "stretch") as shown:
         table = evaluate_method(denoiser.clean_many, shards, MODEL, window, shown.update)
@@ -323,7 +318,7 @@ def _report(
         "versions": library_versions(*REPORTED),
         "git_commit": git_commit(),
         "tile": trained_window(dataset),
-        "window": metric_window(settings),
+        "window": settings.evaluation.window,
         "target": settings.resample.target,
         "commands": ["ecg-denoise run --config settings.yaml"],
     }

@@ -5,11 +5,14 @@ from __future__ import annotations
 from prefect import flow
 
 from ecgmodel.config import Settings
+from ecgmodel.preflight import check_places
 from ecgmodel.store import Store
 from flows.naming import concluded, everything, named
 from flows.prepare import prepare
+from flows.protocol_tests import check_protocols
 from flows.starting import checked_start
 from flows.train import Training, train
+from tasks.tracking import check_tracking
 
 
 @flow(name="pipeline", flow_run_name=named(everything))
@@ -20,6 +23,9 @@ def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
         settings: All settings.
         trigger: What asked for it; the MLflow run says it.
     """
+    check_places(settings)
+    check_tracking(settings, Store(settings.store))
+    check_protocols(settings, Store(settings.store))
     checked_start(settings, Store(settings.store))
     made = train(settings, prepare(settings, announce=False).path, trigger)
     return concluded(made, made.judged.text)

@@ -16,6 +16,7 @@ from ecgmodel.dataset.mixing import MixJob
 from ecgmodel.dataset.naming import check_split_names, choose_names
 from ecgmodel.dataset.splits import assign_splits, copies, strictness, subject_of
 from ecgmodel.errors import DatasetError
+from ecgmodel.preflight import check_places
 from ecgmodel.signals.resampling import FS, RECORDED
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps import (
@@ -49,6 +50,7 @@ def prepare(settings: GivenSettings, announce: bool = True) -> Stored:
         announce: Tell the server of a dataset that is new (`ecg.dataset.published`), so that
             whatever waits for it starts; whoever trains on it at once need not.
     """
+    check_places(settings)
     store = Store(settings.store)
     listed = list_clean(settings, store)
     noise = prepare_noise(settings, store)

@@ -4,8 +4,37 @@ from __future__ import annotations
 
 from ecgmodel import benchmarks
 from ecgmodel.config import Settings
+from ecgmodel.errors import MissingFileError, SettingsError
 from ecgmodel.promotion.judging import needed_protocols
+from ecgmodel.steps import open_source
 from ecgmodel.store import Store, Stored
+
+
+def check_protocols(settings: Settings, store: Store) -> None:
+    """Raise an error if the recordings that rules of the gate need are not to be had.
+
+    Raises:
+        SettingsError: `source.base_url` does not list them.
+    """
+    from flows.benchmark import FlowWork  # it imports the training, which imports the gate
+    from flows.prepare import list_names
+
+    work = FlowWork(settings, store)
+    for protocol in needed_protocols(*settings.gate.rules):
+        for database, wanted in benchmarks.load(protocol).RECORDINGS.items():
+            source = open_source(work.settings, database, store)
+            try:
+                listed = list_names(source, database, work.settings)
+            except MissingFileError:
+                listed = ()
+            missing = [name for name in wanted if name not in listed]
+            if missing or not listed:
+                raise SettingsError(
+                    f"gate.rules asks for the protocol {protocol}, which needs the recordings "
+                    f"{', '.join(missing[:8]) or 'all'} of {database}, and source.base_url="
+                    f"{settings.source.base_url} does not list them. Leave the rule out, or "
+                    "name a mirror that holds them."
+                )
 
 
 def protocol_tests(settings: Settings, store: Store) -> dict[str, Stored]:

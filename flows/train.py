@@ -15,6 +15,7 @@ from prefect.artifacts import (
 from ecgmodel.config import Settings
 from ecgmodel.denoising_steps import export_step
 from ecgmodel.lineage import Start, trained_on
+from ecgmodel.preflight import check_places, check_test
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.trained import NETWORK
 from ecgmodel.training_steps import (
@@ -71,8 +72,10 @@ def train(
         dataset_folder: A dataset.
         trigger: What asked for it.
     """
+    check_places(settings)
     store = Store(settings.store)
     dataset = read_stored(dataset_folder)
+    check_test(dataset, settings)
     tracker = Tracker(settings.tracking, store)
     start = checked_start(settings, store, dataset)
     model, flow_run = fit(settings, dataset, tracker, start)

@@ -159,7 +159,8 @@ def _cells(summary: pd.DataFrame) -> list[dict[str, Any]]:
 def _improvement(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the mean SNR improvement by noise type and SNR, dB, a column a method."""
     wide = pivot(noisy_rows(summary), "snr_improvement").round(2)
-    return wide[[method for method in wide if method != NO_NOISE]].reset_index()
+    rivals = [method for method in wide if method not in (MODEL, NO_NOISE)]
+    return wide[[MODEL, *rivals]].reset_index()
 
 
 def _number(value: float, digits: int = 6) -> float | None:

@@ -32,4 +32,10 @@ class EvaluationSettings(BaseModel):
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         checked = (registry.check("evaluation/baselines", n, "baseline") for n in names)
-        return tuple(dict.fromkeys(("none", *checked)))
+        known = tuple(dict.fromkeys(("none", *checked)))
+        if known == ("none",):
+            raise ValueError(
+                "expected at least one filter to compare with, e.g. butterworth: without any there "
+                "is no report"
+            )
+        return known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecgmodel import registry
 from ecgmodel.errors import SettingsError
@@ -115,3 +115,17 @@ class TrainingSettings(BaseModel):
                 f"version ({ADDRESS}ecg-denoiser/3), or a .keras file"
             )
         return name
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> TrainingSettings:
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"training.min_learning_rate={self.min_learning_rate:g} is above "
+                f"training.learning_rate={self.learning_rate:g}: lower it as well"
+            )
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"training.warmup_epochs={self.warmup_epochs:g} leaves none of training.epochs="
+                f"{self.epochs} at the full learning rate: shorten it"
+            )
+        return self

@@ -76,6 +76,13 @@ class ServiceSettings(BaseModel):
                 raise ValueError(f"{name}: expected cron like '0 2 * * *', received {cron!r}")
         return schedules
 
+    @field_validator("webhook")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is not None and not address.startswith(("http://", "https://")):
+            raise ValueError("expected http:// or https://")
+        return address
+
     @field_validator("timezone")
     @classmethod
     def _is_timezone(cls, name: str) -> str:

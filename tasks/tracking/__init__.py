@@ -6,7 +6,7 @@ from tasks.tracking.live import LiveLog
 from tasks.tracking.people import lineage, recordings, version_start
 from tasks.tracking.registry import TAKEN_BACK, Change, How, Registry, RegistryError, Version
 from tasks.tracking.runs import Finished, Tracker, flatten, training_name
-from tasks.tracking.store import TrackingError, reaching, warm_up
+from tasks.tracking.store import TrackingError, check_tracking, reaching, warm_up
 
 __all__ = [
     "TAKEN_BACK",
@@ -19,6 +19,7 @@ __all__ = [
     "Tracker",
     "TrackingError",
     "Version",
+    "check_tracking",
     "ensure_champion",
     "flatten",
     "lineage",

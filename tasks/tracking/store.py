@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ecgmodel.config import TrackingSettings
-from ecgmodel.errors import EcgError
+from ecgmodel.config import Settings, TrackingSettings
+from ecgmodel.errors import EcgError, SettingsError
 from ecgmodel.store import Store
 
 if TYPE_CHECKING:
@@ -133,6 +133,29 @@ class TrackingStore:
             if found is None:
                 raise
             return str(found.experiment_id)
+
+
+def check_tracking(settings: Settings, store: Store) -> None:
+    """Raise an error if the tracking store that the settings name does not answer.
+
+    Only where nobody has asked to wait for it (`tracking.retries`): a run would otherwise fail at
+    its end.
+
+    Raises:
+        SettingsError: It does not.
+    """
+    tracking = settings.tracking
+    if tracking.uri is None or tracking.retries:
+        return
+    try:
+        with reaching(tracking.uri, "Runs"):
+            TrackingStore(tracking, store).experiment  # noqa: B018
+    except TrackingError as error:
+        raise SettingsError(
+            f"tracking.uri={tracking.uri} does not answer ({error.__cause__}). Start MLflow there, "
+            "leave tracking.uri out (runs are then logged in the store), or set tracking.retries "
+            "to begin all the same and wait for it at the end."
+        ) from error
 
 
 def warm_up() -> None:
