@@ -12,19 +12,12 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterKey,
-)
 from prefect.logging import get_run_logger
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_CLIENT_MAX_RETRIES,
     temporary_settings,
 )
-from prefect.utilities.context import get_flow_run_id
 
 from tasks.tracking import LiveLog
 
@@ -81,7 +74,6 @@ class Following:
         text = f"Training: {said}."
         try:
             with temporary_settings(_BRIEF):
-                self._artifact = self._artifact or _shown()
                 if self._artifact:
                     update_progress_artifact(self._artifact, percent, text)
                 else:
@@ -94,7 +86,7 @@ class Following:
 
     def _said(self, done: int) -> str:
         if not self._last:
-            return f"begins: {self._epochs} epochs"
+            return f"begin of {self._epochs} epochs"
         began, before = self._began or (0.0, done)
         left = ""
         if done > before:
@@ -112,16 +104,3 @@ def _losses(row: Mapping[str, float]) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _shown() -> UUID | None:
-    """Return the id of the progress that this run shows, also that of an attempt before."""
-    run = get_flow_run_id()
-    if run is None:
-        return None
-    wanted = ArtifactFilter(
-        key=ArtifactFilterKey(any_=[KEY]), flow_run_id=ArtifactFilterFlowRunId(any_=[run])
-    )
-    with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=wanted, limit=1)
-    return found[0].id if found else None
