@@ -1,7 +1,7 @@
 """A training followed on its page while it runs: progress, and a line of the log each epoch.
 
-Whatever the server does, the training goes on: it is asked once, briefly, and again at the next
-epoch.
+Whatever the server does, the training goes on: it is asked once, briefly, and after a failure not
+again for a minute.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from prefect.settings import (
 from tasks.tracking import LiveLog
 
 KEY = "training-progress"
+PAUSE_S = 60.0
 # A server that is away must not hold up an epoch.
 _BRIEF = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 5.0}
 _log = logging.getLogger("ecg")
@@ -43,7 +44,7 @@ class Following:
         self._began: tuple[float, int] | None = None
         self._last: Mapping[str, float] = {}
         self._artifact: UUID | None = None
-        self._complained = False
+        self._not_before = 0.0
 
     def open(self) -> str:
         """Return the id of the run of the tracking store, "" for none."""
@@ -72,6 +73,8 @@ class Following:
     def _show(self, said: str, percent: float) -> None:
         """Make the run's progress artifact, or change the one that it has."""
         text = f"Training: {said}."
+        if time.monotonic() < self._not_before:
+            return
         try:
             with temporary_settings(_BRIEF):
                 if self._artifact:
@@ -80,9 +83,8 @@ class Following:
                     made = create_progress_artifact(percent, KEY, text)
                     self._artifact = made if isinstance(made, UUID) else None
         except Exception as error:  # whatever keeps the server from it, the training goes on
-            if not self._complained:
-                _log.warning("The run's page does not show the progress: %s", error)
-            self._complained = True
+            self._not_before = time.monotonic() + PAUSE_S
+            _log.warning("The run's page does not show the progress: %s", error)
 
     def _said(self, done: int) -> str:
         if not self._last:
