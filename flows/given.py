@@ -54,7 +54,13 @@ def laid_over(given: Any) -> Settings:
 def _own() -> dict[str, Any]:
     """Return the service's settings, on the preset of the run's deployment."""
     file, preset = os.environ.get(VARIABLE), os.environ.get(PRESET_VARIABLE)
-    tree: dict[str, Any] | None = yaml.safe_load(Path(file).read_text()) if file else None
+    try:
+        tree: dict[str, Any] | None = yaml.safe_load(Path(file).read_text()) if file else None
+    except OSError as error:
+        raise SettingsError(
+            f"The service's settings {file} cannot be read: {error.strerror}. Start the service "
+            "again: it writes them."
+        ) from error
     return {**({presets.PRESET: preset} if preset else {}), **(tree or {})}
 
 

@@ -14,6 +14,7 @@ from flows.prepare import prepare
 from flows.starting import checked_start
 from flows.train import Training, train
 from tasks.caching import RUNNER
+from tasks.summaries import outcome
 from tasks.tracking import Registry, Tracker, Version
 
 
@@ -49,6 +50,11 @@ def retrain(
             text = f"The champion, version {champion.number}, was trained on this dataset already."
             return concluded(None, f"{text} There is nothing new to learn.")
     made = train(settings, prepared.path, trigger)
+    create_markdown_artifact(
+        outcome(made.report, made.judged.text, made.tracker.run_link(made.run_id)),
+        key="outcome",
+        description="What came of it.",
+    )
     return concluded(made, made.judged.text)
 
 

@@ -1,7 +1,7 @@
 """A training followed on its page while it runs: progress, and a line of the log each epoch.
 
-Whatever the server does, the training goes on: it is asked once, briefly, and again at the next
-epoch.
+Whatever the server does, the training goes on: it is asked once, briefly, and after a failure not
+again for a minute.
 """
 
 from __future__ import annotations
@@ -12,23 +12,17 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterKey,
-)
 from prefect.logging import get_run_logger
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_CLIENT_MAX_RETRIES,
     temporary_settings,
 )
-from prefect.utilities.context import get_flow_run_id
 
 from tasks.tracking import LiveLog
 
 KEY = "training-progress"
+PAUSE_S = 60.0
 # A server that is away must not hold up an epoch.
 _BRIEF = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 5.0}
 _log = logging.getLogger("ecg")
@@ -50,7 +44,7 @@ class Following:
         self._began: tuple[float, int] | None = None
         self._last: Mapping[str, float] = {}
         self._artifact: UUID | None = None
-        self._complained = False
+        self._not_before = 0.0
 
     def open(self) -> str:
         """Return the id of the run of the tracking store, "" for none."""
@@ -79,22 +73,22 @@ class Following:
     def _show(self, said: str, percent: float) -> None:
         """Make the run's progress artifact, or change the one that it has."""
         text = f"Training: {said}."
+        if time.monotonic() < self._not_before:
+            return
         try:
             with temporary_settings(_BRIEF):
-                self._artifact = self._artifact or _shown()
                 if self._artifact:
                     update_progress_artifact(self._artifact, percent, text)
                 else:
                     made = create_progress_artifact(percent, KEY, text)
                     self._artifact = made if isinstance(made, UUID) else None
         except Exception as error:  # whatever keeps the server from it, the training goes on
-            if not self._complained:
-                _log.warning("The run's page does not show the progress: %s", error)
-            self._complained = True
+            self._not_before = time.monotonic() + PAUSE_S
+            _log.warning("The run's page does not show the progress: %s", error)
 
     def _said(self, done: int) -> str:
         if not self._last:
-            return f"begins: {self._epochs} epochs"
+            return f"begin of {self._epochs} epochs"
         began, before = self._began or (0.0, done)
         left = ""
         if done > before:
@@ -112,16 +106,3 @@ def _losses(row: Mapping[str, float]) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _shown() -> UUID | None:
-    """Return the id of the progress that this run shows, also that of an attempt before."""
-    run = get_flow_run_id()
-    if run is None:
-        return None
-    wanted = ArtifactFilter(
-        key=ArtifactFilterKey(any_=[KEY]), flow_run_id=ArtifactFilterFlowRunId(any_=[run])
-    )
-    with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=wanted, limit=1)
-    return found[0].id if found else None

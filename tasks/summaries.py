@@ -128,6 +128,18 @@ def result_rows(report: Stored) -> list[dict[str, Any]]:
     return list(report.info["cells"])
 
 
+def outcome(report: Stored, verdict: str, link: str) -> str:
+    """Return in Markdown what came of a retraining, with the way to its pages."""
+    return "\n".join(
+        [
+            f"**{verdict[:1].upper()}{verdict[1:]}**",
+            "",
+            f"The training: [MLflow run]({link}); its report: `{report.file('report.html')}`.",
+            "Pictures, tables and the verdict stand on the page of the run *train*.",
+        ]
+    )
+
+
 _PICTURES = {
     "figures/loss.png": "Loss by epoch, of training and validation.",
     "figures/improvement.png": "SNR improvement by noise type, beside the classical filters.",

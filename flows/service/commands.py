@@ -39,7 +39,8 @@ def up(detach: bool, config: Path | None, pairs: tuple[str, ...]) -> None:
     try:
         Supervisor(settings, click.echo).run()
     finally:
-        here.forget()
+        if not here.runs:
+            here.forget()
     click.echo("Stopped.")
 
 
@@ -51,10 +52,13 @@ def down(config: Path | None, pairs: tuple[str, ...]) -> None:
 
     from flows.service.processes import recall, stop
     from flows.service.supervisor import SUPERVISOR
-    from flows.service.whereabouts import Whereabouts
+    from flows.service.whereabouts import KNOWN, Whereabouts, running_service
 
-    settings = _found(config, pairs)
-    file = settings.service.root / "service.json"
+    # Only the folder is asked for: a settings file that is no longer understood must not keep a
+    # service running.
+    given = config or pairs
+    root = _served(config, pairs).service.root if given else Path(running_service().state)
+    file = root / KNOWN
     known = recall(file)
     supervisor = known.pop(SUPERVISOR, None)
     process = supervisor.process if supervisor else None
@@ -65,7 +69,7 @@ def down(config: Path | None, pairs: tuple[str, ...]) -> None:
             process.kill()
     stop(known.values())  # what a supervisor that was killed left
     file.unlink(missing_ok=True)
-    Whereabouts(str(settings.service.root)).forget()
+    Whereabouts(str(root)).forget()
     click.echo("Stopped." if known or process else "It was not running.")
 
 
@@ -74,8 +78,9 @@ def down(config: Path | None, pairs: tuple[str, ...]) -> None:
 def status(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Show servers, worker, deployments, last runs, and the model in use."""
     from flows.service.status import status_lines
+    from flows.service.whereabouts import running_service
 
-    settings = _found(config, pairs)
+    settings = _served(config, pairs) if config or pairs else running_service().settings()
     lines, runs = status_lines(settings)
     click.echo("\n".join(lines))
     if not runs:
@@ -90,13 +95,6 @@ def _served(config: Path | None, pairs: tuple[str, ...]) -> ServedSettings:
     from flows.service.settings import ServedSettings
 
     return load_as(ServedSettings, config, pairs)
-
-
-def _found(config: Path | None, pairs: tuple[str, ...]) -> ServedSettings:
-    """Return the settings that were given, else those of the service that runs here."""
-    from flows.service.whereabouts import running_service
-
-    return _served(config, pairs) if config or pairs else running_service()
 
 
 def _addresses(settings: ServedSettings) -> bool:

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from tasks.tracking import Change, Version
 
 LAST, WIDTH = 8, 20
-_BY = {"gate": "by the gate", "hand": "by hand", "rollback": "by a rollback"}
+_BY = {
+    "gate": "by the gate",
+    "hand": "by hand",
+    "rollback": "by a rollback",
+    "shipped": "as the first one",
+}
 
 
 def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:

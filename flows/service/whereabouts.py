@@ -17,7 +17,7 @@ from ecgmodel.config import load_as
 from ecgmodel.errors import SettingsError
 from ecgmodel.store import write_text
 from flows.service.processes import recall
-from flows.service.settings import ServedSettings
+from flows.service.settings import ServedSettings, ServiceSettings
 
 KNOWN = "service.json"
 
@@ -68,21 +68,21 @@ class Whereabouts:
         return load_as(ServedSettings, config, (*self.pairs, f"service.state={self.state}"))
 
 
-def running_service() -> ServedSettings:
-    """Return the settings of the service that runs here; the default ones where none does.
+def running_service() -> Whereabouts:
+    """Return the service that runs here; where none does, the one of the working folder.
 
     The one whose state is `ecg-state` in the working folder comes first.
 
     Raises:
         SettingsError: Several run, and none of them in the working folder; the message names them.
     """
-    here = ServedSettings()
+    here = Whereabouts(str(ServiceSettings().root))
     found = [one for one in _noted() if one.runs]
-    own = [one for one in found if one.state == str(here.service.root)] or found
+    own = [one for one in found if one.state == here.state] or found
     if len(own) > 1:
         names = "\n".join(sorted(f"  {one.option}" for one in own))
         raise SettingsError(f"Several services run here. Choose one:\n{names}")
-    return own[0].settings() if own else here
+    return own[0] if own else here
 
 
 def _noted() -> Sequence[Whereabouts]:

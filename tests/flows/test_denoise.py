@@ -77,6 +77,17 @@ def newest(key: str) -> str:
     return str(max(found, key=lambda artifact: artifact.created).data)
 
 
+def runs(flow_name: str) -> list[Any]:
+    """Return the runs of a flow."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])), limit=200
+        )
+
+
 def drift_events(version: str) -> list[dict[str, Any]]:
     """Return the events of drift for a version; the server lists them a moment late."""
     from prefect.client.orchestration import get_client
@@ -104,6 +115,9 @@ def test_every_record_comes_out_and_bad_ones_are_named(
     assert {f.name for f in out.iterdir()} == {f"{n}.{e}" for n in NAMES for e in ("hea", "dat")}
     assert small.units("denoise", *NAMES) <= set(made)
     assert "gone" in newest("denoised")
+    (run,) = (run for run in runs("denoise") if run.name == f"denoise 8 recordings with {network}")
+    assert run.state.message.startswith("4 of 8 left out: ")
+    assert "Cleaned 4 recordings" in run.state.message
     page = newest("quality")
     assert page.index("Left out: 4 of 8") < page.index("p0") < page.index("Worst minutes")
     assert page.count("data:image/png;base64,") == 3

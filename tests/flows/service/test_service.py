@@ -97,6 +97,7 @@ def test_everything_answers_and_is_deployed(service: Service) -> None:
         assert f"\n{name} " in said.stdout
     assert said.stdout.count("answers") == 2
     assert "champion    none yet" in said.stdout
+    assert "retrain-on-drift      by hand or by event" in said.stdout
     again = service.command("up")
     assert again.returncode == 0
     assert "It runs already." in again.stdout
