@@ -320,6 +320,6 @@ def _report(
         "tile": trained_window(dataset),
         "window": settings.evaluation.window,
         "target": settings.resample.target,
-        "commands": ["ecg-denoise run --config settings.yaml"],
+        "commands": [f"ecg-denoise run --preset {settings.preset} --config settings.yaml"],
     }
     return publish_report(model, measured, beside, dataset, settings.evaluation, context, into)

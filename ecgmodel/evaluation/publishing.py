@@ -46,23 +46,19 @@ def publish_report(
         beside: That of other networks, by name.
         dataset: What it was trained and tested on.
         how: Bootstrap draws and seed.
-        context: What the report says beside: "settings", "versions", "git_commit", "commands",
-            "tile" (samples that the network sees at once), "window" (of the metrics), "target".
+        context: What else it says: "settings", "versions", "git_commit", "commands", "tile"
+            (samples that the network sees at once), "window" (of the metrics), "target".
         into: The folder to write to.
 
     Returns:
-        "text" (the result table for a terminal), "headline" (as `Headline.to_dict` gives it),
-        "metrics" (a handful by name, for a tracking store) and "cells" (the model's means by noise
-        type and SNR).
+        "text" (the result table for a terminal), "headline" (see `Headline.to_dict`), "metrics" (a
+        handful by name, for a tracking store) and "cells" (means by noise type and SNR).
     """
-    others = [pd.read_parquet(m.file(STRETCHES)).assign(method=n) for n, m in beside.items()]
-    own = [pd.read_parquet(m.file(STRETCHES)) for m in measured]
-    table = pd.concat([*own[:-1], *others, own[-1]], ignore_index=True)
+    table = _rows(measured, beside)
     shown = examples.load(measured[-1].file(EXAMPLES))
     summary = summarise(table, draws=how.bootstrap, seed=how.seed)
     _write_tables(table, summary, how, into / "tables")
-    found = headline(table, MODEL, how.bootstrap, how.seed)
-    history = _history(model)
+    found, history = headline(table, MODEL, how.bootstrap, how.seed), _history(model)
     _write_figures(summary, shown, history, into / "figures")
     page = ReportContext(
         table=table,
@@ -88,6 +84,13 @@ def publish_report(
         "metrics": _metrics(table, found),
         "cells": _cells(summary),
     }
+
+
+def _rows(measured: Sequence[Stored], beside: Mapping[str, Stored]) -> pd.DataFrame:
+    """Return the rows of all methods: classical ones, other networks, the model."""
+    *classical, model = (pd.read_parquet(m.file(STRETCHES)) for m in measured)
+    others = [pd.read_parquet(m.file(STRETCHES)).assign(method=n) for n, m in beside.items()]
+    return pd.concat([*classical, *others, model], ignore_index=True)
 
 
 def _text(summary: pd.DataFrame, simulated: bool) -> str:

@@ -109,9 +109,8 @@ def train(
 ) -> History:
     """Fit a network and write the best one found.
 
-    `work` then holds `model.keras`, `model.weights.h5`, `history.json`, and the checkpoints,
-    from which a call that was interrupted goes on. A folder serves one training: a checkpoint
-    made with other settings (the number of epochs aside) or data of other size is not used.
+    `work` then holds `model.keras`, `model.weights.h5`, `history.json` and the checkpoints, from
+    which an interrupted call goes on. One made with other settings or data is not used.
 
     Args:
         build: Returns a new network; called once, after the seed is set.
@@ -124,8 +123,7 @@ def train(
         on_epoch: Called after each further epoch with its number (from 1) and its row, when its
             checkpoint is on disk. After a kill in between, the row comes through `on_start`.
         progress: Whether to show a progress bar.
-        trained: Whether `build` returns a trained network. It is validated before the first epoch,
-            and is the best one if no epoch lowers its loss.
+        trained: Whether `build` returns a trained network, which no worse epoch replaces.
 
     Returns:
         What it went through, restored epochs included.

@@ -225,7 +225,8 @@ def dataset_facts(dataset: Stored) -> dict[str, Any]:
 
 def training_name(settings: Settings, dataset: Stored) -> str:
     """Return what a person calls a training."""
-    return f"{settings.network.architecture} on {dataset.name} {dataset.digest[:8]}"
+    what = f"{settings.network.architecture} on {dataset.name} {dataset.digest[:8]}"
+    return f"{what}, preset {settings.preset}"
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
