@@ -62,7 +62,7 @@ class TrainMix(BaseModel):
         description="Files of ecgmodel/noise, and how often each comes up against the others.",
     )
     snr_db: tuple[float, float] = Field(
-        (-20.0, 24.0), description="SNR, dB, drawn evenly between these; zero-mean power."
+        (-12.0, 24.0), description="SNR, dB, drawn evenly between these; zero-mean power."
     )
     unmixed: float = Field(
         0.08, ge=0, lt=1, description="Share of windows with none of these types."

@@ -32,7 +32,7 @@ class TrainingSettings(BaseModel):
         default=4e-5, ge=0, description="The learning rate's lower end."
     )
     schedule: Literal["plateau", "cosine", "hold"] = Field(
-        default="cosine",
+        default="hold",
         description="How the learning rate falls, step by step: along a cosine over all epochs; "
         "hold: constant over the first half of them, then linearly; plateau: by plateau_factor "
         "where the validation loss no longer falls.",
@@ -48,7 +48,7 @@ class TrainingSettings(BaseModel):
         default=1.0, gt=0, description="Global gradient-norm clip; null disables it."
     )
     averaging: float | None = Field(
-        default=0.998,
+        default=0.995,
         gt=0,
         lt=1,
         description="Decay, a step, of the moving average of weights that is validated and kept "

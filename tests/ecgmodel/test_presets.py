@@ -41,8 +41,9 @@ def test_quick_is_the_defaults_and_trains_the_shipped_networks_kind() -> None:
     recipe = shipped()[0].settings()
     same = differences(Settings(), recipe)
     assert same == {
-        *("preset", "source.kind", "source.clean", "resample.length", "training.epochs")
-    }  # sources and length alone
+        *("preset", "source.kind", "source.clean", "resample.length", "training.epochs"),
+        "mix.train.snr_db",
+    }  # sources and length, and noise so strong that only a long training learns from it
 
 
 def test_full_is_the_shipped_recipe() -> None:

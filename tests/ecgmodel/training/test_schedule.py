@@ -58,7 +58,7 @@ def test_a_tiny_gain_is_kept_as_the_best_but_does_not_end_the_waiting() -> None:
 
 def test_a_cosine_falls_over_all_epochs_and_is_not_ended_early() -> None:
     settings = TrainingSettings(
-        epochs=4, learning_rate=1.0, min_learning_rate=0.0, patience=1, warmup_epochs=0
+        schedule="cosine", epochs=4, learning_rate=1.0, min_learning_rate=0.0, warmup_epochs=0
     )
     schedule = Schedule(settings.learning_rate)
     for epoch in range(1, 5):
