@@ -92,7 +92,8 @@ def history(config: Path | None, pairs: tuple[str, ...]) -> None:
         click.echo(_line(change, registry))
     for version in versions:
         mark = "in use" if champion and champion.number == version.number else ""
-        click.echo(f"version {version.number:<4} {mark:<7} {version.verdict or 'not judged'}")
+        unjudged = "comes with the package" if version.is_shipped else "not judged"
+        click.echo(f"version {version.number:<4} {mark:<7} {version.verdict or unjudged}")
 
 
 REGISTRY_COMMANDS = (retrain, promote, rollback, history)
