@@ -56,14 +56,14 @@ def check_test(dataset: Stored, settings: Settings, what: str = "The dataset") -
         length = schema.field("clean").type.list_size
         if length < settings.evaluation.window:
             raise SettingsError(
-                f"{what}={dataset.path}: the test rows of {shard.stem} hold {length} samples, "
+                f"{what} {dataset.path}: the test rows of {shard.stem} hold {length} samples, "
                 f"fewer than evaluation.window={settings.evaluation.window}. Choose a shorter "
                 "evaluation.window, or longer test segments (mix.test.segment_s)."
             )
         target = (schema.metadata or {}).get(b"target", b"").decode()
         if target and target != settings.resample.target:
             raise SettingsError(
-                f"{what}={dataset.path}: its clean ECG is {target!r}, that of the training "
+                f"{what} {dataset.path}: its clean ECG is {target!r}, that of the training "
                 f"resample.target={settings.resample.target!r}: a network cannot be judged by what "
                 "it was not trained for. Name a dataset of the same target."
             )

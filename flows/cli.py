@@ -168,12 +168,15 @@ def show_settings(listed: bool, config: Path | None, pairs: tuple[str, ...]) -> 
     import yaml
 
     from ecgmodel import presets
+    from ecgmodel.preflight import check_places
 
     if listed:
         for name, line in presets.described().items():
             click.echo(f"{name:<10}{line}")
         return
-    tree = read_settings(config, pairs).model_dump(mode="json")
+    settings = read_settings(config, pairs)
+    check_places(settings)
+    tree = settings.model_dump(mode="json")
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip())
 
 

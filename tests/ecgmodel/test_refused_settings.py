@@ -13,7 +13,7 @@ REFUSED = [
     ("evaluation.window=20000", r"evaluation\.window=20000 is longer.*mix\.test\.segment_s=32"),
     ("resample.length=1000", r"resample\.length=1000 is shorter than evaluation\.window=1024"),
     ("resample.start_s=400", r"minutes=5 less resample\.start_s=400"),
-    ("source.simulated.minutes=0.1 mix.test.segment_s=9 evaluation.window=3000",
+    ("source.simulated.minutes=0.1 evaluation.window=3000",
      r"source\.simulated\.minutes=0\.1.*evaluation\.window=3000"),
     ("training.learning_rate=1e-6", r"min_learning_rate=4e-05 is above.*lower it as well"),
     ("training.warmup_epochs=4", r"training\.warmup_epochs=4.*training\.epochs=4"),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ecgmodel.config import Settings
-from ecgmodel.errors import DatasetError, RecordError, SplitError, UnknownNameError
+from ecgmodel.errors import (
+    DatasetError,
+    RecordError,
+    SettingsError,
+    SplitError,
+    UnknownNameError,
+)
+from flows.pipeline import pipeline
 from flows.prepare import prepare
 from flows.train import Training
 from tests.flows import small
@@ -99,6 +108,32 @@ def test_names_of_nobody_stop_the_run_before_any_download(own: Settings) -> None
         pytest.raises(UnknownNameError, match=r"split\.test.*'sim02'.*Nearest: own/sim02"),
     ):
         prepare(own.model_copy(update={"split": named}))
+    assert made == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"tracking": {"uri": "http://127.0.0.1:9", "timeout_s": 1}},
+            r"tracking\.uri=http://127\.0\.0\.1:9 does not answer.*tracking\.retries",
+        ),
+        (
+            {"gate": {"rules": ["primary", "qrs_stress"]}, "source": {"base_url": "{}"}},
+            r"gate\.rules.*protocol qrs_stress.*source\.base_url=.*Leave the rule out",
+        ),
+        ({"store": "{}/file"}, r"store=.*/file is a file"),
+        ({"gate": {"test_set": "{}"}}, r"gate\.test_set=.* is not a dataset"),
+    ],
+)
+def test_what_would_fail_at_the_end_fails_before_the_first_download(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    tree = json.loads(json.dumps(changes).replace("{}", str(tmp_path)))
+    settings = small.small(tmp_path / "store", tree)
+    with small.counted() as made, pytest.raises(SettingsError, match=message):
+        pipeline(settings)
     assert made == []
 
 

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from ecgmodel.config import Settings
+from ecgmodel.evaluation.headline import Headline
 from ecgmodel.versions import git_commit
 from flows.train import Training, train
 from tasks.tracking import TrackingError, flatten
+from tasks.tracking.describing import with_verdict
 from tests.flows import small
 
 First = tuple[Settings, Training]
@@ -52,6 +54,33 @@ def test_a_run_holds_each_epoch_once_and_the_results(first: First) -> None:
     assert names >= {"report.html", "settings.yaml", "environment.json", "history.json"}
     folders = {name.split("/")[0] for name in result.report.files if "/" in name}
     assert names >= folders
+
+
+def test_the_pages_state_the_headline_and_link_what_is_looked_at_first(first: First) -> None:
+    _, result = first
+    client, tracker = result.tracker.client, result.tracker
+    found = Headline.from_dict(result.report.info["headline"])
+    metrics = client.get_run(result.run_id).data.metrics
+    assert {name for name in metrics if "/" in name} == set(result.report.info["metrics"])
+    assert metrics["test/snr_improvement"] == found.improvement
+    assert metrics["test/best_filter_snr_improvement"] == found.filter_improvement
+    note = client.get_run(result.run_id).data.tags["mlflow.note.content"]
+    assert found.figure in note
+    assert f"({tracker.run_page(result.run_id, 'artifacts/report.html')})" in note
+    names = {item.path for item in client.list_artifacts(result.run_id, "tables")}
+    assert names >= {"tables/improvement.csv", "tables/cells.csv"}
+    tags = client.get_experiment(tracker.experiment).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    version = client.get_model_version(tracker.settings.model, str(result.judged.version))
+    assert found.figure in version.description
+    assert version.description.count("**Verdict:**") == 1
+    assert version.tags["ecg.verdict"][:60] in version.description
+
+
+def test_a_second_verdict_takes_the_place_of_the_first() -> None:
+    first = with_verdict("unet on mitdb\n\n**+8.0 dB**", "refused: too few")
+    assert first == "unet on mitdb\n\n**+8.0 dB**\n\n**Verdict:** refused: too few"
+    assert with_verdict(first, "promoted").endswith("+8.0 dB**\n\n**Verdict:** promoted")
 
 
 def test_the_logged_model_holds_the_network_in_both_forms_and_the_code_that_applies_it(

@@ -10,6 +10,7 @@ import pytest
 
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.headline import Headline, headline
+from ecgmodel.evaluation.summary import as_text, summarise
 
 
 def table(gains: dict[str, float], subjects: int = 4, untouched: float = 20.0) -> pd.DataFrame:
@@ -54,3 +55,14 @@ def test_it_survives_a_manifest() -> None:
 def test_a_method_that_was_not_measured_is_an_error() -> None:
     with pytest.raises(DatasetError, match="model"):
         headline(table({"fir": 5.0}), "model")
+
+
+def test_the_row_all_of_the_table_is_the_headline_however_many_segments_a_cell_has() -> None:
+    rows = table({"none": 0.0, "fir": 5.0, "model": 8.0}).assign(rmse=0.1)
+    hard = rows["snr_db"] == 0
+    rows.loc[hard & (rows["method"] == "model"), "snr_improvement"] += 6.0
+    rows = pd.concat([rows, rows[hard].assign(start=11_520)], ignore_index=True)
+    found = headline(rows, "model")
+    assert found.improvement == pytest.approx(12.0)  # the mean of the cells would be 11
+    (line,) = [line for line in as_text(summarise(rows)).splitlines() if line.startswith("all ")]
+    assert line.split()[-1] == "12.0*"

@@ -98,7 +98,7 @@ def test_mlflow_shows_run_curves_report_and_the_version_in_use(
     experiment = registry.tracker.experiment
     run = f"{service.mlflow_url}/#/experiments/{experiment}/runs/{version.run_id}"
     sees(page, run, "conv_autoencoder on simulated", "mix.window")
-    sees(page, f"{run}/model-metrics", "baseline/butterworth")
+    sees(page, f"{run}/model-metrics", "best_filter_snr_improvement")
     page.get_by_placeholder("Search metric charts").fill("val_loss")
     page.get_by_text("val_loss", exact=True).first.wait_for(timeout=30_000)
     sees(page, f"{run}/artifacts", "report.html", "verdicts", "figures")
