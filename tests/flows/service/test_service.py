@@ -157,8 +157,8 @@ def test_one_value_is_enough_and_a_wrong_name_is_refused_on_the_runs_page(
     state = service.run(run).state
     assert state is not None
     assert "There is no setting 'mix.sed'. Nearest: mix.seed" in str(state.message)
-    other = service.start("prepare/prepare", settings={"mix": {"seed": 3}})
-    service.until(lambda: is_done(service, other), "the dataset of another seed")
+    other = service.start("prepare/prepare", settings={"training": {"epochs": 3}})
+    service.until(lambda: is_done(service, other), "the same dataset")
     assert service.run(other).name == "prepare simulated"
 
 
