@@ -49,7 +49,9 @@ class Service:
         self.state = folder / "state"
         self.file = folder / "ecg.yaml"
         ports = {"prefect_port": self.prefect_port, "mlflow_port": self.mlflow_port}
-        tree = {**SMALL, "service": {"state": str(self.state), "sweep_s": 1.0, **ports, **service}}
+        own = {"state": str(self.state), "sweep_s": 1.0, **ports, **service}
+        # Retrainings start from new weights: there is no champion of the small network's kind.
+        tree = {"preset": "quick", **SMALL, "service": own}
         self.file.write_text(yaml.safe_dump(tree))
 
     @property

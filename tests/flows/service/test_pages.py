@@ -21,6 +21,7 @@ ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+FIELDS = ("recordings", "out", "settings")
 pytestmark = pytest.mark.slow
 
 
@@ -73,19 +74,46 @@ def test_prefect_shows_deployments_and_a_run_with_its_verdict(
     url = f"http://127.0.0.1:{service.prefect_port}"
     sees(page, f"{url}/deployments", "prepare", "denoise", "retrain-on-drift")
     (run,) = service.runs("retrain")
+    assert run.name == "retrain conv_autoencoder on simulated"
     sees(page, f"{url}/runs/flow-run/{run.id}", run.name, "Completed")
+    page.get_by_text("Details", exact=True).click()
+    page.get_by_text(f"version {version.number} ").first.wait_for(timeout=30_000)
     with service.client() as client:
-        keys = ArtifactFilterKey(any_=["trigger", "verdict", "verdict-figure", "result"])
+        keys = ArtifactFilterKey(any_=["trigger", "verdict", "pictures", "result", "outcome"])
         found = client.read_artifacts(artifact_filter=ArtifactFilter(key=keys))
     shown = {artifact.key: artifact for artifact in found}
-    assert len(shown) == 4
+    assert len(shown) == 5
+    assert all(artifact.description for artifact in found)
     sees(page, f"{url}/artifacts/artifact/{shown['trigger'].id}", "Asked for by hand")
     verdict = f"{url}/artifacts/artifact/{shown['verdict'].id}"
     sees(page, verdict, f"version {version.number}: ", "SNR improvement against no filter")
-    page.goto(f"{url}/artifacts/artifact/{shown['verdict-figure'].id}")
-    picture = page.locator("img[src^='data:image/png']")
-    picture.wait_for(timeout=30_000)
-    assert picture.evaluate("image => image.naturalWidth") > 1000
+    assert drawn(page) == 1
+    page.goto(f"{url}/artifacts/artifact/{shown['pictures'].id}")
+    assert drawn(page) == 6
+
+
+def drawn(page: Any) -> int:
+    """Return how many pictures an artifact's page draws, and see that none is printed as text."""
+    pictures = page.locator("img[src^='data:image/png']")
+    pictures.first.wait_for(timeout=30_000)
+    widths = pictures.evaluate_all("images => images.map(image => image.naturalWidth)")
+    assert min(widths) >= 600
+    assert "base64" not in page.inner_text("body")
+    return len(widths)
+
+
+def test_the_form_of_denoise_asks_for_recordings_first(
+    trained: tuple[Service, Version], page: Any
+) -> None:
+    service, _ = trained
+    with service.client() as client:
+        deployment = client.read_deployment_by_name("denoise/denoise").id
+    url = f"http://127.0.0.1:{service.prefect_port}/deployments/deployment/{deployment}/run"
+    sees(page, url, "recordings", "settings")
+    at = {name: page.get_by_text(name, exact=True).first.bounding_box()["y"] for name in FIELDS}
+    assert sorted(at, key=at.__getitem__) == list(FIELDS)
+    assert at["settings"] < 900  # all of it is on the first screen
+    assert page.locator("textarea").count() == 3
 
 
 def test_mlflow_shows_run_curves_report_and_the_version_in_use(

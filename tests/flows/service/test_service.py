@@ -135,9 +135,38 @@ def test_a_new_dataset_is_trained_on_by_itself(service: Service) -> None:
     service.until(lambda: is_done(service, again), "the dataset, cached")
     assert len(service.runs("retrain")) == 1  # the same dataset is no news
     shown = service.command("status").stdout  # beside all that is scheduled for weeks
-    assert re.search(rf"^{retrained.name[:20]} +Completed", shown, re.MULTILINE)
+    assert service.run(retrained).name == "retrain conv_autoencoder on simulated"
+    assert re.search(r"^retrain conv_autoencoder on simulated +Completed", shown, re.MULTILINE)
+    said = service.run(retrained).state
+    assert said is not None
+    assert str(said.message).startswith(("version 1 in use: ", "version 1 refused: "))
     past = service.command("history")  # the service's own file says where its models are
     assert f"version 1    {'in use' if version.verdict.startswith('p') else '':<7}" in past.stdout
+
+
+def test_one_value_is_enough_and_a_wrong_name_is_refused_on_the_runs_page(
+    service: Service,
+) -> None:
+    run = service.start("prepare/prepare", settings={"mix": {"sed": 3}})
+
+    def has_failed() -> bool:
+        state = service.run(run).state
+        return bool(state and state.is_failed())
+
+    service.until(has_failed, "the refusal")
+    state = service.run(run).state
+    assert state is not None
+    assert "There is no setting 'mix.sed'. Nearest: mix.seed" in str(state.message)
+    other = service.start("prepare/prepare", settings={"training": {"epochs": 3}})
+    service.until(lambda: is_done(service, other), "the same dataset")
+    assert service.run(other).name == "prepare simulated"
+
+
+def test_status_says_who_promoted_and_finds_the_service(service: Service) -> None:
+    said = service.command("promote", "1", "--reason", "for a look")
+    assert said.returncode == 0, said.stderr
+    shown = service.command("status").stdout
+    assert re.search(r"version 1, put into use by hand \(.+\), .+ UTC: for a look$", shown, re.M)
 
 
 def test_a_webhook_is_told_of_failures_and_promotions(
@@ -155,7 +184,8 @@ def test_a_webhook_is_told_of_failures_and_promotions(
     service.until(lambda: len(told[1]) >= 2, "two notifications", 90)
     texts = {said["subject"]: said["body"] for said in told[1]}
     assert texts["A new model is in use"] == "Version 7: It is better."
-    assert "/nowhere" in texts[f"prepare {failed.name} failed"]
+    subject = f"{service.run(failed).name} failed"
+    assert "/nowhere" in texts[subject]
 
 
 def test_worker_and_run_killed_at_once_lose_nothing(service: Service) -> None:
