@@ -120,7 +120,7 @@ def test_names_of_nobody_stop_the_run_before_any_download(own: Settings) -> None
         ),
         (
             {"gate": {"rules": ["primary", "qrs_stress"]}, "source": {"base_url": "{}"}},
-            r"gate\.rules.*protocol qrs_stress.*source\.base_url=.*Leave the rule out",
+            r"gate\.rules.*protocol qrs-stress.*source\.base_url=.*Leave the rule out",
         ),
         ({"store": "{}/file"}, r"store=.*/file is a file"),
         ({"gate": {"test_set": "{}"}}, r"gate\.test_set=.* is not a dataset"),
