@@ -352,7 +352,7 @@ def _reason(
             f"{_by_hand(challenger)}."
         )
     if failed:
-        others = len(failed) - 1
+        others = 0 if barred else len(failed) - 1  # nothing else counts where it is barred
         more = (
             f" {others} more {'check fails' if others == 1 else 'checks fail'}." if others else ""
         )

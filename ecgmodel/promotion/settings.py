@@ -18,7 +18,7 @@ class GateSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: tuple[str, ...] = Field(
-        ("primary", "beats_filters", "by_noise", "by_snr", "no_noise", "cost"),
+        ("beats_filters", "primary", "by_noise", "by_snr", "no_noise", "cost"),
         min_length=1,
         description="Files of ecgmodel/promotion/rules; every one of them must pass.",
     )
