@@ -180,7 +180,7 @@ def fetch(
 
 
 def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
-    """Return the settings with windows no longer than recordings; warn of low sampling rates."""
+    """Return the settings with windows no longer than recordings; warn of what trains badly."""
     mix = fitted(settings.mix, [int(r.info["samples"]) for r in resampled])
     if mix.window < settings.mix.window:
         _log.warning(
@@ -188,6 +188,13 @@ def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
             f"{settings.mix.window:,}",
             f"{mix.window:,}",
             mix.window / FS,
+        )
+    if unmet := [t for t in mix.test.types if t not in mix.train.all_types]:
+        _log.warning(
+            "The test has the noise types %s, which no training window has. To train on one: "
+            "--set mix.train.types.%s=1",
+            ", ".join(unmet),
+            unmet[0],
         )
     fastest = max(float(r.info["original_fs"]) for r in resampled)
     if fastest < LOW_RATE_HZ and settings.source.kind != "simulated":
