@@ -65,7 +65,7 @@ class TrainMix(BaseModel):
         (-12.0, 24.0), description="SNR, dB, drawn evenly between these; zero-mean power."
     )
     unmixed: float = Field(
-        0.08, ge=0, lt=1, description="Share of windows with none of these types."
+        0.1, ge=0, lt=1, description="Share of windows with none of these types."
     )
     on_top: Mapping[str, float] = Field(
         {"wander": 0.15, "hum": 0.15, "pops": 0.1, "gaussian": 0.25},

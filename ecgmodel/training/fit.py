@@ -165,9 +165,7 @@ def peek(work: Path) -> dict[str, Any]:
 def _begin(
     model: keras.Model, batches: Batches, validation: Batches, settings: TrainingSettings
 ) -> _Run:
-    optimizer = AveragingAdam(
-        settings.learning_rate, settings.averaging, global_clipnorm=settings.clip_norm
-    )
+    optimizer = AveragingAdam(settings.learning_rate, settings.averaging, settings.clip_norm)
     loss = registry.load("losses", settings.loss, "loss").Loss()
     model.compile(optimizer, loss, jit_compile=_jit())
     optimizer.build(model.trainable_variables)

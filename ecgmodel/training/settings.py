@@ -25,7 +25,7 @@ class TrainingSettings(BaseModel):
         "network (`default`), a registered version (`models:/ecg-denoiser/3`) or a .keras file; "
         "null: new weights.",
     )
-    epochs: int = Field(default=4, ge=1, description="Most passes over the training windows.")
+    epochs: int = Field(default=6, ge=1, description="Most passes over the training windows.")
     batch_size: int = Field(default=8, ge=1, description="Windows a step.")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's largest step size.")
     min_learning_rate: float = Field(

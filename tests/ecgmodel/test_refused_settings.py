@@ -16,7 +16,7 @@ REFUSED = [
     ("source.simulated.minutes=0.1 evaluation.window=3000",
      r"source\.simulated\.minutes=0\.1.*evaluation\.window=3000"),
     ("training.learning_rate=1e-6", r"min_learning_rate=4e-05 is above.*lower it as well"),
-    ("training.warmup_epochs=4", r"training\.warmup_epochs=4.*training\.epochs=4"),
+    ("training.warmup_epochs=6", r"training\.warmup_epochs=6.*training\.epochs=6"),
     ("drift.recent=5", r"drift\.recent=5 .*drift\.min_recordings"),
     ("split.test=[own/a] split.train=[own/a]", r"own/a is named in split\.train and split\.test"),
     ("split.test_share=0.7 split.validation_share=0.5", r"test_share=0\.7.*more than all"),
