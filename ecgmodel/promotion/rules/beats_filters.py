@@ -21,10 +21,12 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
     """
     best = comparison.best_filter
     if not best:
-        text = (
-            "No classical filter was measured, so it is not proven better than one. Name some in "
-            "evaluation.baselines, or leave beats_filters out of gate.rules."
-        )
+        text = "No noisy segment was measured: it is not proven better than a filter."
+        if comparison.noisy.any():
+            text = (
+                "No classical filter was measured, so it is not proven better than one. Name some "
+                "in evaluation.baselines, or leave beats_filters out of gate.rules."
+            )
         return [Finding(RULE, "against the best filter", False, None, 0.0, text)]
     return [_better(best, comparison, settings), *_harm(comparison, settings)]
 

@@ -158,7 +158,7 @@ def test_settings_of_the_test_do_not_follow_others():
     fixed = leak_free.protocol_settings(base)
     assert fixed.resample.length is None
     assert fixed.mix.test.snr_db == (-6.0, 0.0, 6.0, 12.0, 18.0)
-    assert fixed.mix.stretch == 11_520
+    assert fixed.mix.test.segment == 11_520
     assert fixed.quality.enabled
     assert fixed.source == base.source
     assert leak_free.protocol_settings(simulated(), "as_recorded").resample.target == "as_recorded"

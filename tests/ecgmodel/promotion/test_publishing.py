@@ -38,7 +38,7 @@ def test_sentence_rules_and_cells_are_there(tmp_path: Path) -> None:
     assert verdict.reason in text
     assert "Left out for both, since one of them was trained on them: db/1." in text
     assert len(re.findall(r"\| passed \|", text)) == len(verdict.findings)
-    assert re.search(r"\| bw \| 6 \| \d\.\d\d \| \d\.\d\d \| \+0\.94 \|", text)
+    assert re.search(r"\| bw \| 6 \| \d\.\d\d \| \d\.\d\d \(\+0\.94\) \|", text)
     page = (tmp_path / "verdict.html").read_text()
     assert "&lt;the&gt; champion" in page
     assert not re.search(r"(src|href)=.?https?:", page)
