@@ -14,8 +14,8 @@ def import_keras() -> None:
     """Import Keras and its backend; what they print is shown only if that fails.
 
     TensorFlow logs to file descriptor 2 while it is loaded, before it reads TF_CPP_MIN_LOG_LEVEL.
-    Its operations are small here: dividing one among cores takes longer than running several side by
-    side. On two cores a training step of `strided_unet` is half as fast again with one thread each.
+    Its operations are small here: dividing one among cores takes longer than running several side
+    by side. On two cores, `strided_unet` trains half as fast again with one thread for each.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, core_count() // 4)))
     if "keras" not in sys.modules:

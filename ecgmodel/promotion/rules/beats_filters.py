@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecgmodel.evaluation.summary import method_label
+from ecgmodel.evaluation.summary import MIN_SUBJECTS, method_label
 from ecgmodel.promotion.judging import Comparison, Finding, mean_gain
 from ecgmodel.promotion.settings import GateSettings
 
@@ -15,9 +15,9 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
     """Ask for a gain over the best filter that is no chance, and for as little harm as it does.
 
     No chance: the 95 % interval of the mean difference in SNR improvement, over all noisy segments
-    and by bootstrap over subjects, lies above zero; with fewer subjects than `gate.min_subjects`,
-    the network is better in every one of them. Harm: the output SNR where no noise was added is at
-    most `gate.filter_harm_tolerance_db` below that of the filter that leaves most.
+    and by bootstrap over subjects, lies above zero; with fewer than three subjects, who give no
+    interval, the network is better in every one of them. Harm: the output SNR where no noise was
+    added is at most `gate.filter_harm_tolerance_db` below that of the filter that leaves most.
     """
     best = comparison.best_filter
     if not best:
@@ -34,7 +34,8 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
 def _better(best: str, comparison: Comparison, settings: GateSettings) -> Finding:
     what = f"SNR improvement against {method_label(best)}"
     filtered = comparison.filters[best]["snr_improvement"]
-    gain = mean_gain(comparison.challenger["snr_improvement"] - filtered, comparison, settings)
+    few = settings.model_copy(update={"min_subjects": MIN_SUBJECTS})
+    gain = mean_gain(comparison.challenger["snr_improvement"] - filtered, comparison, few)
     if gain is None:
         text = f"No noisy segment has a figure of both sides ({what}): nothing can be proven."
         return Finding(RULE, what, False, None, 0.0, text)
