@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ecgmodel.training.batches import Batches
 
 MODEL = "model"
+SHIPPED = "shipped"
 VALIDATED = 64
 """Windows that are validated at once; how many has no part in the result."""
 STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
@@ -110,7 +111,11 @@ def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
 
 
 def measure_file_step(
-    model: Path, dataset: Stored, settings: Settings, tile: int | None = None
+    model: Path,
+    dataset: Stored,
+    settings: Settings,
+    tile: int | None = None,
+    label: str = MODEL,
 ) -> Step:
     """The same for any saved network.
 
@@ -119,6 +124,7 @@ def measure_file_step(
         dataset: Whose test split to use.
         settings: How to measure.
         tile: Samples that the network sees at once; None takes `mix.window`.
+        label: What the unit is called; its rows are those of "model" all the same.
     """
     tile = tile or settings.mix.window
     how = {
@@ -128,7 +134,7 @@ def measure_file_step(
     }
     unit = Unit(
         "evaluate",
-        f"{MODEL} {dataset.name}",
+        f"{label} {dataset.name}",
         how,
         {"dataset": dataset.ref, "model": file_sha256(model)},
         {
@@ -145,7 +151,9 @@ def shipped_steps(dataset: Stored, settings: Settings) -> dict[str, Step]:
 
     test = {subject for subject, split in dataset.info["splits"].items() if split == "test"}
     return {
-        one.name: measure_file_step(one.file(NETWORK), dataset, settings, one.settings().mix.window)
+        one.name: measure_file_step(
+            one.file(NETWORK), dataset, settings, one.settings().mix.window, SHIPPED
+        )
         for one in shipped()
         if not test & set(shipped_start(one).lineage.seen)
     }

@@ -16,7 +16,7 @@ from ecgmodel.promotion.settings import CHALLENGER, CHAMPION
 from ecgmodel.promotion_steps import Contender, OnTest, verdict_step
 from ecgmodel.store import Store, Stored, read_stored
 from ecgmodel.trained import NETWORK
-from ecgmodel.training_steps import MODEL, baseline_steps, measure_file_step
+from ecgmodel.training_steps import MODEL, SHIPPED, baseline_steps, measure_file_step
 from flows.protocol_tests import protocol_tests
 from flows.temporary_server import is_temporary
 from tasks import promotion as tasks
@@ -154,7 +154,8 @@ def measure(
         protocols: By benchmark protocol that a rule needs, its test.
     """
     network = training.patient(tasks.fetch, settings)(version, registry, store)
-    step = measure_file_step(network.file(NETWORK), test, settings, version.window)
+    label = SHIPPED if version.is_shipped else MODEL  # whose row the report has, too
+    step = measure_file_step(network.file(NETWORK), test, settings, version.window, label)
     measured = run_step(training.evaluate, step, store)
     origin = lineage(registry, version)
     model, overlap = network.file(NETWORK), settings.evaluation.overlap

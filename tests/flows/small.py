@@ -69,7 +69,7 @@ PREPARED = (
     | units("mix", *RECORDS)
     | {PUBLISH}
 )
-TRAINED = {FIT, MEASURE, REPORT, EXPORT, *BASELINES, VERDICT}
+TRAINED = {FIT, MEASURE, "evaluate shipped simulated", REPORT, EXPORT, *BASELINES, VERDICT}
 
 
 def small(store: Path, *changes: Mapping[str, Any]) -> Settings:
@@ -88,8 +88,7 @@ def first_run(folder: Path) -> tuple[Settings, Training]:
     settings = small(folder / "first" / "store")
     with counted() as made:
         result = pipeline(settings)
-    # The shipped network is measured beside the trained one, as a unit of the same name.
-    assert sorted(made) == sorted([*PREPARED, *TRAINED, MEASURE])
+    assert sorted(made) == sorted(PREPARED | TRAINED)
     return settings, result
 
 

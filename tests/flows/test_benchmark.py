@@ -140,7 +140,7 @@ def test_a_quick_version_takes_its_few_records(
 
 def test_a_protocol_without_training_says_so_before_it_fetches_anything(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="qrs-stress trains nothing of its own"):
-        benchmark.fn(settings, "qrs-stress", retrain=True)
+        benchmark.fn("qrs-stress", retrain=True, settings=settings)
     assert not settings.store.exists()
 
 
@@ -149,7 +149,7 @@ def test_an_unknown_network_gets_the_nearest_name_before_anything_is_fetched(
 ) -> None:
     for retrain in (False, True):
         with pytest.raises(UnknownNameError, match="Unknown network 'tini'"):
-            benchmark.fn(settings, "qt-bw", retrain=retrain, models=("tini",))
+            benchmark.fn("qt-bw", retrain=retrain, models=("tini",), settings=settings)
     assert not settings.store.exists()
 
 
@@ -181,7 +181,7 @@ def test_a_network_for_continuous_ecg_is_trained_by_its_recipe_and_kept(
     dataset = prepare(small.small(asked.store), announce=False)
     (step,) = leak_free.fit_steps(work, dataset, leak_free.recipes())
     made = leak_free.fitted_models(("tiny",), [step.run(work.store)])
-    assert (made["tiny"].window, made["tiny"].overlap) == (512, 0.5)
+    assert (made["tiny"].window, made["tiny"].overlap) == (512, 0.0625)
     # The same training as that of the command `train` with this recipe as its settings.
     assert fit_step(dataset, small.small(asked.store)).unit.key == step.unit.key
     leak_free.keep(made)
@@ -192,4 +192,4 @@ def test_a_network_for_continuous_ecg_is_trained_by_its_recipe_and_kept(
 
 def test_an_unknown_protocol_gets_the_nearest_name(settings: Settings) -> None:
     with pytest.raises(UnknownNameError, match="qt-bw"):
-        benchmark.fn(settings, "qt-bv")
+        benchmark.fn("qt-bv", settings=settings)

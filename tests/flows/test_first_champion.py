@@ -85,7 +85,7 @@ def test_drift_is_watched_from_the_first_recordings(
         write_record(
             tmp_path / "in", f"p{number}", ecg(20, 1000, rate=60 + number, seed=number), 1000
         )
-    done = denoise(fresh, tmp_path / "in", tmp_path / "out")
+    done = denoise(tmp_path / "in", tmp_path / "out", settings=fresh)
     assert done.model == "models:/ecg-denoiser version 1"
     assert done.drift.reference == 81
     assert "sampling rate (Hz) 250 -> 1000" in done.drift.sentence
@@ -112,7 +112,7 @@ def test_a_simulated_training_is_judged_against_it_and_does_not_replace_it(
     assert verdict.headlines["challenger"].filter == "butterworth"
     assert any("has no test of its own" in note for note in verdict.notes)
     assert result.judged.champion == shipped_version.number
-    assert result.judged.text.startswith(f"version {challenger} not promoted: It learned")
+    assert result.judged.text.startswith(f"version {challenger} refused: It learned")
     assert verdict.headlines["challenger"].sentence in result.judged.text
 
 
