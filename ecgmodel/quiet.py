@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -20,6 +21,8 @@ def import_keras() -> None:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, core_count() // 4)))
     if "keras" not in sys.modules:
         _import_aside("keras")
+    # Tiles come in batches of few sizes, each of which is traced once.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # Keras keeps this for each thread.
     sys.modules["keras"].config.disable_interactive_logging()
 
