@@ -23,7 +23,7 @@ from ecgmodel.setting_texts import kind_of, parse, parse_value
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import FS, ResampleSettings
 from ecgmodel.sources.simulated import SimulatedSettings
-from ecgmodel.training.settings import TrainingSettings
+from ecgmodel.training.settings import ADDRESS, CHAMPION, TrainingSettings
 
 # Prefect addresses its answers in JSON: sets would change their order from process to process.
 FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -199,6 +199,21 @@ class Settings(BaseModel):
     @classmethod
     def _at_home(cls, path: Path) -> Path:
         return path.expanduser()
+
+    @model_validator(mode="after")
+    def _start_can_be_found(self) -> Settings:
+        from ecgmodel.trained import shipped  # only now: it imports these settings
+
+        name, known = self.training.start_from, [one.name for one in shipped()]
+        if name is None or name in (CHAMPION, *known) or name.startswith(ADDRESS):
+            return self
+        if not name.endswith(".keras"):
+            raise SettingsError(
+                f"training.start_from: expected {CHAMPION!r}, a shipped network "
+                f"({', '.join(known)}), a registered version such as {ADDRESS}ecg-denoiser/3, or a "
+                f".keras file. Received: {name!r}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _window_fits(self) -> Settings:

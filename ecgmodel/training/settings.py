@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecgmodel import registry
-from ecgmodel.errors import SettingsError
 from ecgmodel.training.augmentation import AugmentationSettings
 
 CHAMPION, ADDRESS = "champion", "models:/"
@@ -100,21 +99,6 @@ class TrainingSettings(BaseModel):
     @classmethod
     def _known(cls, name: str) -> str:
         return registry.check("losses", name, "loss")
-
-    @field_validator("start_from")
-    @classmethod
-    def _can_be_found(cls, name: str | None) -> str | None:
-        from ecgmodel.trained import shipped  # only now: it imports all settings
-
-        if name is None or name == CHAMPION or name.startswith(ADDRESS) or name.endswith(".keras"):
-            return name
-        known = [one.name for one in shipped()]
-        if name not in known:
-            raise SettingsError(
-                f"expected {CHAMPION!r}, a shipped network ({', '.join(known)}), a registered "
-                f"version ({ADDRESS}ecg-denoiser/3), or a .keras file"
-            )
-        return name
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> TrainingSettings:
