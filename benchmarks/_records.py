@@ -30,11 +30,18 @@ def mitdb(folder: Path) -> list[Path]:
 
 
 def write_simulated(folder: Path, names: list[str], minutes: float) -> list[Path]:
-    """Write records of equal content at 360 Hz with two leads; return paths without suffix."""
+    """Write records at 360 Hz with two leads; return paths without suffix.
+
+    They differ in a sample alone: equal ones would count as one recording.
+    """
     made = _simulated_ecg.simulate(0, 1, 60 * minutes)
     usable = np.ones(made.signal.shape, bool)
     signal = to_standard_rate(made.signal, usable, _simulated_ecg.FS)[0]
-    return [_write(folder, name, signal, list(_simulated_ecg.LEADS)) for name in names]
+    paths = []
+    for number, name in enumerate(names):
+        signal[0] = 0.005 * (number % 400)  # a converter step each
+        paths.append(_write(folder, name, signal, list(_simulated_ecg.LEADS)))
+    return paths
 
 
 def write_noise(folder: Path, minutes: float) -> list[Path]:

@@ -86,9 +86,11 @@ def test_a_second_verdict_takes_the_place_of_the_first() -> None:
 def test_the_logged_model_holds_the_network_in_both_forms_and_the_code_that_applies_it(
     first: First,
 ) -> None:
+    import mlflow
     from mlflow.artifacts import download_artifacts
 
     settings, result = first
+    mlflow.set_tracking_uri(result.tracker.uri)  # MLflow looks "models:/" up there
     (output,) = result.tracker.client.get_run(result.run_id).outputs.model_outputs
     address = f"models:/{output.model_id}"
     model = Path(download_artifacts(address, tracking_uri=result.tracker.uri))
