@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from ecgmodel.machine import core_count
+
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# As `import_keras` sets it: a training has the same bits in every process only with as many threads.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, len(os.sched_getaffinity(0)) // 4)))
+# As `import_keras` sets it: with other numbers of threads a training has other bits.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, core_count() // 4)))
 
 # Prefect sets up logging when it is imported, and thereby closes the stream that absl, which
 # comes with Keras, has taken for its own: pytest's. So it has to come first.
