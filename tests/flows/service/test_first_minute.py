@@ -12,6 +12,8 @@ import yaml
 from tests.flows.service.running import Service
 from tests.wfdb_files import ecg, write_record
 
+pytestmark = pytest.mark.slow  # a service of its own, started twice
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
