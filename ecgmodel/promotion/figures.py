@@ -56,12 +56,12 @@ def gain_figure(
     height = tall + sum(heights) if narrow else max(3.0, tall, sum(heights))
     layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
     figure = Figure((width, height + 0.6), facecolor=theme.background, layout=layout)
-    columns = [["subjects"], *([name] for name in shown)]
-    grid: dict[str, Any] = {"height_ratios": [tall, *heights]}
-    if not narrow:
-        columns = [["subjects", name] for name in shown]
-        grid = {"width_ratios": [1, 1.1]}
-    parts: dict[str, Axes] = figure.subplot_mosaic(columns, **grid)  # type: ignore[arg-type]
+    grid: dict[str, Any] = {"width_ratios": [1, 1.1]}
+    places: list[Any] = [["subjects", name] for name in shown]
+    if narrow:
+        grid = {"height_ratios": [tall, *heights]}
+        places = [["subjects"], *([name] for name in shown)]
+    parts: dict[str, Axes] = figure.subplot_mosaic(places, **grid)
     for axes in parts.values():
         style_axes(axes, theme)
     if title:

@@ -149,7 +149,7 @@ def check_tracking(settings: Settings, store: Store) -> None:
         return
     try:
         with reaching(tracking.uri, "Runs"):
-            TrackingStore(tracking, store).experiment  # noqa: B018
+            TrackingStore(tracking, store)._experiment()  # made if it is not there
     except TrackingError as error:
         raise SettingsError(
             f"tracking.uri={tracking.uri} does not answer ({error.__cause__}). Start MLflow there, "
