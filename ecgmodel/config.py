@@ -279,12 +279,16 @@ def load_as(
         settings = kind.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(explain(error, kind)) from error
-    _check_kind_is_named(tree.get("source") or {})
+    if settings.source.kind == "simulated":
+        _check_kind_is_named(tree.get("source") or {})
     return settings
 
 
 def _check_kind_is_named(given: Mapping[str, Any]) -> None:
-    """Raise an error if settings of a source are given, but not which kind of source it is."""
+    """Raise an error if settings of another source are given beside simulated recordings.
+
+    Whoever names the kind, or a preset that does, has chosen.
+    """
     wanted = {"clean": "physionet", "path": "folder", "noise_path": "folder"}
     for name, kind in wanted.items():
         if name in given and "kind" not in given:

@@ -196,7 +196,7 @@ def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
             ", ".join(unmet),
             unmet[0],
         )
-    fastest = max(float(r.info["original_fs"]) for r in resampled)
+    fastest = max((float(r.info["original_fs"]) for r in resampled), default=LOW_RATE_HZ)
     if fastest < LOW_RATE_HZ and settings.source.kind != "simulated":
         _log.warning(
             "No recording was sampled at more than %g Hz. A network trained on these alone takes "

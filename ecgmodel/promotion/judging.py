@@ -102,6 +102,16 @@ class Gain:
     mean: float
     interval: tuple[float, float] | None
 
+    @property
+    def least(self) -> float:
+        """The lower end of the interval; without one, what the subject gains who gains least."""
+        return self.interval[0] if self.interval else float(self.by_subject.iloc[0])
+
+    @property
+    def least_subject(self) -> str:
+        """The subject who gains least."""
+        return str(self.by_subject.index[0])
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -13,19 +12,12 @@ from ecgmodel import presets
 from ecgmodel.config import Settings, load_settings
 from ecgmodel.errors import SettingsError
 from ecgmodel.trained import shipped
+from tasks.tracking import flatten
 
 
 def differences(one: Settings, other: Settings) -> set[str]:
-    def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, value in tree.items():
-            if isinstance(value, dict) and value:
-                found |= flat(value, f"{prefix}{name}.")
-            else:
-                found[prefix + name] = value
-        return found
-
-    first, second = (flat(s.model_dump(mode="json")) for s in (one, other))
+    """Return the dotted names of the settings in which two differ."""
+    first, second = (flatten(s.model_dump(mode="json")) for s in (one, other))
     return {name for name in {*first, *second} if first.get(name) != second.get(name)}
 
 
@@ -44,6 +36,22 @@ def test_quick_is_the_defaults_and_trains_the_shipped_networks_kind() -> None:
         *("preset", "source.kind", "source.clean", "resample.length", "training.epochs"),
         "mix.train.snr_db",
     }  # sources and length, and noise so strong that only a long training learns from it
+
+
+def test_a_preset_says_what_kind_the_source_is() -> None:
+    found = load_settings(pairs=["preset=full", "source.clean=[mitdb]"]).source
+    assert (found.kind, found.clean) == ("physionet", ("mitdb",))
+    with pytest.raises(SettingsError, match=r"source\.clean is given, but source\.kind is not"):
+        load_settings(pairs=["preset=quick", "source.clean=[mitdb]"])
+
+
+def test_the_defaults_build_the_shipped_network() -> None:
+    """Its recipe names no options: those of the architecture have to stay as they are."""
+    from ecgmodel.architectures import build_network, load_network
+
+    ours = build_network(Settings().network.architecture)
+    theirs = load_network(shipped()[0].file("model.keras"))
+    assert [w.shape for w in ours.weights] == [w.shape for w in theirs.weights]
 
 
 def test_full_is_the_shipped_recipe() -> None:

@@ -39,16 +39,13 @@ def _better(best: str, comparison: Comparison, settings: GateSettings) -> Findin
     if gain is None:
         text = f"No noisy segment has a figure of both sides ({what}): nothing can be proven."
         return Finding(RULE, what, False, None, 0.0, text)
-    if gain.interval is None:
-        least = float(gain.by_subject.iloc[0])
-        how = f"least in {gain.by_subject.index[0]}: {least:+.2f} dB"
-    else:
-        least = gain.interval[0]
-        how = f"95 % interval {least:+.2f} to {gain.interval[1]:+.2f}"
-    passed = least > 0
+    how = f"least in {gain.least_subject}: {gain.least:+.2f} dB"
+    if gain.interval:
+        how = "95 % interval {:+.2f} to {:+.2f}".format(*gain.interval)
+    passed = gain.least > 0
     verb = "is better than" if passed else "is not proven better than"
     text = f"It {verb} the best filter ({method_label(best)}): {gain.mean:+.2f} dB ({how})."
-    return Finding(RULE, what, passed, least, 0.0, text)
+    return Finding(RULE, what, passed, gain.least, 0.0, text)
 
 
 def _harm(comparison: Comparison, settings: GateSettings) -> list[Finding]:

@@ -28,19 +28,17 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
 def _beyond_chance(gain: Gain, comparison: Comparison, settings: GateSettings) -> Finding:
     metric, other = METRICS[settings.primary], _other(comparison)
     count = len(gain.by_subject)
-    if gain.interval is None:
-        least = float(gain.by_subject.iloc[0])
-        how = (
-            f"of {count} subjects, fewer than {settings.min_subjects}, it must be better "
-            f"in every one; least in {gain.by_subject.index[0]}: {least:+.2f} {metric.unit}"
-        )
-    else:
-        least = gain.interval[0]
-        how = f"95 % interval over {count} subjects {least:+.2f} to {gain.interval[1]:+.2f}"
-    passed = least > 0
+    how = (
+        f"of {count} subjects, fewer than {settings.min_subjects}, it must be better "
+        f"in every one; least in {gain.least_subject}: {gain.least:+.2f} {metric.unit}"
+    )
+    if gain.interval:
+        low, high = gain.interval
+        how = f"95 % interval over {count} subjects {low:+.2f} to {high:+.2f}"
+    passed = gain.least > 0
     better = "better than" if passed else "not proven better than"
     text = f"It is {better} {other}: {metric.label} {gain.mean:+.2f} {metric.unit} ({how})."
-    return Finding("primary", f"{metric.label} against {other}", passed, least, 0.0, text)
+    return Finding("primary", f"{metric.label} against {other}", passed, gain.least, 0.0, text)
 
 
 def _enough(gain: Gain, comparison: Comparison, settings: GateSettings) -> Finding:

@@ -170,7 +170,13 @@ def _works_on(process: psutil.Process, run: str) -> bool:
 @contextmanager
 def running(folder: Path, password: str | None = None, **service: Any) -> Iterator[Service]:
     """Yield a service that is up, and stop it."""
-    made = Service(folder, password, **service)
+    with up(Service(folder, password, **service)) as made:
+        yield made
+
+
+@contextmanager
+def up(made: Service) -> Iterator[Service]:
+    """Start a service, and stop it in the end."""
     try:
         said = made.command("up", "--detach")
         assert said.returncode == 0, said.stdout + said.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.flows.service.running import Service
+from tests.flows.service.running import Service, up
 from tests.wfdb_files import ecg, write_record
 
 pytestmark = pytest.mark.slow  # a service of its own, started twice
@@ -21,14 +21,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
     made = Service(tmp_path)
     tree = yaml.safe_load(made.file.read_text())
     made.file.write_text(yaml.safe_dump({**tree, "gate": {}}))
-    try:
-        said = made.command("up", "--detach")
-        assert said.returncode == 0, said.stdout + said.stderr
+    with up(made):
         yield made
-    finally:
-        made.command("down")
-        for process in made.processes():
-            process.kill()
 
 
 def test_the_shipped_network_is_in_use_at_once_and_cleans(service: Service, tmp_path: Path) -> None:
