@@ -202,12 +202,13 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _start_can_be_found(self) -> Settings:
+        name = self.training.start_from
+        if name is None or name == CHAMPION or name.startswith(ADDRESS) or name.endswith(".keras"):
+            return self
         from ecgmodel.trained import shipped  # only now: it imports these settings
 
-        name, known = self.training.start_from, [one.name for one in shipped()]
-        if name is None or name in (CHAMPION, *known) or name.startswith(ADDRESS):
-            return self
-        if not name.endswith(".keras"):
+        known = [one.name for one in shipped()]
+        if name not in known:
             raise SettingsError(
                 f"training.start_from: expected {CHAMPION!r}, a shipped network "
                 f"({', '.join(known)}), a registered version such as {ADDRESS}ecg-denoiser/3, or a "

@@ -12,12 +12,12 @@ from ecgmodel.cleaning import CleaningOptions, find
 from ecgmodel.denoising_steps import denoise_step, place
 from ecgmodel.drift import DriftReport
 from ecgmodel.store import Store, Stored
-from flows.denoised_page import page, rows, sentence
 from flows.given import GivenFolder, GivenOptions, GivenPaths, GivenSettings
 from flows.naming import concluded, denoising, named
 from flows.watch_drift import watch_drift
 from tasks import denoising as tasks
 from tasks.caching import RUNNER, run_steps
+from tasks.denoised_page import page, rows, sentence
 
 CHAMPION = "models:/ecg-denoiser@champion"
 
