@@ -106,7 +106,7 @@ def _addresses(settings: ServedSettings) -> bool:
     supervisor = recall(service.root / "service.json").get(SUPERVISOR)
     if supervisor is None or supervisor.process is None:
         return False
-    click.echo(f"It runs already.\nPrefect  {service.prefect_url}\nMLflow   {service.mlflow_url}")
+    click.echo(f"It runs already.\nPrefect  {service.prefect_url}\nMLflow   {service.mlflow_page}")
     return True
 
 

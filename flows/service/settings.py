@@ -121,6 +121,13 @@ class ServiceSettings(BaseModel):
         return f"http://{self._reachable}:{self.mlflow_port}"
 
     @property
+    def mlflow_page(self) -> str:
+        """Address of the MLflow server's list of experiments, opened as model training."""
+        from tasks.tracking.store import AS_TRAINING
+
+        return f"{self.mlflow_url}/#/experiments{AS_TRAINING}"
+
+    @property
     def _reachable(self) -> str:
         if self.host in ("0.0.0.0", "::", "localhost"):
             return "127.0.0.1"

@@ -39,7 +39,7 @@ def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
     watches = SUPERVISOR in known and known[SUPERVISOR].process is not None
     for server, url in (
         (prefect_server(service), service.prefect_url),
-        (mlflow_server(service), service.mlflow_url),
+        (mlflow_server(service), service.mlflow_page),
     ):
         answers = server.answers()
         all_answer &= answers

@@ -94,7 +94,7 @@ class Supervisor:
         self._launch(worker(self.service))
         self._await_champion()
         self.say(f"Prefect  {self.service.prefect_url}")
-        self.say(f"MLflow   {self.service.mlflow_url}")
+        self.say(f"MLflow   {self.service.mlflow_page}")
         self.say(f"Deployed {', '.join(names)}; state and logs in {self.root}")
 
     def _launch(self, server: Server) -> None:
