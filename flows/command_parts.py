@@ -106,7 +106,7 @@ def show(training: Training) -> None:
         f"Model       {training.model.file('model.keras')}",
         f"Report      {training.report.file('report.html')}",
         f"MLflow run  {training.run_id} ({training.tracker.uri})",
-        f"Registered  {training.tracker.settings.model} {training.judged.text}",
+        f"Registered  {training.tracker.settings.model} {training.outcome}",
         f"Open it     {training.tracker.ui_command}",
     ]
     click.echo("\n".join(lines))

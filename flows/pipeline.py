@@ -28,4 +28,4 @@ def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
     check_protocols(settings, Store(settings.store))
     checked_start(settings, Store(settings.store))
     made = train(settings, prepare(settings, announce=False).path, trigger)
-    return concluded(made, made.judged.text)
+    return concluded(made, made.outcome)

@@ -51,11 +51,11 @@ def retrain(
             return concluded(None, f"{text} There is nothing new to learn.")
     made = train(settings, prepared.path, trigger)
     create_markdown_artifact(
-        outcome(made.report, made.judged.text, made.tracker.run_link(made.run_id)),
+        outcome(made.report, made.outcome, made.tracker.run_link(made.run_id)),
         key="outcome",
         description="What came of it.",
     )
-    return concluded(made, made.judged.text)
+    return concluded(made, made.outcome)
 
 
 def this_trigger() -> str:

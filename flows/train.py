@@ -14,6 +14,7 @@ from prefect.artifacts import (
 
 from ecgmodel.config import Settings
 from ecgmodel.denoising_steps import export_step
+from ecgmodel.evaluation.wording import kept
 from ecgmodel.lineage import Start, trained_on
 from ecgmodel.preflight import check_places, check_test
 from ecgmodel.store import Store, Stored, read_stored
@@ -58,6 +59,13 @@ class Training:
     tracker: Tracker
     judged: Judged
 
+    @property
+    def outcome(self) -> str:
+        """What came of it, in one or two sentences."""
+        if self.model.info["best_epoch"]:
+            return self.judged.text
+        return f"{self.judged.text} Nothing was learned: {kept(self.model.info)}."
+
 
 @flow(name="train", flow_run_name=named(training), task_runner=RUNNER)
 def train(
@@ -91,7 +99,7 @@ def train(
     version = tasks.patient(promotion.register, settings)(finished, registry, run_id)
     judged = judge(settings, store, registry, version)
     result = Training(dataset, model, report, run_id, tracker, judged)
-    return concluded(result, judged.text)
+    return concluded(result, result.outcome)
 
 
 def show(dataset: Stored, model: Stored, report: Stored, tracker: Tracker, run_id: str) -> None:

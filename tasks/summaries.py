@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecgmodel.dataset.splits import SPLITS
+from ecgmodel.evaluation.wording import kept
 from ecgmodel.store import Stored
 from tasks.pictures import picture
 
@@ -111,7 +112,7 @@ def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, u
     lines += [
         f"**{found.figure}**; {found.beside}." if found.beside else f"**{found.figure}**.",
         "",
-        f"- {model.info['epochs']} epochs, best {model.info['best_epoch']}",
+        f"- {kept(model.info)}",
         f"- dataset {dataset.digest[:12]}",
         f"- MLflow run `{run}` in {uri}",
         f"- report `{report.file('report.html')}`",

@@ -88,6 +88,7 @@ def loss_curves(
 
     Args:
         history: By name, one value an epoch: `loss` and, where there was validation, `val_loss`.
+            `start` is the validation loss before the first epoch, where no epoch was better.
         theme: Colours.
         width: Of the figure, inches.
 
@@ -105,8 +106,12 @@ def loss_curves(
             marker = "o" if len(values) < 3 else None
             axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker)
     watched = np.asarray(history.get("val_loss") or history["loss"], dtype=float)
-    if np.isfinite(watched).any():
-        _mark_best(axes, watched, theme)
+    if start := history.get("start"):
+        _mark(axes, 0, start[0], f"no epoch was better than the start: {start[0]:.3g}", theme)
+    elif np.isfinite(watched).any():
+        best = int(np.nanargmin(watched))
+        _mark(axes, best + 1, watched[best], f"best epoch {best + 1}: {watched[best]:.3g}", theme)
+    _spread(axes, watched)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="loss")
     legend(figure, axes, theme)
@@ -342,15 +347,14 @@ def _note(axes: Axes, at: float, text: str, theme: Theme) -> None:
     )
 
 
-def _mark_best(axes: Axes, watched: NDArray[Any], theme: Theme) -> None:
-    """Mark the epoch with the least loss; a loss that falls far is drawn on a log axis."""
-    best = int(np.nanargmin(watched))
-    axes.axvline(best + 1, color=theme.muted, linewidth=0.8, linestyle=":")
-    axes.plot(best + 1, watched[best], "o", color=theme.model, markersize=6)
-    left = best + 1 > np.mean(axes.get_xlim())
+def _mark(axes: Axes, epoch: int, loss: float, text: str, theme: Theme) -> None:
+    """Mark the epoch whose weights were kept."""
+    axes.axvline(epoch, color=theme.muted, linewidth=0.8, linestyle=":")
+    axes.plot(epoch, loss, "o", color=theme.model, markersize=6)
+    left = epoch > np.mean(axes.get_xlim())
     axes.annotate(
-        f"best epoch {best + 1}: {watched[best]:.3g}",
-        (best + 1, 1),
+        text,
+        (epoch, 1),
         xycoords=("data", "axes fraction"),
         xytext=(-6 if left else 6, -4),
         textcoords="offset points",
@@ -358,6 +362,12 @@ def _mark_best(axes: Axes, watched: NDArray[Any], theme: Theme) -> None:
         va="top",
         color=theme.ink,
     )
+
+
+def _spread(axes: Axes, watched: NDArray[Any]) -> None:
+    """Draw a loss that falls far on a log axis."""
+    if not np.isfinite(watched).any():
+        return
     if np.nanmin(watched) > 0 and np.nanmax(watched) > 5 * np.nanmin(watched):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -16,6 +16,7 @@ from ecgmodel.evaluation.headline import Headline, headline
 from ecgmodel.evaluation.report import DatasetFacts, ReportContext, render
 from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.evaluation.summary import NO_NOISE, as_text, noisy_rows, pivot, summarise
+from ecgmodel.evaluation.wording import kept
 from ecgmodel.store import MANIFEST, Stored
 
 MODEL, STRETCHES, EXAMPLES = "model", "stretches.parquet", "examples.npz"
@@ -126,8 +127,9 @@ def _write_figures(
 
 
 def _history(model: Stored) -> dict[str, list[float]]:
-    rows = json.loads(model.file("history.json").read_text())["rows"]
-    return {name: [row[name] for row in rows] for name in ("loss", "val_loss")}
+    told = json.loads(model.file("history.json").read_text())
+    history = {name: [row[name] for row in told["rows"]] for name in ("loss", "val_loss")}
+    return history if told["best_epoch"] else history | {"start": [told["best_loss"]]}
 
 
 def _metrics(table: pd.DataFrame, found: Headline) -> dict[str, float]:
@@ -174,7 +176,7 @@ def _description(model: Stored, window: int) -> str:
     facts = model.info
     return (
         f"{facts['architecture']}, {facts['parameters']:,} parameters, windows of {window:,} "
-        f"samples ({window / 360:.2f} s); epoch {facts['best_epoch']} of {facts['epochs']} kept"
+        f"samples ({window / 360:.2f} s); {kept(facts)}"
     )
 
 

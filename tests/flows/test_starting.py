@@ -95,6 +95,13 @@ def test_weights_of_strangers_train_and_are_not_promoted(
     assert later.judged.verdict.reason.startswith("strange.keras (")
 
 
+def test_a_training_that_betters_nothing_says_so(store: Path) -> None:
+    hot = {"training": {"start_from": "models:/ecg-denoiser/1", "learning_rate": 1.0, "epochs": 1}}
+    result = pipeline(small.small(store, MORE, hot))
+    assert result.outcome.startswith(result.judged.text)
+    assert result.outcome.endswith("better than the weights it started from.")
+
+
 def test_what_cannot_start_is_refused_before_anything_is_made(
     prefect_server: None, tmp_path: Path
 ) -> None:

@@ -48,6 +48,12 @@ def test_loss_curves_mark_the_epoch_with_the_best_validation():
     assert "best epoch 3" in axes.texts[0].get_text()
 
 
+def test_loss_curves_say_that_the_start_was_kept():
+    axes = figures.loss_curves({**HISTORY, "start": [0.1]}).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["no epoch was better than the start: 0.1"]
+    assert any(line.get_xydata().tolist() == [[0.0, 0.1]] for line in axes.lines)
+
+
 def test_loss_curves_do_without_validation_and_with_one_epoch():
     assert "best epoch 1" in figures.loss_curves({"loss": [0.3]}).axes[0].texts[0].get_text()
     with pytest.raises(SettingsError, match="loss"):
