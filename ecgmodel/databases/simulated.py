@@ -8,7 +8,7 @@ DATABASE = Database(
     annotators=("atr",),
     beats="atr",
     splits=assign(
-        test=tuple(f"simulated/sim{n:02d}" for n in (2, 6, 9, 13)),
-        validation=tuple(f"simulated/sim{n:02d}" for n in (4, 8, 12)),
+        test=tuple(f"simulated/sim{n:02d}" for n in (2, 6, 9, 13, 19, 23, 30, 35)),
+        validation=tuple(f"simulated/sim{n:02d}" for n in (4, 8, 12, 21, 28)),
     ),
 )

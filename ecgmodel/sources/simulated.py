@@ -30,13 +30,13 @@ class SimulatedSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     subjects: int = Field(
-        default=16,
+        default=40,
         ge=1,
         le=10_000,
         description="Clean records, one a subject; more leave the old as is.",
     )
     minutes: float = Field(
-        default=5.0,
+        default=2.0,
         ge=0.1,
         le=1440,
         allow_inf_nan=False,

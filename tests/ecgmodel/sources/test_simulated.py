@@ -42,8 +42,8 @@ def signal_of(path: Path) -> Floats:
 
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One minute of each of the sixteen default subjects."""
-    return write(SimulatedSettings(minutes=1.0), tmp_path_factory.mktemp("hearts"))
+    """One minute of each of the first sixteen subjects."""
+    return write(SimulatedSettings(subjects=16, minutes=1.0), tmp_path_factory.mktemp("hearts"))
 
 
 @pytest.fixture(scope="module")
