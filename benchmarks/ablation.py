@@ -113,7 +113,8 @@ def _settings(config: Path, steps: int, dataset: Stored, pairs: Sequence[str]) -
     """Return the recipe with a change, for as many steps as all other runs."""
     settings = load_settings(config, pairs)
     varied, batch = settings.training.augmentation, settings.training.batch_size
-    windows = varied.windows if varied else int(dataset.info["counts"]["train"]["rows"])
+    rows = int(dataset.info["counts"]["train"]["rows"])
+    windows = varied.epoch(rows) if varied else rows
     epochs = max(1, round(steps * batch / windows))
     return load_settings(config, [*pairs, f"training.epochs={epochs}", "training.patience=null"])
 

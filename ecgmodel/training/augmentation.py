@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 SHARE: dict[str, Any] = {"ge": 0, "le": 1}
+TIMES, FEWEST, MOST = 3, 5_600, 9_000
+"""Of an epoch whose windows are not set."""
 
 
 class AugmentationSettings(BaseModel):
@@ -14,7 +16,12 @@ class AugmentationSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    windows: int = Field(6_400, ge=1, description="Windows an epoch.")
+    windows: int | None = Field(
+        None,
+        ge=1,
+        description="Windows an epoch; null: three times those that the training recordings "
+        "hold side by side, 5,600 to 9,000.",
+    )
     balance: float = Field(
         0.5,
         description="How much longer recordings come up more often: 1 in proportion, 0 not at all.",
@@ -35,3 +42,11 @@ class AugmentationSettings(BaseModel):
     second: float = Field(
         0.3, description="Share of windows with a second piece of noise.", **SHARE
     )
+
+    def epoch(self, held: int) -> int:
+        """Return the windows of an epoch.
+
+        Args:
+            held: Windows that the training recordings hold side by side.
+        """
+        return self.windows or min(max(TIMES * held, FEWEST), MOST)

@@ -81,6 +81,9 @@ class OnTheFlyBatches:
         self.samples = samples
         self.batch_size = batch_size
         self.seed = seed
+        self.windows = how.epoch(
+            sum(len(run.signal) * (run.signal.shape[1] // samples) for run in clean)
+        )
         self._clean_pool = _Pool(clean, samples, how.balance)
         self._noise = noise
         self._types, self._shares = shares_of(mix.types)
@@ -89,13 +92,13 @@ class OnTheFlyBatches:
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
-        return -(-self.how.windows // self.batch_size)
+        return -(-self.windows // self.batch_size)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield the batches `(noisy, clean)` of an epoch, each `(windows, samples, 1)` in mV."""
         for index in range(len(self)):
             rng = generator(self.seed, "on the fly", number, index)
-            count = min(self.batch_size, self.how.windows - index * self.batch_size)
+            count = min(self.batch_size, self.windows - index * self.batch_size)
             clean = self._clean(count, rng)
             noisy = clean + self._added(clean, rng)
             yield noisy[..., None].astype(np.float32), clean[..., None].astype(np.float32)

@@ -34,7 +34,7 @@ def test_quick_is_the_defaults_and_trains_the_shipped_networks_kind() -> None:
     same = differences(Settings(), recipe)
     assert same == {
         *("preset", "source.kind", "source.clean", "resample.length", "training.epochs"),
-        "mix.train.snr_db",
+        *("training.augmentation.windows", "mix.train.snr_db"),
     }  # sources and length, and noise so strong that only a long training learns from it
 
 
