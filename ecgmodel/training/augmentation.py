@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 SHARE: dict[str, Any] = {"ge": 0, "le": 1}
-TIMES, FEWEST, MOST = 3, 5_600, 9_000
+TIMES, FEWEST, MOST = 3, 5_600, 8_000
 """Of an epoch whose windows are not set."""
 
 
@@ -20,7 +20,7 @@ class AugmentationSettings(BaseModel):
         None,
         ge=1,
         description="Windows an epoch; null: three times those that the training recordings "
-        "hold side by side, 5,600 to 9,000.",
+        "hold side by side, 5,600 to 8,000.",
     )
     balance: float = Field(
         0.5,
