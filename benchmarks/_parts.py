@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flows import cli
+from ecgmodel.cli import main as cli
 
 
 def main(started: float, arguments: list[str]) -> dict[str, float]:

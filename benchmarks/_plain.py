@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks._measure import seconds
-from ecgmodel.config import Settings, load_settings
 from ecgmodel.dataset.mix_settings import noise_records
-from ecgmodel.steps import (
+from ecgmodel.settings.config import Settings, load_settings
+from ecgmodel.steps.data import (
     Step,
     dataset_step,
     download_step,

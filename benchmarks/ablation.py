@@ -16,13 +16,13 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from ecgmodel.config import Settings, load_settings
 from ecgmodel.evaluation.summary import compare
-from ecgmodel.quiet import import_keras
-from ecgmodel.steps import Step
+from ecgmodel.settings.config import Settings, load_settings
+from ecgmodel.steps.data import Step
+from ecgmodel.steps.training import fit_step, split_shards
 from ecgmodel.store import Store, Stored, Unit, read_stored
-from ecgmodel.training_steps import fit_step, split_shards
-from ecgmodel.versions import ROOT, code_version
+from ecgmodel.store.versions import ROOT, code_version
+from ecgmodel.support.quiet import import_keras
 
 RECIPE = ROOT / "ecgmodel" / "models" / "default" / "recipe.yaml"
 CHANGES = Path(__file__).with_suffix(".yaml")
@@ -61,7 +61,7 @@ def measure_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
         model.name,
         {"overlap": settings.evaluation.overlap},
         {"dataset": dataset.ref, "model": model.ref},
-        {"modules": code_version("ecgmodel.evaluation.evaluate", "ecgmodel.tiles")},
+        {"modules": code_version("ecgmodel.evaluation.evaluate", "ecgmodel.denoise.tiles")},
     )
     return Step(unit, partial(_measure, model, dataset, settings))
 
@@ -121,8 +121,8 @@ def _settings(config: Path, steps: int, dataset: Stored, pairs: Sequence[str]) -
 
 def _measure(model: Stored, dataset: Stored, settings: Settings, into: Path) -> None:
     import_keras()
+    from ecgmodel.denoise.tiles import from_keras
     from ecgmodel.evaluation.evaluate import evaluate_method
-    from ecgmodel.tiles import from_keras
 
     window = int(dataset.info["lengths"]["validation"])
     clean = from_keras(model.file("model.keras"), window, settings.evaluation.overlap).clean_many

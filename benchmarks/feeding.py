@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks._measure import Row, compared, in_turn
 from ecgmodel.dataset.shards import ShardWriter
-from ecgmodel.randomness import generator
+from ecgmodel.support.randomness import generator
 
 GOAL = 0.95
 BATCH = 128
@@ -89,7 +89,7 @@ def _provenance(rows: int) -> dict[str, list[Any]]:
 
 def _from_parquet(shards: list[Path], validation: list[Path], work: Path, epochs: int) -> Stamp:
     """Return the seconds that the project's training takes for all epochs but the first."""
-    from ecgmodel.architectures import build_network
+    from ecgmodel.networks import build_network
     from ecgmodel.training.batches import ShardBatches
     from ecgmodel.training.fit import train
     from ecgmodel.training.settings import TrainingSettings
@@ -112,7 +112,7 @@ def _in_memory(
     """Return the seconds that `fit` on arrays takes for all epochs but the first."""
     import keras
 
-    from ecgmodel.architectures import build_network
+    from ecgmodel.networks import build_network
     from ecgmodel.training.averaging import AveragingAdam
 
     ends: list[Stamp] = []

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgmodel.denoiser import DEFAULT, Denoiser
+from ecgmodel.denoise.denoiser import DEFAULT, Denoiser
 from ecgmodel.evaluation.evaluate import read_batches
 from ecgmodel.evaluation.metrics import measure
 from ecgmodel.noise._drawing import scaled
-from ecgmodel.randomness import generator
 from ecgmodel.signals.resampling import FS
+from ecgmodel.steps.training import split_shards
 from ecgmodel.store import read_stored
-from ecgmodel.training_steps import split_shards
+from ecgmodel.support.randomness import generator
 
 SNRS_DB = (-6.0, 0.0, 6.0, 12.0, 18.0)
 SLOPES = {"white": 0.0, "pink": 0.5}

@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from benchmarks._measure import ROOT, Row, in_turn, python, yes_or_no
-from ecgmodel.benchmarks._applying import Applied, Clean, apply
+from ecgmodel.protocols._applying import Applied, Clean, apply
 
 DAY = 86_400.0
 GOAL_S, GOAL_RATIO = 10.0, 5.0
@@ -85,7 +85,7 @@ def _tiling() -> tuple[int, float]:
 
 def _make(scratch: Path) -> None:
     """Write a new network of each peer."""
-    from ecgmodel.architectures import build_network
+    from ecgmodel.networks import build_network
 
     for name in PEERS:
         build_network(name).save(scratch / f"{name}.keras")
@@ -100,14 +100,14 @@ def _loader(name: str, scratch: Path) -> Callable[[], Clean]:
         method(np.zeros((1, 3600)))  # some import their libraries here
         return lambda: lambda signal: method(signal[None])[0]
     if name == GENERAL:
-        from ecgmodel.denoiser import Denoiser
+        from ecgmodel.denoise.denoiser import Denoiser
         from ecgmodel.signals.resampling import FS
 
         return lambda: partial(Denoiser.load(), fs=FS)
-    from ecgmodel.quiet import import_keras
+    from ecgmodel.support.quiet import import_keras
 
     import_keras()
-    from ecgmodel.tiles import from_keras
+    from ecgmodel.denoise.tiles import from_keras
 
     file = SHIPPED / "model.keras" if name == KERAS else scratch / f"{name}.keras"
     return lambda: from_keras(file, *_tiling())

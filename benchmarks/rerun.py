@@ -34,7 +34,7 @@ def run(quick: bool, scratch: Path) -> list[Row]:
     pairs = [
         argument for name, value in settings.items() for argument in ("--set", f"{name}={value}")
     ]
-    command = ["-m", "flows.cli", "run", *pairs, "--set", f"store={scratch / 'store'}"]
+    command = ["-m", "ecgmodel.cli.main", "run", *pairs, "--set", f"store={scratch / 'store'}"]
     without = {"PREFECT_HOME": str(scratch / "prefect"), "PREFECT_API_URL": ""}
     first = python(*command, environment=without).seconds
     repeats = 1 if quick else 3

@@ -18,8 +18,8 @@ from pathlib import Path
 from benchmarks._measure import Row, in_turn, python, seconds, yes_or_no
 from benchmarks._plain import preparing
 from benchmarks._records import write_noise, write_simulated
-from ecgmodel.config import Settings
-from ecgmodel.machine import peak_mb
+from ecgmodel.settings.config import Settings
+from ecgmodel.support.machine import peak_mb
 
 FACTORS = (1, 4, 16)
 TOLERANCE = 0.10

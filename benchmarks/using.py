@@ -53,7 +53,14 @@ def run(quick: bool, scratch: Path) -> list[Row]:
 def _command(scratch: Path, ecg: float, repeats: int) -> Row:
     """The command on a WFDB record, from its start to its end."""
     python("-m", "benchmarks.using", "record", str(scratch), str(ecg))
-    again = ("-m", "flows.cli", "denoise", str(scratch / "r"), "--out", str(scratch / "out"))
+    again = (
+        "-m",
+        "ecgmodel.cli.main",
+        "denoise",
+        str(scratch / "r"),
+        "--out",
+        str(scratch / "out"),
+    )
     times = [seconds(partial(python, *again)) for _ in range(repeats)]
     return Row(
         "using",
@@ -105,7 +112,7 @@ def _streams(hours: tuple[float, float]) -> list[Row]:
 
 def _latency() -> Row:
     """How far a stream is behind."""
-    from ecgmodel.denoiser import Denoiser
+    from ecgmodel.denoise.denoiser import Denoiser
 
     denoiser = Denoiser.load()
     behind = ", ".join(f"{denoiser.latency(fs) / fs:.2f} s at {fs} Hz" for fs in RATES)
@@ -117,8 +124,8 @@ def _apart(how: str, hours: str) -> Took:
 
 
 def _whole(hours: float) -> Took:
-    from ecgmodel.denoiser import Denoiser
-    from ecgmodel.machine import peak_mb
+    from ecgmodel.denoise.denoiser import Denoiser
+    from ecgmodel.support.machine import peak_mb
 
     denoiser, signal = Denoiser.load(), _lead(hours)
     denoiser(signal[: int(700 * FS)], FS)
@@ -129,8 +136,8 @@ def _whole(hours: float) -> Took:
 
 
 def _stream(hours: float) -> Took:
-    from ecgmodel.denoiser import Denoiser
-    from ecgmodel.machine import peak_mb
+    from ecgmodel.denoise.denoiser import Denoiser
+    from ecgmodel.support.machine import peak_mb
 
     denoiser, minute = Denoiser.load(), _lead(1 / 60)
 

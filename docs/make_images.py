@@ -1,9 +1,11 @@
 """Makes the pictures of the documentation again.
 
     python docs/make_images.py trace store/evaluate/model-*/examples.npz
+    python docs/make_images.py before-after physionet/nstdb/1.0.0/118e06.hea --at 9:12
     python docs/make_images.py notebook
 
-The first draws `docs/images/trace.png` from a stretch that an evaluation kept; the second runs
+The first draws `docs/images/trace.png` from a stretch that an evaluation kept; the second
+`docs/images/before-after.png`, six seconds of a recording's first lead; the third runs
 `docs/quickstart.ipynb` and keeps its outputs, without progress bars and with small pictures.
 """
 
@@ -14,6 +16,7 @@ import base64
 import io
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -39,6 +42,23 @@ def draw_trace(
         f"{shown.lead}, from {shown.start / shown.fs:.0f} s, {shown.noise_type} at "
         f"{shown.snr_db:g} dB, improvement {shown.snr_improvement:+.1f} dB"
     )
+
+
+def draw_before_after(record: Path, at: str, into: Path = DOCS / "images/before-after.png") -> None:
+    """Draw six seconds of a recording's first lead, before and after."""
+    from ecgmodel import Denoiser, read_ecg
+    from ecgmodel.evaluation.before_after import before_after_figure
+    from ecgmodel.evaluation.figures import encode
+
+    ecg = read_ecg(record)
+    cleaned = Denoiser.load().clean(ecg.signal, ecg.fs)
+    minutes, seconds = map(int, at.split(":"))
+    first, length = round((60 * minutes + seconds) * ecg.fs), round(6 * ecg.fs)
+    window = replace(cleaned.windows[0], lead=0, start=first, stop=first + length, reason="")
+    shown = replace(cleaned, windows=(window,))
+    figure = before_after_figure(ecg.signal, shown, ecg.fs, ecg.leads[:1])
+    into.write_bytes(shrink(encode(figure, "png", dpi=110)))
+    print(f"{into}: {into.stat().st_size:,} bytes")
 
 
 def run_notebook(path: Path = NOTEBOOK) -> None:
@@ -84,9 +104,14 @@ if __name__ == "__main__":
     trace.add_argument("examples", type=Path, help="examples.npz of an evaluation")
     trace.add_argument("--role", default="median", choices=("best", "median", "worst"))
     trace.add_argument("--noise", default="mixed", help="noise type")
+    noisy = commands.add_parser("before-after", help="draw docs/images/before-after.png")
+    noisy.add_argument("record", type=Path, help="a WFDB header")
+    noisy.add_argument("--at", default="9:12", help="where it begins, min:s")
     commands.add_parser("notebook", help="run docs/quickstart.ipynb")
     asked = parser.parse_args()
     if asked.command == "trace":
         draw_trace(asked.examples, asked.role, asked.noise)
+    elif asked.command == "before-after":
+        draw_before_after(asked.record, asked.at)
     else:
         run_notebook()

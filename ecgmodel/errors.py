@@ -44,6 +44,10 @@ class HintNeededError(RecordError):
         return type(self), (self.option, str(self))
 
 
+class MissingLibraryError(EcgError, ModuleNotFoundError):
+    """A library is not installed; the message says which extra of the package brings it."""
+
+
 class SourceError(EcgError, OSError):
     """A source did not give what it lists, and asking again cannot change that."""
 

@@ -9,29 +9,18 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from ecgmodel import benchmarks
-from ecgmodel.benchmarks._work import Recordings
-from ecgmodel.config import Settings
-from ecgmodel.errors import SettingsError, unknown_name
-from ecgmodel.progress import bar
-from ecgmodel.steps import Step, open_source
+from ecgmodel import protocols
+from ecgmodel.errors import MissingFileError, SettingsError, unknown_name
+from ecgmodel.models.trained import FOLDER
 from ecgmodel.store import Store, Stored
+from ecgmodel.support.places import ROOT
 from flows.given import GivenSettings
-from flows.naming import benchmarking, concluded, named
-from flows.prepare import fetch, list_records, prepare
-from flows.train import this_flow_run
+from flows.naming import benchmarking, concluded, named, this_flow_run
+from flows.protocol_work import FlowWork
 from tasks import benchmarks as tasks
-from tasks import records
-from tasks.caching import RUNNER, run_step, run_steps
+from tasks.caching import RUNNER, run_step
 from tasks.tracking import Tracker
 from tasks.training import patient
-
-STAGES: dict[str, Any] = {
-    "resample": records.resample,
-    "mix": records.mix,
-    "prepare": tasks.prepare,
-    "measure": tasks.measure,
-}
 
 
 @dataclass(frozen=True)
@@ -71,11 +60,16 @@ def benchmark(
     """
     if quick and retrain:
         raise SettingsError("The quick version has nobody to train on: leave out one of the two.")
-    module = benchmarks.load(protocol)
-    trains = module if isinstance(module, benchmarks.Trains) else None
+    module = protocols.load(protocol)
+    trains = module if isinstance(module, protocols.Trains) else None
     if retrain and trains is None:
         raise SettingsError(f"{protocol} trains nothing of its own: leave out --retrain.")
     known = trains.recipes() if trains and retrain else tuple(module.trained_models())
+    if not known and not (ROOT / FOLDER).is_dir():
+        raise MissingFileError(
+            f"There is no network for {protocol} in {ROOT / FOLDER}. They are in the project's "
+            "repository and not in the installed package: run this from a checkout."
+        )
     names = _chosen(models, known)
     store = Store(settings.store)
     work = FlowWork(settings, store)
@@ -103,7 +97,7 @@ def benchmark(
 
 
 def _train(
-    module: benchmarks.Trains, work: FlowWork, prepared: Stored, names: Sequence[str], keep: bool
+    module: protocols.Trains, work: FlowWork, prepared: Stored, names: Sequence[str], keep: bool
 ) -> Mapping[str, Any]:
     """Return networks trained again, by name."""
     steps = module.fit_steps(work, prepared, names)
@@ -120,51 +114,3 @@ def _chosen(models: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise unknown_name("network", name, known)
     return tuple(name for name in known if not models or name in models)
-
-
-class FlowWork:
-    """Does a protocol's steps as tasks of the flow that it is made in.
-
-    Args:
-        settings: All settings; recordings are PhysioNet's, whole.
-        store: Where results go.
-    """
-
-    def __init__(self, settings: Settings, store: Store) -> None:
-        source = {"kind": "physionet", "whole_files": True}
-        own = settings.source.model_copy(update=source)
-        self.settings, self.store = settings.model_copy(update={"source": own}), store
-
-    def dataset(self, settings: Settings) -> Stored:
-        """Return the dataset that settings describe."""
-        return prepare(settings, announce=False)
-
-    def download(self, recordings: Recordings) -> dict[str, list[Stored]]:
-        """Return whole records, by database."""
-        return {name: self._database(name, tuple(names)) for name, names in recordings.items()}
-
-    def do(self, stage: str, steps: Sequence[Step]) -> list[Stored]:
-        """Return the outputs of independent steps, in order."""
-        if stage == "measure":
-            return self._one_by_one(stage, steps)
-        done, failed = run_steps(STAGES[stage], steps, self.store, stage if len(steps) > 1 else "")
-        for failure in failed:
-            raise failure.error
-        return done
-
-    def _one_by_one(self, stage: str, steps: Sequence[Step]) -> list[Stored]:
-        """Do steps alone: how fast they are is part of what they give."""
-        done = []
-        with bar(len(steps), stage, "method") as shown:
-            for step in steps:
-                done.append(run_step(STAGES[stage], step, self.store))
-                shown.update()
-        return done
-
-    def _database(self, name: str, records: tuple[str, ...]) -> list[Stored]:
-        source = open_source(self.settings, name, self.store)
-        listed = [(source, r) for r in list_records(source, name, records, self.settings)]
-        done, failed = fetch(listed, self.settings, self.store, f"download {name}", is_noise=True)
-        for failure in failed:
-            raise failure.error
-        return done

@@ -8,9 +8,9 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from ecgmodel.cleaning import CleaningOptions, find
-from ecgmodel.denoising_steps import denoise_step, place
-from ecgmodel.drift import DriftReport
+from ecgmodel.denoise.files import CleaningOptions, find
+from ecgmodel.evaluation.drift import DriftReport
+from ecgmodel.steps.denoising import denoise_step, place
 from ecgmodel.store import Store, Stored
 from flows.given import GivenFolder, GivenOptions, GivenPaths, GivenSettings
 from flows.naming import concluded, denoising, named

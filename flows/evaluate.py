@@ -7,9 +7,9 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from ecgmodel.config import Settings
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.training import baseline_steps, measure_file_step, result_text
 from ecgmodel.store import Store, read_stored
-from ecgmodel.training_steps import baseline_steps, measure_file_step, result_text
 from flows.naming import evaluating, named
 from tasks import training as tasks
 from tasks.caching import RUNNER, run_step, run_steps

@@ -9,14 +9,14 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
 
-from ecgmodel import benchmarks
-from ecgmodel.config import Settings
+from ecgmodel.models.trained import NETWORK
 from ecgmodel.promotion.judging import Verdict
-from ecgmodel.promotion.settings import CHALLENGER, CHAMPION
-from ecgmodel.promotion_steps import Contender, OnTest, verdict_step
+from ecgmodel.promotion.steps import Contender, OnTest, verdict_step
+from ecgmodel.protocols import load as load_protocol
+from ecgmodel.settings.config import Settings
+from ecgmodel.settings.gate import CHALLENGER, CHAMPION
+from ecgmodel.steps.training import MODEL, SHIPPED, baseline_steps, measure_file_step
 from ecgmodel.store import Store, Stored, read_stored
-from ecgmodel.trained import NETWORK
-from ecgmodel.training_steps import MODEL, SHIPPED, baseline_steps, measure_file_step
 from flows.protocol_tests import protocol_tests
 from flows.temporary_server import is_temporary
 from tasks import promotion as tasks
@@ -161,7 +161,7 @@ def measure(
     model, overlap = network.file(NETWORK), settings.evaluation.overlap
     results = {}
     for protocol, prepared in protocols.items():
-        module: Any = benchmarks.load(protocol)
+        module: Any = load_protocol(protocol)
         step = module.network_step(MODEL, model, version.window, prepared, overlap)
         results[protocol] = run_step(measure_by_protocol, step, store)
     name = f"version {version.number}"

@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
-from ecgmodel import presets
-from ecgmodel.cleaning import CleaningOptions
-from ecgmodel.config import Settings, explain
+from ecgmodel.denoise.files import CleaningOptions
 from ecgmodel.errors import SettingsError, unknown_name
 from ecgmodel.files import Hints
+from ecgmodel.settings import presets
+from ecgmodel.settings.config import Settings, explain
 
 VARIABLE, PRESET_VARIABLE = "ECG_SETTINGS", "ECG_PRESET"
 

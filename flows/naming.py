@@ -10,9 +10,10 @@ from typing import Any, TypeVar, cast
 from prefect import runtime
 from prefect.states import Completed
 
-from ecgmodel.cleaning import find
-from ecgmodel.config import Settings
+from ecgmodel.denoise.files import find
 from ecgmodel.errors import EcgError
+from ecgmodel.settings.config import Settings
+from flows.temporary_server import is_temporary
 
 _Result = TypeVar("_Result")
 _KEY = re.compile(r"-[0-9a-f]{16}$")  # the end of a folder's name in the store
@@ -21,6 +22,14 @@ _KEY = re.compile(r"-[0-9a-f]{16}$")  # the end of a folder's name in the store
 def named(name: Callable[[Mapping[str, Any]], str]) -> Callable[[], str]:
     """Return what Prefect asks for the name of a run, from a function of its parameters."""
     return lambda: name(runtime.flow_run.parameters)
+
+
+def this_flow_run() -> dict[str, str]:
+    """Return the id, name and address of the flow run that this code is part of."""
+    run = runtime.flow_run
+    known = {"id": run.id, "name": run.name, "url": None if is_temporary() else run.ui_url}
+    # A temporary server has no pages; for one of its own Prefect writes "None" for their address.
+    return {n: str(v) for n, v in known.items() if v and not str(v).startswith("None")}
 
 
 def preparing(given: Mapping[str, Any]) -> str:

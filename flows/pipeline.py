@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prefect import flow
 
-from ecgmodel.config import Settings
-from ecgmodel.preflight import check_places
+from ecgmodel.settings.config import Settings
+from ecgmodel.settings.preflight import check_places
 from ecgmodel.store import Store
 from flows.naming import concluded, everything, named
 from flows.prepare import prepare

@@ -10,16 +10,16 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.tasks import exponential_backoff
 
-from ecgmodel.config import Settings
 from ecgmodel.dataset.mix_settings import fitted, noise_records
 from ecgmodel.dataset.mixing import MixJob
 from ecgmodel.dataset.naming import check_split_names, choose_names
 from ecgmodel.dataset.splits import assign_splits, copies, strictness, subject_of
 from ecgmodel.errors import DatasetError
-from ecgmodel.preflight import check_places
+from ecgmodel.settings.config import Settings
+from ecgmodel.settings.preflight import check_places
 from ecgmodel.signals.resampling import FS, RECORDED
 from ecgmodel.sources.base import RecordSource, Source
-from ecgmodel.steps import (
+from ecgmodel.steps.data import (
     check_noise,
     dataset_step,
     download_step,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ecgmodel import benchmarks
-from ecgmodel.config import Settings
+from ecgmodel import protocols
 from ecgmodel.errors import MissingFileError, SettingsError
 from ecgmodel.promotion.judging import needed_protocols
-from ecgmodel.steps import open_source
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.data import open_source
 from ecgmodel.store import Store, Stored
+from flows.prepare import list_names
+from flows.protocol_work import FlowWork
 
 
 def check_protocols(settings: Settings, store: Store) -> None:
@@ -16,12 +18,9 @@ def check_protocols(settings: Settings, store: Store) -> None:
     Raises:
         SettingsError: `source.base_url` does not list them.
     """
-    from flows.benchmark import FlowWork  # it imports the training, which imports the gate
-    from flows.prepare import list_names
-
     work = FlowWork(settings, store)
     for protocol in needed_protocols(*settings.gate.rules):
-        for database, wanted in benchmarks.load(protocol).RECORDINGS.items():
+        for database, wanted in protocols.load(protocol).RECORDINGS.items():
             source = open_source(work.settings, database, store)
             try:
                 listed = list_names(source, database, work.settings)
@@ -39,8 +38,6 @@ def check_protocols(settings: Settings, store: Store) -> None:
 
 def protocol_tests(settings: Settings, store: Store) -> dict[str, Stored]:
     """Return the tests by protocol, from `source.base_url` whatever the training's source is."""
-    from flows.benchmark import FlowWork  # it imports the training, which imports the gate
-
     work = FlowWork(settings, store)
-    modules = {name: benchmarks.load(name) for name in needed_protocols(*settings.gate.rules)}
+    modules = {name: protocols.load(name) for name in needed_protocols(*settings.gate.rules)}
     return {name: m.prepare(work, m.RECORDINGS) for name, m in modules.items()}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from ecgmodel.architectures import architecture, build_network, start_from
-from ecgmodel.config import Settings
-from ecgmodel.lineage import Start
-from ecgmodel.quiet import import_keras
+from ecgmodel.models.lineage import Start
+from ecgmodel.networks import architecture, build_network, start_from
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.training import network_options
 from ecgmodel.store import Store, Stored
-from ecgmodel.training_steps import network_options
+from ecgmodel.support.quiet import import_keras
 from tasks.models import find_start
 
 BY_HAND = (

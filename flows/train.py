@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import flow, runtime
+from prefect import flow
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
     create_table_artifact,
 )
 
-from ecgmodel.config import Settings
-from ecgmodel.denoising_steps import export_step
 from ecgmodel.evaluation.wording import kept
-from ecgmodel.lineage import Start, trained_on
-from ecgmodel.preflight import check_places, check_test
-from ecgmodel.store import Store, Stored, read_stored
-from ecgmodel.trained import NETWORK
-from ecgmodel.training_steps import (
+from ecgmodel.models.lineage import Start, trained_on
+from ecgmodel.models.trained import NETWORK
+from ecgmodel.settings.config import Settings
+from ecgmodel.settings.preflight import check_places, check_test
+from ecgmodel.steps.denoising import export_step
+from ecgmodel.steps.training import (
     baseline_steps,
     evaluate_step,
     fit_step,
@@ -27,8 +26,9 @@ from ecgmodel.training_steps import (
     shipped_steps,
     trained_window,
 )
+from ecgmodel.store import Store, Stored, read_stored
 from flows.gate import Judged, judge
-from flows.naming import concluded, named, training
+from flows.naming import concluded, named, this_flow_run, training
 from flows.starting import checked_start
 from flows.temporary_server import is_temporary
 from tasks import promotion
@@ -158,11 +158,3 @@ def export(settings: Settings, dataset: Stored, model: Stored, store: Store) -> 
     """Return a network as `model.onnx`."""
     window, overlap = trained_window(dataset), settings.evaluation.overlap
     return run_step(tasks.export, export_step(model.file(NETWORK), window, overlap), store)
-
-
-def this_flow_run() -> dict[str, str]:
-    """Return the id, name and address of the flow run that this code is part of."""
-    run = runtime.flow_run
-    known = {"id": run.id, "name": run.name, "url": None if is_temporary() else run.ui_url}
-    # A temporary server has no pages; for one of its own Prefect writes "None" for their address.
-    return {n: str(v) for n, v in known.items() if v and not str(v).startswith("None")}

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from prefect.artifacts import create_markdown_artifact
 
-from ecgmodel.config import Settings
-from ecgmodel.denoising import STATISTICS, UsedModel
-from ecgmodel.denoising_steps import describe_steps, incoming_statistics
-from ecgmodel.drift import DriftReport, detect_drift
+from ecgmodel.denoise.denoising import STATISTICS
+from ecgmodel.denoise.network_file import NetworkFile
+from ecgmodel.evaluation.drift import DriftReport, detect_drift
+from ecgmodel.settings.config import Settings
 from ecgmodel.signals.statistics import RecordingStatistics
+from ecgmodel.steps.denoising import describe_steps, incoming_statistics
 from ecgmodel.store import Store
 from flows.temporary_server import is_temporary
 from tasks import denoising as tasks
@@ -26,7 +27,7 @@ UNKNOWN = (
 def watch_drift(
     settings: Settings,
     store: Store,
-    model: UsedModel,
+    model: NetworkFile,
     reference: Sequence[RecordingStatistics] | None = None,
 ) -> DriftReport:
     """Compare the newest cleaned recordings with those of the training, and tell of drift once.
@@ -51,7 +52,7 @@ def watch_drift(
     return report
 
 
-def trained_on(model: UsedModel, settings: Settings, store: Store) -> list[RecordingStatistics]:
+def trained_on(model: NetworkFile, settings: Settings, store: Store) -> list[RecordingStatistics]:
     """Return what the recordings of a model's training are like; none if that is not known."""
     if model.reference:
         return list(model.reference)
@@ -60,7 +61,7 @@ def trained_on(model: UsedModel, settings: Settings, store: Store) -> list[Recor
     return [RecordingStatistics.from_dict(unit.info[STATISTICS]) for unit in described]
 
 
-def tell(report: DriftReport, model: UsedModel, settings: Settings, store: Store) -> bool:
+def tell(report: DriftReport, model: NetworkFile, settings: Settings, store: Store) -> bool:
     """Tell the server of drift, once for each version; return whether it was told now."""
     facts = {
         "version": model.version,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from prefect import task
 
-from ecgmodel.steps import Step
+from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored
 from tasks.caching import Ref, do, step_task
 from tasks.tracking import Tracker, log_page, reaching

@@ -15,10 +15,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
 from ecgmodel.errors import DiskFullError, EcgError, PassingSourceError
-from ecgmodel.progress import bar
-from ecgmodel.steps import Step
-from ecgmodel.stopping import ask_to_stop
+from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored, digest
+from ecgmodel.support.progress import bar
+from ecgmodel.support.stopping import ask_to_stop
 
 # A transfer, a filter and a write overlap; more at once would only hold more records in memory.
 AT_ONCE = 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecgmodel.assessment import Window
-from ecgmodel.cleaning import Recording
+from ecgmodel.denoise.files import FoundRecording
+from ecgmodel.denoise.trust import Window
 from ecgmodel.errors import EcgError
 from ecgmodel.evaluation import worst_minutes as minutes
 from ecgmodel.evaluation.figures import encode
@@ -45,7 +45,7 @@ def rows(done: Sequence[Stored], failed: Sequence[Failure]) -> list[dict[str, An
 
 
 def page(
-    found: Sequence[Recording],
+    found: Sequence[FoundRecording],
     done: Sequence[Stored],
     failed: Sequence[Failure],
     model: str,
@@ -79,7 +79,9 @@ def page(
     return "\n".join(lines)
 
 
-def _pictures(found: Mapping[str, Recording], done: Sequence[Stored], hints: Hints) -> list[str]:
+def _pictures(
+    found: Mapping[str, FoundRecording], done: Sequence[Stored], hints: Hints
+) -> list[str]:
     units = {one.name: one for one in done}
     windows = {name: (float(one.info["fs"]), _windows(one)) for name, one in units.items()}
     drawn = []

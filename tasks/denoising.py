@@ -7,10 +7,10 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from ecgmodel.config import Settings
-from ecgmodel.denoising import UsedModel
+from ecgmodel.denoise.network_file import NetworkFile
 from ecgmodel.errors import EcgError, PassingSourceError
-from ecgmodel.steps import Step
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.data import Step
 from ecgmodel.store import Store
 from tasks.caching import Ref, do, step_task
 from tasks.models import find_model
@@ -23,7 +23,7 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
 
 
 @task(name="open model", task_run_name="open {address}", cache_policy=NO_CACHE)
-def open_model(address: str, settings: Settings, store: Store) -> UsedModel:
+def open_model(address: str, settings: Settings, store: Store) -> NetworkFile:
     """Return the network of a registered address, one that is shipped, or a file."""
     return find_model(address, settings, store)
 

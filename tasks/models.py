@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecgmodel.config import Settings
-from ecgmodel.denoiser import Denoiser, network_label
-from ecgmodel.denoising import UsedModel
-from ecgmodel.denoising_steps import export_step
-from ecgmodel.errors import MissingFileError, NothingNewError
-from ecgmodel.lineage import Start, file_start, shipped_start
-from ecgmodel.onnx_network import FILE
-from ecgmodel.store import Store, Stored, file_sha256
-from ecgmodel.trained import NETWORK, RECORDINGS, shipped
+from ecgmodel.denoise.denoiser import Denoiser, network_label
+from ecgmodel.denoise.network_file import NetworkFile
+from ecgmodel.denoise.onnx import FILE
+from ecgmodel.errors import MissingFileError, ModelError, NothingNewError
+from ecgmodel.models.lineage import Start, file_start, shipped_start
+from ecgmodel.models.trained import NETWORK, RECIPE, RECORDINGS, Trained, shipped
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.denoising import export_step
+from ecgmodel.store import MANIFEST, Store, Stored, file_sha256, read_stored
 from ecgmodel.training.settings import ADDRESS, CHAMPION
 from tasks.tracking import (
     Registry,
@@ -47,7 +47,7 @@ def load_denoiser(
     return Denoiser.load(find_model(address, settings, Store(settings.store)).file, threads)
 
 
-def find_model(address: str, settings: Settings, store: Store) -> UsedModel:
+def find_model(address: str, settings: Settings, store: Store) -> NetworkFile:
     """Return the network of a registered address, one that is shipped, or a file.
 
     What is not there as `.onnx` is exported, once.
@@ -59,7 +59,7 @@ def find_model(address: str, settings: Settings, store: Store) -> UsedModel:
     for one in shipped():
         if one.name == address:
             known = one.recordings() if one.has(RECORDINGS) else ()
-            return UsedModel.of_file(one.file(FILE), network_label(address), known)
+            return NetworkFile.of_file(one.file(FILE), network_label(address), known)
     if address.startswith(ADDRESS):
         return _registered(address, settings, store)
     file = Path(address).absolute()
@@ -71,9 +71,29 @@ def find_model(address: str, settings: Settings, store: Store) -> UsedModel:
         )
     label = f"{file.name} {file_sha256(file)[:12]}"
     if file.suffix == ".keras":
-        how = settings.mix.window, settings.evaluation.overlap
-        file = export_step(file, *how).run(store).file(FILE)
-    return UsedModel.of_file(file, label)
+        window = _window(file, settings)
+        file = export_step(file, window, settings.evaluation.overlap).run(store).file(FILE)
+    return NetworkFile.of_file(file, label)
+
+
+def _window(file: Path, settings: Settings) -> int:
+    """Return the window that a `.keras` file was trained on.
+
+    Raises:
+        ModelError: Nothing says it: applied to another window a network cleans badly.
+    """
+    if file.with_name(RECIPE).is_file():
+        return Trained(file.parent.name, file.parent).settings().mix.window
+    if file.with_name(MANIFEST).is_file():
+        told = read_stored(file.parent).info.get("window")
+        if told:
+            return int(told)
+    if "window" in settings.mix.model_fields_set:
+        return settings.mix.window
+    raise ModelError(
+        f"{file} does not say how many samples it was trained on at once. Say it with "
+        "--set mix.window=N, or use the model.onnx of the same training."
+    )
 
 
 def find_start(settings: Settings, store: Store, dataset: Stored | None = None) -> Start | None:
@@ -136,11 +156,11 @@ def _version(address: str, settings: Settings, registry: Registry) -> Version:
     return registry.by_address(address)
 
 
-def _registered(address: str, settings: Settings, store: Store) -> UsedModel:
+def _registered(address: str, settings: Settings, store: Store) -> NetworkFile:
     registry = Registry(Tracker(settings.tracking, store))
     version = _version(address, settings, registry)
     file = _exported(version, registry.fetch(version, store), settings, store).file(FILE)
-    return UsedModel(
+    return NetworkFile(
         file=file,
         sha256=file_sha256(file),
         label=f"{ADDRESS}{registry.name} version {version.number}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from ecgmodel.steps import Step
+from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored
 from tasks.caching import Ref, do, step_task
 from tasks.tracking import Change, Finished, How, Registry, Version, ensure_champion

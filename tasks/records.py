@@ -6,7 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from ecgmodel.sources.base import RecordSource, Source
-from ecgmodel.steps import Step
+from ecgmodel.steps.data import Step
 from ecgmodel.store import Store
 from tasks.caching import Ref, do, may_pass, step_task
 

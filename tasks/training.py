@@ -7,8 +7,8 @@ from typing import Any
 from prefect import Task, task
 from prefect.tasks import exponential_backoff
 
-from ecgmodel.config import Settings
-from ecgmodel.steps import Step
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.data import Step
 from ecgmodel.store import Store
 from tasks.caching import Ref, do, step_task
 from tasks.tracking import Finished, Tracker, TrackingError, reaching

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgmodel.machine import core_count
+from ecgmodel.support.machine import core_count
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -78,7 +78,7 @@ def test_what_is_deployed_loads_and_takes_its_parameters(deployment: dict) -> No
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["web", "--help"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys; from flows.cli import cli\n"
+        "import sys; from ecgmodel.cli.main import cli\n"
         f"try: cli.main({arguments!r})\n"
         f"finally: print('LOADED', [m for m in {HEAVY!r} if m in sys.modules])"
     )

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ecgmodel.dataset.splits import SPLITS, noise_ranges
 from ecgmodel.errors import DatasetError
 from ecgmodel.store import MANIFEST, read_stored
+from ecgmodel.support.decibels import decibels
 
 SNR_TOLERANCE_DB = 0.01
 NOISE = "noise.parquet"
@@ -148,10 +149,9 @@ def _check_snrs(file: pq.ParquetFile, path: Path) -> None:
     for batch in file.iter_batches(batch_size=256, columns=columns):
         clean = _matrix(batch["clean"])
         added = _matrix(batch["noisy"]) - clean
-        with np.errstate(divide="ignore"):
-            snr = 10 * np.log10(clean.var(axis=1) / added.var(axis=1))
+        snr = decibels(clean.var(axis=1), added.var(axis=1))
         target = batch["target_snr_db"].to_numpy(zero_copy_only=False)
-        missed = np.abs(snr - target) > SNR_TOLERANCE_DB
+        missed = ~(np.abs(snr - target) <= SNR_TOLERANCE_DB)  # nothing added is no SNR
         wrong = np.where(np.isnan(target), added.any(axis=1), missed)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])

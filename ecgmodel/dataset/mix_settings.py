@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ecgmodel import registry
 from ecgmodel.signals.resampling import FS
+from ecgmodel.support import plugins
 
 KIND = "noise type"
 SHORTEST, STEP, LEFT_OUT = 1024, 256, 0.1
@@ -37,7 +37,7 @@ class TestMix(BaseModel):
     @field_validator("types")
     @classmethod
     def _known(cls, types: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(registry.check("noise", t, KIND) for t in types))
+        return tuple(dict.fromkeys(plugins.check("noise", t, KIND) for t in types))
 
     @field_validator("snr_db")
     @classmethod
@@ -83,7 +83,7 @@ class TrainMix(BaseModel):
     @classmethod
     def _known(cls, types: Mapping[str, float]) -> Mapping[str, float]:
         for name, share in types.items():
-            registry.check("noise", name, KIND)
+            plugins.check("noise", name, KIND)
             if not 0 <= share < np.inf:
                 raise ValueError(f"{name}: expected a share of 0 or more. Received: {share}")
         return types
@@ -158,5 +158,5 @@ def fitted(mix: MixSettings, samples: Sequence[int]) -> MixSettings:
 
 def noise_records(types: tuple[str, ...]) -> tuple[str, ...]:
     """Return the noise recordings that noise types are made of."""
-    modules = [registry.load("noise", name, KIND) for name in types]
+    modules = [plugins.load("noise", name, KIND) for name in types]
     return tuple(sorted({record for module in modules for record in module.RECORDS}))

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from ecgmodel.arrays import read_array
 from ecgmodel.dataset.mix_settings import MixSettings
 from ecgmodel.errors import DatasetError
 from ecgmodel.noise._drawing import drawers, scaled, shares_of
 from ecgmodel.noise._part import Noise, NoisePart, Origin
-from ecgmodel.randomness import generator, uniforms
 from ecgmodel.signals.beats import beat_classes
 from ecgmodel.signals.quality import QualitySettings, judge
 from ecgmodel.signals.resampling import BEATS, FS, TARGET, USABLE, highpass
 from ecgmodel.signals.windows import cut, spread, stretch_starts, window_starts
+from ecgmodel.support.arrays import read_array
+from ecgmodel.support.decibels import decibels
+from ecgmodel.support.randomness import generator, uniforms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -267,7 +268,7 @@ def _summed(
         total += scaled(piece.samples[None], power, np.array([level]))[0]
     if not total.any():
         return Cell(window, None, start, copy, UNMIXED, None)
-    snr = 10 * np.log10(power[0] / total.var())
+    snr = decibels(power[0], total.var())
     origins = tuple(origin for _, piece in pieces for origin in piece.origins)
     label = "+".join(name for name, _ in pieces)
     return Cell(window, Noise(total, origins), start, copy, label, float(snr))
@@ -331,7 +332,7 @@ def _mixed(clean: np.ndarray, cells: list[Cell]) -> tuple[np.ndarray, np.ndarray
         gain = np.sqrt(power / (_mean_square(noise) * 10 ** (snr / 10)))
         noise *= np.where(mixed, gain, 0.0)[:, None]
         noisy = (clean + noise).astype(np.float32)
-        achieved = 10 * np.log10(power / _power(noisy - clean))
+        achieved = decibels(power, _power(noisy - clean))
     return noisy, np.where(mixed, achieved, np.nan)
 
 

@@ -9,10 +9,10 @@ import difflib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from ecgmodel import registry
 from ecgmodel.dataset.splits import SPLITS, SplitSettings, subject_of
 from ecgmodel.errors import UnknownNameError
-from ecgmodel.sources._names import safe_name
+from ecgmodel.support import plugins
+from ecgmodel.wfdb.names import safe_name
 
 Listing = Mapping[str, Sequence[str]]
 """By database, the names of the records that its source lists."""
@@ -82,7 +82,7 @@ def check_split_names(split: SplitSettings, listed: Listing) -> None:
 def _is_elsewhere(name: str, listed: Listing, setting: str) -> bool:
     """Return whether a name belongs to a known database that is no source of this run."""
     database, slash, _ = name.partition("/")
-    known = {*registry.names("databases"), "own"}
+    known = {*plugins.names("databases"), "own"}
     if not slash or database in listed or database not in known:
         return False
     logging.getLogger("ecg").warning(

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecgmodel.arrays import read_array
 from ecgmodel.dataset.checks import NOISE, TRAINING, check_dataset
 from ecgmodel.dataset.splits import SPLITS, noise_ranges
 from ecgmodel.errors import DatasetError
 from ecgmodel.signals.resampling import FS, RECORDED, USABLE
 from ecgmodel.store import Stored
+from ecgmodel.support.arrays import read_array
 
 
 def publish_dataset(

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ecgmodel import registry
 from ecgmodel.databases._base import Database, Split
 from ecgmodel.errors import SplitError
-from ecgmodel.randomness import uniforms
+from ecgmodel.support import plugins
+from ecgmodel.support.randomness import uniforms
 
 SPLITS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
 # A subject that two databases list differently goes where it does least harm.
@@ -52,8 +52,8 @@ def subject_of(database: str, record: str, settings: SplitSettings) -> str:
     """Return whose record it is, the same person under every alias."""
     if subject := settings.subjects.get(f"{database}/{record}"):
         return subject
-    if database in registry.names("databases"):
-        known: Database = registry.load("databases", database, "database").DATABASE
+    if database in plugins.names("databases"):
+        known: Database = plugins.load("databases", database, "database").DATABASE
         return known.subject(record)
     return f"{database}/{record}"
 
@@ -128,8 +128,8 @@ def noise_ranges(samples: int) -> dict[str, tuple[int, int]]:
 def _listed() -> dict[str, Split]:
     """Return the subjects that a known database assigns by hand, over all databases."""
     listed: dict[str, Split] = {}
-    for name in registry.names("databases"):
-        database: Database = registry.load("databases", name, "database").DATABASE
+    for name in plugins.names("databases"):
+        database: Database = plugins.load("databases", name, "database").DATABASE
         for subject, split in database.splits.items():
             listed[subject] = min(split, listed.get(subject, split), key=_STRICTEST.index)
     return listed

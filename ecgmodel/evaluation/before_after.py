@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgmodel.assessment import Cleaned, Window
+from ecgmodel.denoise.trust import Cleaned, Window
 from ecgmodel.evaluation.figures import LIGHT, WIDE, Theme
 from ecgmodel.evaluation.traces import (
     CALIBRATION_S,

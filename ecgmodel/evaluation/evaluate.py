@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError, MissingFileError, ModelError
-from ecgmodel.evaluation.metrics import FS, WINDOW, decibels, measure
+from ecgmodel.evaluation.metrics import FS, WINDOW, measure
+from ecgmodel.support.decibels import decibels
 
 Array = NDArray[Any]
 CleanMany = Callable[[Array], Array]

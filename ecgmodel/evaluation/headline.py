@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecgmodel import registry
 from ecgmodel.evaluation.summary import (
     DRAWS,
     NO_NOISE,
@@ -23,6 +22,7 @@ from ecgmodel.evaluation.summary import (
     noisy_rows,
     subject_interval,
 )
+from ecgmodel.support import plugins
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def headline(table: pd.DataFrame, method: str, draws: int = DRAWS, seed: int = 0
     values = own["snr_improvement"].to_numpy(dtype=np.float64)
     low, high = subject_interval(values[:, None], own["subject"].to_numpy(), draws, seed)
     left = silent.groupby("method")["snr_out"].mean().dropna()
-    classical = set(registry.names("evaluation/baselines")) - {method, NO_NOISE}
+    classical = set(plugins.names("evaluation/baselines")) - {method, NO_NOISE}
     filters = [name for name in table["method"].unique() if name in classical]
     rival = best_method(table, filters) if filters else ""
     gain = compare(noisy, method, rival, draws=draws, seed=seed) if rival else None

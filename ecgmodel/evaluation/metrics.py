@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import signal as dsp
 
 from ecgmodel.errors import SettingsError
+from ecgmodel.support.decibels import decibels
 
 Array = NDArray[Any]
 
@@ -79,13 +80,6 @@ def cut_windows(stretches: Array, window: int = WINDOW) -> Array:
     count = samples // window
     length = samples // count
     return stretches[..., : count * length].reshape(*stretches.shape[:-1], count, length)
-
-
-def decibels(power: Array, reference: Array) -> Array:
-    """Return `10 log10(power / reference)`, NaN where either is zero (never infinite)."""
-    usable = (power > 0) & (reference > 0)
-    ratio: Array = np.where(usable, power, np.nan) / np.where(usable, reference, 1.0)
-    return 10 * np.log10(ratio)
 
 
 def snr(clean: Array, other: Array) -> Array:

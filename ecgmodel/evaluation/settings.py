@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ecgmodel import registry
+from ecgmodel.support import plugins
 
 
 class EvaluationSettings(BaseModel):
@@ -31,7 +31,7 @@ class EvaluationSettings(BaseModel):
     @field_validator("baselines")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        checked = (registry.check("evaluation/baselines", n, "baseline") for n in names)
+        checked = (plugins.check("evaluation/baselines", n, "baseline") for n in names)
         known = tuple(dict.fromkeys(("none", *checked)))
         if known == ("none",):
             raise ValueError(

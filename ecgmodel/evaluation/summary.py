@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.metrics import METRICS, Metric
-from ecgmodel.randomness import generator
+from ecgmodel.support.randomness import generator
 
 CELLS = ("noise_type", "snr_db")
 DRAWS = 1000

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ecgmodel.assessment import Cleaned, Window
+from ecgmodel.denoise.trust import Cleaned, Window
 from ecgmodel.evaluation.before_after import before_after_figure
 from ecgmodel.files import Ecg
 

@@ -13,7 +13,7 @@ Each format has
 `rewrite` and `write` write into an empty folder; `write_ecg` moves its files to their place.
 """
 
-from ecgmodel.files._ecg import Ecg, Hints, Mark
+from ecgmodel.files._ecg import Annotation, Ecg, Hints
 from ecgmodel.files._finding import (
     QUALITY,
     files_of,
@@ -28,9 +28,9 @@ from ecgmodel.files._writing import write_ecg
 
 __all__ = [
     "QUALITY",
+    "Annotation",
     "Ecg",
     "Hints",
-    "Mark",
     "files_of",
     "find_recordings",
     "format_of",

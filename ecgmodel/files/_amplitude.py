@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError
 from ecgmodel.files._ecg import Hints
-from ecgmodel.signals.units import millivolts
+from ecgmodel.support.units import millivolts
 
 # What 98 % of a surface ECG's samples span. Of numbers without a unit only this is taken for mV;
 # a stated unit is believed up to the offsets of electrodes that are recorded without a high-pass.

@@ -20,7 +20,7 @@ _FINE_MV = 1e-3
 
 
 @dataclass(frozen=True)
-class Shape:
+class ArrayShape:
     """An array's header.
 
     Attributes:
@@ -49,7 +49,7 @@ class Shape:
         return self.dtype.kind in "iuf" and self.dtype.itemsize <= 8
 
 
-def read_shape(file: IO[bytes], path: Path) -> Shape:
+def read_shape(file: IO[bytes], path: Path) -> ArrayShape:
     """Read an array's header, at the start of a file.
 
     Raises:
@@ -66,10 +66,10 @@ def read_shape(file: IO[bytes], path: Path) -> Shape:
         raise RecordError(
             f"{path.name}: expected an array of NumPy. Its header cannot be read ({error!r})."
         ) from error
-    return Shape(tuple(int(n) for n in shape), bool(fortran), dtype, file.tell())
+    return ArrayShape(tuple(int(n) for n in shape), bool(fortran), dtype, file.tell())
 
 
-def read_values(file: IO[bytes], shape: Shape, size: int, path: Path) -> NDArray[Any]:
+def read_values(file: IO[bytes], shape: ArrayShape, size: int, path: Path) -> NDArray[Any]:
     """Read an array's numbers, after its header.
 
     Args:

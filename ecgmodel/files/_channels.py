@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecgmodel.errors import HintNeededError
 from ecgmodel.files._ecg import Hints
-from ecgmodel.signals.units import LONGEST_NAME, millivolts, plain_unit, split_unit
+from ecgmodel.support.units import LONGEST_NAME, millivolts, plain_unit, split_unit
 
 # Standard leads, those of Holter recordings (MLII, CM5, CC5, ML5) and Frank's with their V.
 _LEAD = (

@@ -23,7 +23,7 @@ from ecgmodel.files._text import (
     seconds,
     split,
 )
-from ecgmodel.signals.units import LONGEST_NAME, millivolts
+from ecgmodel.support.units import LONGEST_NAME, millivolts
 
 _LOOKED_AT = 500
 _DELIMITERS = ("\t", ";", ",", "|", WHITESPACE)

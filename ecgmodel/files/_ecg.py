@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import EcgError, RecordError, SettingsError
-from ecgmodel.signals.units import millivolts
+from ecgmodel.support.units import millivolts
 
 LOWEST_FS, HIGHEST_FS = 1.0, 100_000.0
 MOST_LEADS = 256
@@ -64,7 +64,7 @@ class Hints:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Annotation:
     """An annotation.
 
     Attributes:
@@ -102,7 +102,7 @@ class Ecg:
     other: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     start: datetime | None = None
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Annotation, ...] = ()
     hints: Hints = Hints()
 
 

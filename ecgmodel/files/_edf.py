@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._channels import choose_leads, listed
-from ecgmodel.files._ecg import Ecg, Hints, Mark, Rails, check_rate, check_shape, unheard
-from ecgmodel.files._edf_layout import Channel, Kind, Layout, read_layout
+from ecgmodel.files._ecg import Annotation, Ecg, Hints, Rails, check_rate, check_shape, unheard
+from ecgmodel.files._edf_layout import EdfSignal, Kind, Layout, read_layout
 from ecgmodel.files._limits import check_values
-from ecgmodel.signals.units import millivolts
+from ecgmodel.support.units import millivolts
 
 ENDS = "Recording ends"  # of EDF+'s standard texts
 _HEADROOM = 1.1
@@ -43,12 +43,12 @@ class _Read:
 
     layout: Layout
     data: NDArray[np.uint8]
-    leads: tuple[Channel, ...]
+    leads: tuple[EdfSignal, ...]
     signal: NDArray[np.float64]
     scales: tuple[float, ...]
     at: NDArray[np.int64]
     remarks: tuple[str, ...]
-    marks: tuple[Mark, ...]
+    marks: tuple[Annotation, ...]
 
     @property
     def fs(self) -> float:
@@ -150,7 +150,7 @@ def plain_text(text: str, length: int) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in plain)[:length]
 
 
-def _scaled(found: _Read) -> list[tuple[Channel, float]]:
+def _scaled(found: _Read) -> list[tuple[EdfSignal, float]]:
     return list(zip(found.leads, found.scales, strict=True))
 
 
@@ -185,7 +185,7 @@ def _read(path: Path, hints: Hints, kind: Kind) -> _Read:
     return _Read(layout, data, leads, signal, scales, at, tuple(remarks), marks)
 
 
-def _unit_scale(channel: Channel, hints: Hints, path: Path, remarks: list[str]) -> float:
+def _unit_scale(channel: EdfSignal, hints: Hints, path: Path, remarks: list[str]) -> float:
     stated = millivolts(channel.unit)
     if stated is None and (hints.scale or hints.gain):
         return hints.scale or 1 / (hints.gain or 1.0)
@@ -200,7 +200,7 @@ def _unit_scale(channel: Channel, hints: Hints, path: Path, remarks: list[str]) 
     return stated
 
 
-def _places(layout: Layout, lead: Channel, path: Path) -> tuple[NDArray[np.int64], int]:
+def _places(layout: Layout, lead: EdfSignal, path: Path) -> tuple[NDArray[np.int64], int]:
     """Return where each record begins, and the length of all, in samples of the leads."""
     if lead.samples < 1:
         raise RecordError(f"{path.name}: channel {lead.label} holds no samples. Leave it out.")
@@ -208,7 +208,7 @@ def _places(layout: Layout, lead: Channel, path: Path) -> tuple[NDArray[np.int64
 
 
 def _interrupted(
-    layout: Layout, data: NDArray[np.uint8], lead: Channel, path: Path
+    layout: Layout, data: NDArray[np.uint8], lead: EdfSignal, path: Path
 ) -> tuple[NDArray[np.int64], int]:
     """Return the same where there is time between the records.
 
@@ -239,7 +239,7 @@ def _onsets(layout: Layout, data: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.array([float(match[1]) for match in found if match])
 
 
-def _marks(layout: Layout, data: NDArray[np.uint8]) -> tuple[Mark, ...]:
+def _marks(layout: Layout, data: NDArray[np.uint8]) -> tuple[Annotation, ...]:
     """Return all annotations; s from the first record on."""
     onsets = _onsets(layout, data)
     begin = float(onsets[0]) if len(onsets) else 0.0
@@ -250,13 +250,13 @@ def _marks(layout: Layout, data: NDArray[np.uint8]) -> tuple[Mark, ...]:
             if match:
                 at, duration = float(match[1]) - begin, float(match[2]) if match[2] else None
                 texts = note[match.end() :].decode("utf-8", "replace").split("\x14")
-                found += [Mark(at, duration, text) for text in texts if text]
+                found += [Annotation(at, duration, text) for text in texts if text]
     return tuple(sorted(found, key=lambda mark: mark.at_s))
 
 
 def _trimmed(
-    signal: NDArray[np.float64], marks: tuple[Mark, ...], fs: float
-) -> tuple[NDArray[np.float64], tuple[Mark, ...]]:
+    signal: NDArray[np.float64], marks: tuple[Annotation, ...], fs: float
+) -> tuple[NDArray[np.float64], tuple[Annotation, ...]]:
     """Leave out what only fills up the last record, and the annotation that says so."""
     ends = [mark for mark in marks if mark.text == ENDS]
     if len(ends) != 1:
@@ -277,7 +277,7 @@ def _by_record(
 
 
 def _physical(
-    raw: NDArray[np.int32], channel: Channel, kind: Kind, path: Path
+    raw: NDArray[np.int32], channel: EdfSignal, kind: Kind, path: Path
 ) -> NDArray[np.float64]:
     """Return samples in the channel's unit, NaN where they are missing.
 
@@ -298,7 +298,7 @@ def _physical(
     return values
 
 
-def _rails(channel: Channel, lead: NDArray[np.float64], scale: float) -> Rails:
+def _rails(channel: EdfSignal, lead: NDArray[np.float64], scale: float) -> Rails:
     """Return a converter's range in mV.
 
     Many programs state the range of the data: two samples that touch it do not make a converter's.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import RecordError
 from ecgmodel.files._limits import check_file
-from ecgmodel.signals.units import plain_unit
+from ecgmodel.support.units import plain_unit
 
 BLOCK = 256
 MOST_CHANNELS = 1024
@@ -64,7 +64,7 @@ BDF = Kind("BDF", 3, b"\xffBIOSEMI")
 
 
 @dataclass(frozen=True)
-class Channel:
+class EdfSignal:
     """A channel's header.
 
     Attributes:
@@ -104,7 +104,7 @@ class Layout:
 
     path: Path
     kind: Kind
-    channels: tuple[Channel, ...]
+    channels: tuple[EdfSignal, ...]
     records: int
     duration: Fraction
     record_bytes: int
@@ -117,11 +117,11 @@ class Layout:
         """Bytes before the first record."""
         return BLOCK * (len(self.channels) + 1)
 
-    def is_annotations(self, channel: Channel) -> bool:
+    def is_annotations(self, channel: EdfSignal) -> bool:
         """Return whether a channel holds annotations."""
         return channel.label == f"{self.kind.name} Annotations"
 
-    def field(self, channel: Channel, name: str) -> slice:
+    def field(self, channel: EdfSignal, name: str) -> slice:
         """Return where a channel's field is in the file."""
         before = 0
         for field, width in FIELDS.items():
@@ -137,7 +137,7 @@ class Layout:
         found = np.fromfile(self.path, np.uint8, size, offset=self.header_bytes)
         return found.reshape(self.records, self.record_bytes)
 
-    def bytes_of(self, data: NDArray[np.uint8], channel: Channel) -> NDArray[np.uint8]:
+    def bytes_of(self, data: NDArray[np.uint8], channel: EdfSignal) -> NDArray[np.uint8]:
         """Return a view of a channel's bytes `(records, bytes)`."""
         first = channel.offset
         return data[:, first : first + channel.samples * self.kind.width]
@@ -200,7 +200,7 @@ def _records(main: bytes, size: int, record_bytes: int, path: Path) -> int:
     return records
 
 
-def _channels(rest: bytes, count: int, kind: Kind, path: Path) -> tuple[Channel, ...]:
+def _channels(rest: bytes, count: int, kind: Kind, path: Path) -> tuple[EdfSignal, ...]:
     columns, first = {}, 0
     for name, width in FIELDS.items():
         columns[name] = [rest[first + i * width :][:width] for i in range(count)]
@@ -216,7 +216,7 @@ def _channels(rest: bytes, count: int, kind: Kind, path: Path) -> tuple[Channel,
         if samples < 0:
             raise RecordError(f"{path.name}: channel {label!r} declares {samples} samples.")
         channels.append(
-            Channel(
+            EdfSignal(
                 place=i,
                 label=label,
                 unit=plain_unit(_text(columns["unit"][i])) or None,

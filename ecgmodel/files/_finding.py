@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from ecgmodel import registry
 from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.support import plugins
 
 PACKAGE = "files"
 WFDB = "wfdb"
@@ -20,7 +20,7 @@ _GLOB = frozenset("*?[")
 
 def formats() -> tuple[str, ...]:
     """Return the names of all formats."""
-    return registry.names(PACKAGE)
+    return plugins.names(PACKAGE)
 
 
 def load(name: str) -> ModuleType:
@@ -29,7 +29,7 @@ def load(name: str) -> ModuleType:
     Raises:
         UnknownNameError: There is none of that name; the message gives the nearest.
     """
-    return registry.load(PACKAGE, name, "format")
+    return plugins.load(PACKAGE, name, "format")
 
 
 def format_of(path: str | Path) -> str:

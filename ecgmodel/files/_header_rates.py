@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ecgmodel.files._rates import LIKELY
-from ecgmodel.signals.units import LONGEST_NAME
+from ecgmodel.support.units import LONGEST_NAME
 
 _RATE = re.compile(
     r"(?P<name>sampl\w*[ _-]?(?:rate|freq\w*)|frequency|\bfs|\brate)"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._ecg import HIGHEST_FS
-from ecgmodel.signals.units import LONGEST_NAME
+from ecgmodel.support.units import LONGEST_NAME
 
 _TIME = re.compile(
     r"(?:elapsed|relative|rel|abs|absolute|recording)?[ _]*"

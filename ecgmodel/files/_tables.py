@@ -9,7 +9,7 @@ from pathlib import Path
 from ecgmodel.files._channels import choose_leads, find_columns
 from ecgmodel.files._ecg import Hints
 from ecgmodel.files._rates import is_index, is_time, time_unit
-from ecgmodel.signals.units import split_unit
+from ecgmodel.support.units import split_unit
 
 
 @dataclass(frozen=True)

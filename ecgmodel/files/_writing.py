@@ -11,11 +11,11 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ecgmodel.disk import disk
 from ecgmodel.errors import EcgError, RecordError
 from ecgmodel.files._ecg import Ecg, Hints
 from ecgmodel.files._finding import format_of, load, stale_files, written_name
 from ecgmodel.files._reading import read_ecg
+from ecgmodel.support.disk import disk
 
 
 def write_ecg(

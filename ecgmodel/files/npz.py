@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
-from ecgmodel.files._arrays import Leads, Shape, find_leads, read_shape, read_values, with_leads
+from ecgmodel.files._arrays import (
+    ArrayShape,
+    Leads,
+    find_leads,
+    read_shape,
+    read_values,
+    with_leads,
+)
 from ecgmodel.files._channels import listed
 from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
 from ecgmodel.files._limits import check_file, check_values
@@ -46,7 +53,7 @@ class _Found:
 
     key: str
     array: NDArray[Any]
-    shapes: Mapping[str, Shape]
+    shapes: Mapping[str, ArrayShape]
     rate: float | None
     leads: Leads
 
@@ -158,13 +165,13 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
     return _Found(key, array, shapes, rate, leads)
 
 
-def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Shape:
+def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> ArrayShape:
     with archive.open(info) as file:
         return read_shape(file, path)
 
 
 def _values(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: Shape, path: Path
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: ArrayShape, path: Path
 ) -> NDArray[Any]:
     with archive.open(info) as file:
         file.read(shape.offset)
@@ -174,7 +181,7 @@ def _values(
 
 
 def _signal(
-    shapes: Mapping[str, Shape], hints: Hints, path: Path
+    shapes: Mapping[str, ArrayShape], hints: Hints, path: Path
 ) -> tuple[str, tuple[str | int, ...]]:
     """Return the signal's name, and which of its leads are asked for."""
     able = {name for name, s in shapes.items() if s.is_numeric and len(s.shape) in (1, 2)}
@@ -196,7 +203,7 @@ def _signal(
 def _rate(
     archive: zipfile.ZipFile,
     members: Mapping[str, zipfile.ZipInfo],
-    shapes: Mapping[str, Shape],
+    shapes: Mapping[str, ArrayShape],
     path: Path,
 ) -> float | None:
     for name, shape in shapes.items():
@@ -208,7 +215,7 @@ def _rate(
 def _texts(
     archive: zipfile.ZipFile,
     members: Mapping[str, zipfile.ZipInfo],
-    shapes: Mapping[str, Shape],
+    shapes: Mapping[str, ArrayShape],
     wanted: tuple[str, ...],
     path: Path,
 ) -> tuple[str, ...]:

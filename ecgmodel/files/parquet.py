@@ -18,6 +18,7 @@ from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Column, Roles, find_roles
+from ecgmodel.support.extras import need
 
 LABEL = "Parquet table"
 SUFFIXES = (".parquet", ".pq")
@@ -100,6 +101,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 
 def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
     """Write a column a lead, float64 in mV ("II (mV)"), and the rate in the schema ("fs")."""
+    need("pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -127,6 +129,7 @@ def _damage(path: Path) -> Iterator[None]:
 
 def _opened(path: Path, dictionaries: list[str] | None = None) -> Any:
     """Return an open file whose values are no more than its size can hold."""
+    need("pyarrow")
     import pyarrow.parquet as pq
 
     size = check_file(path)

@@ -14,14 +14,14 @@ import numpy as np
 
 from ecgmodel.errors import EcgError, MissingFileError, RecordError
 from ecgmodel.files._channels import choose_leads
-from ecgmodel.files._ecg import Ecg, Hints, Mark, check_rate, unheard
+from ecgmodel.files._ecg import Annotation, Ecg, Hints, check_rate, unheard
 from ecgmodel.files._finding import WFDB, format_of, record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
-from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
-from ecgmodel.sources._names import ANNOTATORS, safe_name
+from ecgmodel.wfdb.layout import Header, check_segment, check_sizes, read_header
+from ecgmodel.wfdb.names import ANNOTATORS, safe_name
 
 if TYPE_CHECKING:
-    from ecgmodel.signals.stored import StoredRecord
+    from ecgmodel.wfdb.reading import StoredRecord
 
 LABEL = "WFDB record"
 # Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.
@@ -48,8 +48,8 @@ def read(path: Path, hints: Hints) -> Ecg:
         HintNeededError: It cannot be told which channels are ECG leads, they differ in rate, or
             one has no gain.
     """
-    from ecgmodel.signals.records import in_millivolts, in_volts  # wfdb takes a second to import
-    from ecgmodel.signals.stored import read_stored_record
+    from ecgmodel.wfdb.millivolts import in_millivolts, in_volts  # wfdb takes a second to import
+    from ecgmodel.wfdb.reading import read_stored_record
 
     record = _record(path)
     _check(record)
@@ -79,7 +79,7 @@ def read(path: Path, hints: Hints) -> Ecg:
 
 def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     """Write a record like another one, with its annotation files. See `write_cleaned`."""
-    from ecgmodel.signals.writing import write_cleaned
+    from ecgmodel.wfdb.writing import write_cleaned
 
     record = _record(source).absolute()
     write_cleaned(record, ecg.signal, comment, into, ecg.leads)
@@ -92,7 +92,7 @@ def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
 
     Annotations go into a `.atr` file: WFDB symbols as they are, anything else as notes.
     """
-    from ecgmodel.signals.writing import write_signal
+    from ecgmodel.wfdb.writing import write_signal
 
     write_signal(name, ecg.signal, ecg.fs, ecg.leads, [comment], ecg.start, into)
     if ecg.marks:
@@ -224,7 +224,7 @@ def _annotation_files(record: Path, own: Sequence[str]) -> list[Path]:
 
 
 def _is_annotation(file: Path, record: Path) -> bool:
-    from ecgmodel.signals.annotations import are_annotations
+    from ecgmodel.wfdb.annotations import are_annotations
 
     if file.stem != record.name or not file.is_file() or file.suffix in (".hea", ".dat"):
         return False
@@ -239,9 +239,9 @@ def _stays(file: Path) -> bool:
     return file.resolve().parent == file.parent.resolve()
 
 
-def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
+def _marks(record: Path, fs: float) -> tuple[Annotation, ...]:
     """Return the annotations of a record's first file of them; a damaged one is no hindrance."""
-    from ecgmodel.signals.annotations import read_annotations
+    from ecgmodel.wfdb.annotations import read_annotations
 
     for suffix in _MARKS:
         file = record.with_name(f"{record.name}.{suffix}")
@@ -252,7 +252,7 @@ def _marks(record: Path, fs: float) -> tuple[Mark, ...]:
                 continue
             times = (found.samples / (found.fs or fs)).tolist()
             rows = zip(times, found.symbols, found.notes, strict=True)
-            return tuple(Mark(at, None, note or symbol) for at, symbol, note in rows)
+            return tuple(Annotation(at, None, note or symbol) for at, symbol, note in rows)
     return ()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel import registry
 from ecgmodel.noise._part import Noise, NoisePart
+from ecgmodel.support import plugins
 
 Draw = Callable[[NoisePart, int, np.random.Generator], Noise]
 
@@ -20,7 +20,7 @@ def drawers(types: Iterable[str]) -> dict[str, Draw]:
     Raises:
         UnknownNameError: There is no such type; the message gives the nearest names.
     """
-    return {name: registry.load("noise", name, "noise type").draw for name in types}
+    return {name: plugins.load("noise", name, "noise type").draw for name in types}
 
 
 def shares_of(weights: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from ecgmodel.evaluation.figures import LIGHT, NARROW, NOISE_LABELS, WIDE, Theme, style_axes
 from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.promotion.judging import Gain
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.settings.gate import GateSettings
 
 NAMED_SUBJECTS = 30
 """With more subjects their names would lie over one another."""

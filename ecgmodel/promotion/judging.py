@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from ecgmodel import registry
-from ecgmodel.cost import Cost
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.headline import Headline
 from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.evaluation.summary import best_method, subject_interval
-from ecgmodel.promotion.settings import PRIMARY, RULES, GateSettings
+from ecgmodel.settings.gate import PRIMARY, RULES, GateSettings
+from ecgmodel.support import plugins
+from ecgmodel.training.cost import Cost
 
 IDENTITY = ["record", "subject", "lead", "start", "noise_type", "snr_db"]
 FIRST = "no filter"
@@ -209,7 +209,7 @@ def judge(
             if missing := [p for p in needed_protocols(name) if p not in comparison.protocols]:
                 findings += [_unjudged(name, protocol) for protocol in missing]
             else:
-                findings += registry.load(RULES, name, "rule").judge(comparison, settings)
+                findings += plugins.load(RULES, name, "rule").judge(comparison, settings)
     failed = [finding for finding in findings if not finding.passed]
     return Verdict(
         promoted=bool(comparison.subjects and findings) and not failed,
@@ -248,7 +248,7 @@ def needed_protocols(*rules: str) -> tuple[str, ...]:
     Args:
         *rules: Names of rules; one says what it needs as `NEEDS`.
     """
-    needs = [getattr(registry.load(RULES, name, "rule"), "NEEDS", ()) for name in rules]
+    needs = [getattr(plugins.load(RULES, name, "rule"), "NEEDS", ()) for name in rules]
     return tuple(dict.fromkeys(protocol for names in needs for protocol in names))
 
 

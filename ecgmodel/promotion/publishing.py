@@ -13,8 +13,8 @@ from ecgmodel.evaluation.report import MINUS, template
 from ecgmodel.evaluation.summary import NOISE_ORDER, method_label
 from ecgmodel.promotion.figures import gain_figure
 from ecgmodel.promotion.judging import FIRST, Comparison, Gain, Verdict, primary_gain
-from ecgmodel.promotion.settings import GateSettings
 from ecgmodel.promotion.stating import sentences
+from ecgmodel.settings.gate import GateSettings
 
 VERDICT, MARKDOWN, FIGURE, PAGE = "verdict.json", "verdict.md", "verdict.png", "verdict.html"
 HEADLINE = (

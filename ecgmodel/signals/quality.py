@@ -102,7 +102,7 @@ class QualitySettings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class WindowVerdict:
     """What the gate says about windows.
 
     Attributes:
@@ -118,7 +118,7 @@ class Verdict:
     scores: dict[str, np.ndarray]
 
 
-def judge(windows: np.ndarray, fs: float, settings: QualitySettings) -> Verdict:
+def judge(windows: np.ndarray, fs: float, settings: QualitySettings) -> WindowVerdict:
     """Judge how noisy windows of recorded ECG are.
 
     Each window is judged alone. The measures, all robust against what beats look like:
@@ -163,7 +163,9 @@ def judge(windows: np.ndarray, fs: float, settings: QualitySettings) -> Verdict:
     return _verdict(finite, scores, settings)
 
 
-def _verdict(finite: np.ndarray, s: dict[str, np.ndarray], settings: QualitySettings) -> Verdict:
+def _verdict(
+    finite: np.ndarray, s: dict[str, np.ndarray], settings: QualitySettings
+) -> WindowVerdict:
     """Compare scores with thresholds."""
     rms, level = s["rms_mv"], s["level"]
     audible = settings.negligible_mv / np.maximum(rms, _TINY)
@@ -190,7 +192,7 @@ def _verdict(finite: np.ndarray, s: dict[str, np.ndarray], settings: QualitySett
     }
     applied = REASONS if settings.enabled else REASONS[:1]
     reason = np.select([found[name] for name in applied], applied, default="")
-    return Verdict(kept=reason == "", reason=reason, scores=s)
+    return WindowVerdict(kept=reason == "", reason=reason, scores=s)
 
 
 def noisiness(scores: dict[str, np.ndarray], settings: QualitySettings) -> np.ndarray:

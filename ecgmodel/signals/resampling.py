@@ -15,7 +15,7 @@ from ecgmodel.signals.masks import MaskSettings, usable_samples
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ecgmodel.signals.records import Recording
+    from ecgmodel.wfdb.millivolts import Recording
 
 FS = 360.0
 RECORDED, TARGET, USABLE, BEATS = "recorded.npy", "target.npy", "usable.npy", "beats.parquet"
@@ -73,7 +73,7 @@ def resample_record(
     Raises:
         RecordError: Nothing in the record is usable, or its header and data disagree.
     """
-    from ecgmodel.signals.records import read_recording  # wfdb takes a second to import
+    from ecgmodel.wfdb.millivolts import read_recording  # wfdb takes a second to import
 
     start_s = max(0.0, settings.start_s - already_cut_s)
     recording = read_recording(source, name, start_s, settings.seconds, settings.uncalibrated_gain)
@@ -178,7 +178,7 @@ def _beats(
     """Return the reference beats inside the record, in samples at 360 Hz."""
     import pandas as pd
 
-    from ecgmodel.signals.annotations import read_annotations
+    from ecgmodel.wfdb.annotations import read_annotations
 
     if not annotator or not source.with_name(f"{source.name}.{annotator}").is_file():
         return None

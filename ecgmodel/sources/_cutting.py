@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgmodel.errors import RecordError
-from ecgmodel.sources._layout import Cut, Header
+from ecgmodel.wfdb.layout import Cut, Header
 
 # Codes of the annotation format, https://physionet.org/physiotools/wag/annot-5.htm
 _NOTE, _SKIP, _NUM, _CHN, _AUX = 22, 59, 60, 62, 63

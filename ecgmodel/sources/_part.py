@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ecgmodel.disk import disk
 from ecgmodel.errors import PassingSourceError, SourceError
 from ecgmodel.store import write_text
+from ecgmodel.support.disk import disk
 
 
 @dataclass(frozen=True)

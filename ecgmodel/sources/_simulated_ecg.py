@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel.randomness import generator
+from ecgmodel.support.randomness import generator
 
 FS = 128.0
 LEADS = ("ECG1", "ECG2")
@@ -91,7 +91,7 @@ _VENTRICULAR = (
 _EARLY_P = _P._replace(at=-0.135, first=(-0.12, -0.05), second=(-0.06, 0.06))
 
 
-class Kind(NamedTuple):
+class BeatKind(NamedTuple):
     """What a heart has: the shape of its ordinary beats, and which beats come early."""
 
     title: str
@@ -100,34 +100,34 @@ class Kind(NamedTuple):
     early: str = ""
 
 
-_NORMAL = Kind("normal", "N", _NARROW)
-_PVC = Kind("ventricular ectopic beats", "N", _NARROW, "V")
-_LBBB = Kind("left bundle-branch block", "L", _LEFT_BLOCK)
-_RBBB = Kind("right bundle-branch block", "R", _RIGHT_BLOCK)
+_NORMAL = BeatKind("normal", "N", _NARROW)
+_PVC = BeatKind("ventricular ectopic beats", "N", _NARROW, "V")
+_LBBB = BeatKind("left bundle-branch block", "L", _LEFT_BLOCK)
+_RBBB = BeatKind("right bundle-branch block", "R", _RIGHT_BLOCK)
 # A cycle rather than a draw, so that a few subjects already hold several kinds whatever the seed,
 # and so that each split of ecgmodel/databases/simulated.py holds narrow, wide and early beats.
 KINDS = (
     _NORMAL,
     _PVC,
-    Kind("inverted T wave", "N", _INVERTED),
+    BeatKind("inverted T wave", "N", _INVERTED),
     _RBBB,
     _LBBB,
     _NORMAL,
     _PVC,
     _PVC,
     _LBBB,
-    Kind("atrial ectopic beats", "N", _NARROW, "A"),
-    Kind("ventricular pacing", "/", _PACED),
+    BeatKind("atrial ectopic beats", "N", _NARROW, "A"),
+    BeatKind("ventricular pacing", "/", _PACED),
     _NORMAL,
-    Kind("inverted T wave, ventricular ectopic beats", "N", _INVERTED, "V"),
-    Kind("left bundle-branch block, ventricular ectopic beats", "L", _LEFT_BLOCK, "V"),
+    BeatKind("inverted T wave, ventricular ectopic beats", "N", _INVERTED, "V"),
+    BeatKind("left bundle-branch block, ventricular ectopic beats", "L", _LEFT_BLOCK, "V"),
     _NORMAL,
     _RBBB,
 )
 
 
 @dataclass(frozen=True)
-class Shape:
+class BeatShape:
     """One subject's own waves of one kind of beat; arrays of one row a wave."""
 
     at: Floats  # (waves,) s
@@ -143,7 +143,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Ecg:
+class SimulatedEcg:
     """A simulated recording.
 
     Args:
@@ -159,7 +159,7 @@ class Ecg:
     title: str
 
 
-def simulate(seed: int, subject: int, seconds: float) -> Ecg:
+def simulate(seed: int, subject: int, seconds: float) -> SimulatedEcg:
     """Return the recording of one simulated subject.
 
     Subjects differ in kind of beat, wave amplitudes, widths and times, QRS height in the first
@@ -184,7 +184,7 @@ def simulate(seed: int, subject: int, seconds: float) -> Ecg:
     signal += _recording_noise(noise, pace, len(signal))
     peaks = np.rint(times * FS).astype(np.int64)
     inside = (peaks >= 0) & (peaks < len(signal))
-    return Ecg(signal, peaks[inside], tuple(symbols[inside].tolist()), kind.title)
+    return SimulatedEcg(signal, peaks[inside], tuple(symbols[inside].tolist()), kind.title)
 
 
 def _spread(seed: int, what: str, subject: int, step: float) -> float:
@@ -205,7 +205,7 @@ def _bell(after: Floats, sigma: Floats | float, skew: Floats | float) -> Floats:
 # ---- shapes ------------------------------------------------------------------------------------
 
 
-def _shapes(draw: np.random.Generator, kind: Kind, height: float) -> dict[str, Shape]:
+def _shapes(draw: np.random.Generator, kind: BeatKind, height: float) -> dict[str, BeatShape]:
     """Draw the subject's beats, scaled so that the ordinary QRS in lead 1 spans `height` mV."""
     ordinary = _drawn(draw, kind.waves)
     near = np.arange(-0.12, 0.12, 0.0005)
@@ -221,11 +221,11 @@ def _shapes(draw: np.random.Generator, kind: Kind, height: float) -> dict[str, S
     return {symbol: _centred(shape, scale) for symbol, shape in shapes.items()}
 
 
-def _drawn(draw: np.random.Generator, waves: tuple[Wave, ...]) -> Shape:
+def _drawn(draw: np.random.Generator, waves: tuple[Wave, ...]) -> BeatShape:
     """Draw one subject's waves from the ranges of a kind of beat."""
     ranges = np.array([(wave.first, wave.second) for wave in waves])
     count = len(waves)
-    return Shape(
+    return BeatShape(
         at=np.array([wave.at for wave in waves]) * draw.uniform(0.9, 1.1, count),
         sigma=np.array([wave.sigma for wave in waves]) * draw.uniform(0.85, 1.25, count),
         height=draw.uniform(ranges[..., 0], ranges[..., 1]),
@@ -234,13 +234,13 @@ def _drawn(draw: np.random.Generator, waves: tuple[Wave, ...]) -> Shape:
     )
 
 
-def _ventricular(draw: np.random.Generator) -> Shape:
+def _ventricular(draw: np.random.Generator) -> BeatShape:
     """Draw a ventricular beat, which may point up or down in the first lead."""
     shape = _drawn(draw, _VENTRICULAR)
     return replace(shape, height=shape.height * np.array([draw.choice([-1.0, 1.0]), 1.0]))
 
 
-def _centred(shape: Shape, scale: float) -> Shape:
+def _centred(shape: BeatShape, scale: float) -> BeatShape:
     """Scale a beat, and shift it so that the largest deflection of lead 1 lies at time 0."""
     near = np.arange(-0.06, 0.10, 0.0005)
     peak = near[np.argmax(np.abs(shape(near)[:, 0]))]
@@ -290,7 +290,7 @@ def _rhythm(draw: np.random.Generator, count: int, centre: float, width: float) 
 
 
 def _beats(
-    draw: np.random.Generator, kind: Kind, pace: _Pace, seconds: float
+    draw: np.random.Generator, kind: BeatKind, pace: _Pace, seconds: float
 ) -> tuple[Floats, NDArray[np.str_]]:
     """Return the R peaks, s, and symbols of all beats, with early beats and the pauses after them.
 
@@ -321,7 +321,7 @@ def _beats(
 
 def _render(
     draw: np.random.Generator,
-    shapes: dict[str, Shape],
+    shapes: dict[str, BeatShape],
     times: Floats,
     symbols: NDArray[np.str_],
     pace: _Pace,

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel.randomness import generator
+from ecgmodel.support.randomness import generator
 
 FS = 360.0
 CHANNELS = ("noise1", "noise2")

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from ecgmodel.errors import unknown_name
-from ecgmodel.sources._names import safe_name
 from ecgmodel.store import file_sha256
+from ecgmodel.wfdb.names import safe_name
 
 
 @dataclass(frozen=True)

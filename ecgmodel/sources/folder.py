@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecgmodel.errors import MissingFileError, RecordError, SourceError
-from ecgmodel.sources._layout import Header, check_segment, check_sizes, read_header
-from ecgmodel.sources._names import ANNOTATORS
 from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
 from ecgmodel.sources.transport import FolderTransport
 from ecgmodel.store import file_sha256
+from ecgmodel.wfdb.layout import Header, check_segment, check_sizes, read_header
+from ecgmodel.wfdb.names import ANNOTATORS
 
 
 class FolderSource:

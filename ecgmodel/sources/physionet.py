@@ -11,20 +11,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ecgmodel import registry
 from ecgmodel.errors import MissingFileError, PassingSourceError, RecordError
 from ecgmodel.sources._cutting import cut_annotations, write_cut_header
-from ecgmodel.sources._layout import (
-    Cut,
-    Header,
-    check_segment,
-    check_size,
-    check_sizes,
-    read_header,
-)
 from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
 from ecgmodel.sources.transport import Transport, open_transport
 from ecgmodel.store import digest, file_sha256, write_text
+from ecgmodel.support import plugins
+from ecgmodel.wfdb.layout import Cut, Header, check_segment, check_size, check_sizes, read_header
 
 PHYSIONET = "https://physionet.org/files"
 SUMS = "SHA256SUMS.txt"
@@ -76,7 +69,7 @@ class PhysioNetSource:
             SourceError: The mirror refuses.
             MissingFileError: The mirror does not hold the database.
         """
-        known = registry.load("databases", database, "database").DATABASE
+        known = plugins.load("databases", database, "database").DATABASE
         listing = self._listing(database, known.version)
         sums = _parse_sums(listing["sums"])
         lines = (line.strip() for line in listing["records"].splitlines())

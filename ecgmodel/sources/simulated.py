@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecgmodel.disk import disk
 from ecgmodel.errors import SettingsError, unknown_name
 from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
+from ecgmodel.support.disk import disk
 
 if TYPE_CHECKING:
     import numpy as np

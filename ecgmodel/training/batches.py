@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError, MissingFileError
-from ecgmodel.randomness import generator
+from ecgmodel.support.randomness import generator
 
 Floats = NDArray[np.float32]
 Batch = tuple[Floats, Floats]

@@ -19,10 +19,10 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from ecgmodel import registry, stopping
 from ecgmodel.errors import ModelError
-from ecgmodel.machine import cores
-from ecgmodel.progress import bar
+from ecgmodel.support import plugins, stopping
+from ecgmodel.support.machine import cores
+from ecgmodel.support.progress import bar
 from ecgmodel.training import checkpoint
 from ecgmodel.training.averaging import AveragingAdam, averaged
 from ecgmodel.training.batches import Batches
@@ -166,7 +166,7 @@ def _begin(
     model: keras.Model, batches: Batches, validation: Batches, settings: TrainingSettings
 ) -> _Run:
     optimizer = AveragingAdam(settings.learning_rate, settings.averaging, settings.clip_norm)
-    loss = registry.load("losses", settings.loss, "loss").Loss()
+    loss = plugins.load("losses", settings.loss, "loss").Loss()
     model.compile(optimizer, loss, jit_compile=_jit())
     optimizer.build(model.trainable_variables)
     # Other schedules know their end; what falls on a plateau can go on for longer.

@@ -20,8 +20,8 @@ from ecgmodel.dataset.mix_settings import TrainMix, noise_records
 from ecgmodel.errors import DatasetError
 from ecgmodel.noise._drawing import drawers, scaled, shares_of
 from ecgmodel.noise._part import NoisePart, NoiseRecording, check_length
-from ecgmodel.randomness import generator
 from ecgmodel.signals.variation import waves
+from ecgmodel.support.randomness import generator
 from ecgmodel.training.augmentation import AugmentationSettings
 from ecgmodel.training.batches import Batch
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from ecgmodel.randomness import generator
+from ecgmodel.support.randomness import generator
 
 _LARGEST = 2**31 - 1
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ecgmodel import registry
+from ecgmodel.support import plugins
 from ecgmodel.training.augmentation import AugmentationSettings
 
 CHAMPION, ADDRESS = "champion", "models:/"
@@ -98,7 +98,7 @@ class TrainingSettings(BaseModel):
     @field_validator("loss")
     @classmethod
     def _known(cls, name: str) -> str:
-        return registry.check("losses", name, "loss")
+        return plugins.check("losses", name, "loss")
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> TrainingSettings:

@@ -31,7 +31,7 @@ def deploy(settings: ServedSettings, environment: Mapping[str, str]) -> list[str
         ServiceError: Prefect refused.
     """
     service = settings.service
-    declared = render(yaml.safe_load((PROJECT / "prefect.yaml").read_text()), settings)
+    declared = render(yaml.safe_load((PROJECT / "flows/prefect.yaml").read_text()), settings)
     file = service.root / "prefect.yaml"
     file.write_text(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True))
     variables = {**environment, **client_environment(service)}

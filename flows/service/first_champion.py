@@ -25,7 +25,7 @@ def first_champion(settings: ServedSettings) -> Server:
 
 def main() -> None:
     """See that there is a champion, by the settings that a variable holds as JSON."""
-    from ecgmodel.config import Settings
+    from ecgmodel.settings.config import Settings
     from ecgmodel.store import Store
     from tasks.tracking import Registry, Tracker, ensure_champion
 

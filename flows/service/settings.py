@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from ecgmodel.config import Settings
+from ecgmodel.settings.config import Settings
 
 PASSWORD = "ECG_PASSWORD"
 RETRIES = 6  # five minutes without MLflow

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from ecgmodel.config import load_as
 from ecgmodel.errors import SettingsError
+from ecgmodel.settings.config import load_as
 from ecgmodel.store import write_text
 from flows.service.processes import recall
 from flows.service.settings import ServedSettings, ServiceSettings

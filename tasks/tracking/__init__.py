@@ -1,11 +1,12 @@
 """Everything that speaks with MLflow: runs of trainings, and the registry of models."""
 
 from tasks.tracking.benchmarks import log_page
+from tasks.tracking.finished import Finished
 from tasks.tracking.first import ensure_champion
 from tasks.tracking.live import LiveLog
 from tasks.tracking.people import lineage, recordings, version_start
 from tasks.tracking.registry import TAKEN_BACK, Change, How, Registry, RegistryError, Version
-from tasks.tracking.runs import Finished, Tracker, flatten, training_name
+from tasks.tracking.runs import Tracker, flatten, training_name
 from tasks.tracking.store import TrackingError, check_tracking, reaching, warm_up
 
 __all__ = [

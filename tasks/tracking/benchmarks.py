@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from ecgmodel.store import Stored
-from ecgmodel.versions import git_commit, library_versions
+from ecgmodel.store.versions import git_commit, library_versions
 from tasks.tracking.runs import LIBRARIES, LOGGED, Tracker
 
 BENCHMARK = "ecg.benchmark"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tasks.tracking.runs import Finished
+from tasks.tracking.finished import Finished
 
 NOT_JUDGED = "The gate has not judged it yet."
 _VERDICT = "**Verdict:** "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ecgmodel.lineage import LINEAGE, shipped_start
-from ecgmodel.onnx_network import FILE
+from ecgmodel.denoise.onnx import FILE
+from ecgmodel.models.lineage import LINEAGE, shipped_start
+from ecgmodel.models.trained import CARD, NETWORK, RECIPE, RECORDINGS, SUBJECTS, Trained, shipped
 from ecgmodel.store import file_sha256
-from ecgmodel.trained import CARD, NETWORK, RECIPE, RECORDINGS, SUBJECTS, Trained, shipped
 from tasks.tracking.packing import log_model
 from tasks.tracking.registry import (
     OVERLAP,

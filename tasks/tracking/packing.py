@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel.onnx_network import FILE
-from ecgmodel.trained import NETWORK
-from ecgmodel.versions import PACKAGE, ROOT, library_versions
+from ecgmodel.denoise.onnx import FILE
+from ecgmodel.models.trained import NETWORK
+from ecgmodel.store.versions import PACKAGE, library_versions
+from ecgmodel.support.places import ROOT
 
 SERVED = Path(__file__).with_name("served.py")
 # What applying the network needs. MLflow adds itself.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ecgmodel.lineage import LINEAGE, Lineage, Start, of_splits
+from ecgmodel.models.lineage import LINEAGE, Lineage, Start, of_splits
+from ecgmodel.models.trained import NETWORK, RECORDINGS
 from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.store import Store
-from ecgmodel.trained import NETWORK, RECORDINGS
 from ecgmodel.training.settings import ADDRESS
 from tasks.tracking.registry import Registry, Version
 from tasks.tracking.runs import DATASET_FILE, NETWORK_SETTINGS

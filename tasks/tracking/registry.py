@@ -11,18 +11,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from ecgmodel.errors import EcgError
+from ecgmodel.models.trained import NETWORK
+from ecgmodel.steps.training import trained_window
 from ecgmodel.store import MANIFEST, Store, Stored, Unit, is_intact, read_stored
-from ecgmodel.trained import NETWORK
-from ecgmodel.training_steps import trained_window
 from tasks.tracking.describing import version_text, with_verdict
+from tasks.tracking.finished import Finished
 from tasks.tracking.packing import HOW_TO, networks
-from tasks.tracking.runs import DATASET, TRAINING, Finished, Tracker
+from tasks.tracking.runs import DATASET, TRAINING, Tracker
+from tasks.tracking.same import with_weights
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -117,7 +119,7 @@ class Registry:
     def register(self, finished: Finished, run_id: str) -> Version:
         """Return the version of a logged training, registered as challenger if it was not yet."""
         with self.lock():
-            if known := self.of_training(finished.model.key):
+            if known := self.of_training(finished.model.key) or self._made_again(finished):
                 return known
             tags = {
                 TRAINING: finished.model.key[:32],
@@ -130,6 +132,16 @@ class Registry:
             made = self.create(run_id, tags, version_text(finished, name))
             self._client.set_registered_model_alias(self.name, CHALLENGER, str(made.number))
             return made
+
+    def _made_again(self, finished: Finished) -> Version | None:
+        """Return the version of a training that other code has made again, to the same weights."""
+        dataset, store = finished.dataset.digest[:12], self.tracker.store
+        others = [one for one in self.versions() if one.tags.get(DATASET) == dataset]
+        if same := with_weights(others, partial(self.fetch, store=store), finished.model):
+            number, key = str(same.number), finished.model.key[:32]
+            self._client.set_model_version_tag(self.name, number, TRAINING, key)
+            return self.version(number)
+        return None
 
     def lock(self) -> FileLock:
         """Return the lock under which versions are registered and promoted."""

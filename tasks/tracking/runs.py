@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgmodel.config import Settings
-from ecgmodel.lineage import LINEAGE, Lineage
-from ecgmodel.onnx_network import FILE
+from ecgmodel.denoise.onnx import FILE
+from ecgmodel.models.lineage import LINEAGE
+from ecgmodel.models.trained import NETWORK
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.training import network_options
 from ecgmodel.store import Stored
-from ecgmodel.trained import NETWORK
-from ecgmodel.training_steps import network_options
-from ecgmodel.versions import git_commit, library_versions
+from ecgmodel.store.versions import git_commit, library_versions
 from tasks.tracking.describing import run_text
+from tasks.tracking.finished import Finished
 from tasks.tracking.packing import log_model
 from tasks.tracking.store import TrackingStore
 
@@ -38,31 +38,6 @@ LIBRARIES = (
     "mlflow",
     "prefect",
 )
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A training that is done, and all that is to be logged of it.
-
-    Attributes:
-        settings: The settings that led to it.
-        dataset: What it was trained on.
-        model: The trained network, with its history.
-        exported: The same as `model.onnx`.
-        report: Tables, figures and report.
-        flow_run: Prefect's flow run: "id", "name" and, if there is a UI, "url".
-        trigger: What asked for it, e.g. "by hand".
-        lineage: Who has been seen, by it and by the weights that it started from.
-    """
-
-    settings: Settings
-    dataset: Stored
-    model: Stored
-    exported: Stored
-    report: Stored
-    flow_run: Mapping[str, str]
-    trigger: str
-    lineage: Lineage
 
 
 class Tracker(TrackingStore):

@@ -16,9 +16,9 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
-from ecgmodel.denoiser import Denoiser
+from ecgmodel.denoise.denoiser import Denoiser
+from ecgmodel.denoise.onnx import FILE
 from ecgmodel.errors import SignalError
-from ecgmodel.onnx_network import FILE
 
 NUMBERS = ("floating", "integer", "mixed-integer-float", "empty")
 """What pandas calls a column of numbers and gaps."""

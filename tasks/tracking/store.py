@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ecgmodel.config import Settings, TrackingSettings
 from ecgmodel.errors import EcgError, SettingsError
+from ecgmodel.settings.config import Settings, TrackingSettings
 from ecgmodel.store import Store
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import inference
 from benchmarks.__main__ import main
 from benchmarks._measure import Row, as_markdown, in_turn
-from ecgmodel.benchmarks._applying import Applied
+from ecgmodel.protocols._applying import Applied
 
 
 def test_the_table_has_a_row_for_each_measurement(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.gaussian import SNRS_DB, as_markdown, coloured, gained
-from ecgmodel.randomness import generator
 from ecgmodel.signals.resampling import FS
+from ecgmodel.support.randomness import generator
 
 
 def power(noise: np.ndarray, low: float, high: float) -> float:

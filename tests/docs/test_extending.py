@@ -15,7 +15,7 @@ BLOCK = re.compile(r"^`([\w/]+\.py)`:\n\n```python\n(.*?)^```", re.MULTILINE | r
 # What the settings, the mixing and the report see of the new files.
 USE = """
 import numpy as np
-from ecgmodel.config import load_settings
+from ecgmodel.settings.config import load_settings
 from ecgmodel.dataset.mix_settings import noise_records
 from ecgmodel.evaluation import baselines
 from tests.ecgmodel.dataset.made import mixed
@@ -53,11 +53,12 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
         path.write_text(text)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)}
     tests = [name for name, _ in blocks if name.startswith("tests/")]
-    offered = "tests/ecgmodel/test_architectures.py::test_every_architecture_offers_what_is_asked"
+    networks = "tests/ecgmodel/networks/test_architectures.py"
+    offered = f"{networks}::test_every_architecture_offers_what_is_asked_of_one"
     losses = "tests/ecgmodel/losses/test_losses.py"
     assert len(tests) == 6
     for command in (
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, f"{offered}_of_one", losses],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, offered, losses],
         ["-c", USE],
     ):
         done = subprocess.run(

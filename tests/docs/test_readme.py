@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""What the README and the pages show works as it stands there."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ import wfdb
 
 from ecgmodel.files import read_ecg, write_ecg
 from ecgmodel.sources.example import write_example
-from tests.flows.web.running import web
+from tests.ecgmodel.web.running import web
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+USING = (ROOT / "docs/using.md").read_text()
 
 
 def test_the_python_block_cleans_a_recording(
@@ -33,10 +34,14 @@ def test_the_python_block_cleans_a_recording(
     folder = str(tmp_path / "my-records")
     wfdb.wrsamp("patient7", fs=250, p_signal=signal, write_dir=folder, **names)
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    (short,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    brief: dict[str, Any] = {}
+    exec(short, brief)
+    (block,) = re.findall(r"```python\n(.*?)```", USING, flags=re.DOTALL)
     found: dict[str, Any] = {"pieces": []}
     exec(block.replace("    ...", "    pieces.append(piece)"), found)
     assert found["cleaned"].shape == (3000, 2)
+    assert np.array_equal(brief["cleaned"], found["cleaned"], equal_nan=True)
     missing = np.isnan(found["cleaned"])
     assert (missing[:, 0].sum(), missing[:, 1].sum()) == (100, 0)
     assert np.array_equal(found["told"].signal, found["cleaned"], equal_nan=True)
@@ -46,7 +51,7 @@ def test_the_python_block_cleans_a_recording(
 def test_the_lines_for_programs_clean_files(tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    (block,) = re.findall(r"```bash\n(curl -F file=.*?)```", README, flags=re.DOTALL)
+    (block,) = re.findall(r"```bash\n(curl -F file=.*?)```", USING, flags=re.DOTALL)
     (header, *_) = write_example(tmp_path)
     for part in ("hea", "dat", "atr"):
         text = header.with_suffix(f".{part}").read_bytes().replace(b"example", b"100")
@@ -77,11 +82,15 @@ def test_the_lines_for_programs_clean_files(tmp_path: Path) -> None:
         "docs/design.md",
         "docs/extending.md",
         "docs/operations.md",
+        "docs/results.md",
+        "docs/training.md",
+        "docs/using.md",
     ],
 )
 def test_every_file_that_a_page_names_is_there(page: str) -> None:
     text = (ROOT / page).read_text()
-    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    folder = (ROOT / page).parent
+    linked = [str(folder / link) for link in re.findall(r"\]\(([^)#:]+)\)", text)]
     named = re.findall(r"`((?:docs|flows|tasks|tests|ecgmodel)/[\w/.]+\.\w+)`", text)
     example = {
         "NAME",

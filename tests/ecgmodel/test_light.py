@@ -26,7 +26,7 @@ class Fence:
 
 sys.meta_path.insert(0, Fence())
 import numpy as np
-from ecgmodel.denoiser import Denoiser
+from ecgmodel.denoise.denoiser import Denoiser
 
 denoiser = Denoiser.load()
 signal = np.random.default_rng(0).normal(size=(9000, 2))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ecgmodel.config import load_as, load_settings
 from ecgmodel.errors import SettingsError
+from ecgmodel.settings.config import load_as, load_settings
 from flows.service.settings import ServedSettings
 
 REFUSED = [
     ("evaluation.baselines=[none]", r"evaluation\.baselines: .*at least one filter.*butterworth"),
     ("evaluation.window=20000", r"evaluation\.window=20000 is longer.*mix\.test\.segment_s=32"),
     ("resample.length=1000", r"resample\.length=1000 is shorter than evaluation\.window=1024"),
-    ("resample.start_s=400", r"minutes=5 less resample\.start_s=400"),
+    ("resample.start_s=400", r"minutes=2 less resample\.start_s=400"),
     ("source.simulated.minutes=0.1 evaluation.window=3000",
      r"source\.simulated\.minutes=0\.1.*evaluation\.window=3000"),
     ("training.learning_rate=1e-6", r"min_learning_rate=4e-05 is above.*lower it as well"),

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from ecgmodel.benchmarks.leak_free import RECORDINGS
 from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
+from ecgmodel.denoise.tiles import TiledNetwork, from_keras
 from ecgmodel.errors import ModelError
 from ecgmodel.evaluation.metrics import per_window
+from ecgmodel.models.trained import NETWORK, Trained, shipped
+from ecgmodel.protocols.leak_free import RECORDINGS
 from ecgmodel.signals.resampling import highpass
 from ecgmodel.sources import _simulated_ecg
 from ecgmodel.store import file_sha256
-from ecgmodel.tiles import TiledNetwork, from_keras
-from ecgmodel.trained import NETWORK, Trained, shipped
 
 LIMIT = 10e6  # bytes
 SHIPPED = [one for one in shipped() if one.has(NETWORK)]

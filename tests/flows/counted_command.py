@@ -14,7 +14,7 @@ def main() -> None:
     """Run the command, and log each unit at the start of its work, and what was imported."""
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     sys.argv = ["ecg-denoise", *sys.argv[2:]]
-    from flows import cli
+    from ecgmodel.cli import main as cli
 
     with counted(lambda unit: _append(log, unit)):
         cli.main()

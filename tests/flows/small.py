@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ecgmodel.config import Settings
+from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store, Stored, Unit
-from ecgmodel.versions import ROOT
+from ecgmodel.store.versions import ROOT
 from tests.tiny_wfdb import publish
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecgmodel.config import Settings
 from ecgmodel.errors import (
     DatasetError,
     RecordError,
@@ -17,6 +16,7 @@ from ecgmodel.errors import (
     SplitError,
     UnknownNameError,
 )
+from ecgmodel.settings.config import Settings
 from flows.pipeline import pipeline
 from flows.prepare import prepare
 from flows.train import Training

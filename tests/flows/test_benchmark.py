@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 import yaml
 
-from ecgmodel.architectures import load_network
-from ecgmodel.benchmarks import leak_free, qt_bw
-from ecgmodel.benchmarks._leak_free import training as leak_free_training
-from ecgmodel.benchmarks._methods import general
-from ecgmodel.config import Settings
 from ecgmodel.errors import SettingsError, UnknownNameError
+from ecgmodel.models.trained import trained
+from ecgmodel.networks import load_network
+from ecgmodel.protocols import leak_free, qt_bw
+from ecgmodel.protocols._leak_free import training as leak_free_training
+from ecgmodel.protocols._methods import general
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.training import fit_step
 from ecgmodel.store import Store
-from ecgmodel.trained import trained
-from ecgmodel.training_steps import fit_step
-from flows.benchmark import FlowWork, benchmark
+from flows.benchmark import benchmark
 from flows.prepare import prepare
-from tests.ecgmodel.benchmarks.made import made_noise, write_marked
+from flows.protocol_work import FlowWork
+from tests.ecgmodel.protocols.made import made_noise, write_marked
 from tests.flows import small
 from tests.tiny_wfdb import publish
 from tests.wfdb_files import ecg, write_record

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ecgmodel.config import Settings
-from ecgmodel.versions import ROOT
+from ecgmodel.settings.config import Settings
+from ecgmodel.store.versions import ROOT
 from flows.prepare import prepare
 from flows.train import Training, train
 from tests.flows import small

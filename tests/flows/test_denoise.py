@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from prefect import flow
 
-from ecgmodel.config import Settings
-from ecgmodel.denoising import UsedModel
-from ecgmodel.drift import DriftReport
-from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.denoise.network_file import NetworkFile
+from ecgmodel.errors import MissingFileError, SignalError
+from ecgmodel.evaluation.drift import DriftReport
+from ecgmodel.settings.config import Settings
 from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.store import Store
 from flows.denoise import denoise
@@ -30,10 +30,10 @@ NAMES = tuple(f"p{n}" for n in range(4))
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network as it is before training: enough to see that records go through it."""
-    from ecgmodel.quiet import import_keras
+    from ecgmodel.support.quiet import import_keras
 
     import_keras()
-    from ecgmodel.architectures import build_network
+    from ecgmodel.networks import build_network
 
     file = tmp_path_factory.mktemp("network") / "model.keras"
     build_network("conv_autoencoder", {"filters": [8, 4]}).save(file)
@@ -60,7 +60,7 @@ def like(rate: float, count: int = 12) -> list[RecordingStatistics]:
 
 @flow
 def watching(
-    settings: Settings, used: UsedModel, reference: list[RecordingStatistics]
+    settings: Settings, used: NetworkFile, reference: list[RecordingStatistics]
 ) -> DriftReport:
     """Watch the store's recordings for drift from a training of which the figures are given."""
     return watch_drift(settings, Store(settings.store), used, reference)
@@ -103,14 +103,14 @@ def test_every_record_comes_out_and_bad_ones_are_named(
     network: Path, recordings: Path, tmp_path: Path
 ) -> None:
     write_record(recordings, "gone", ecg(20, 250), 250).with_suffix(".dat").unlink()
-    write_record(recordings, "flat", np.zeros(5000), 250)
+    write_record(recordings, "slow", ecg(60, 20), 20)
     (recordings / "words.hea").write_text("no header at all\n")
     (recordings / "LOUD.HEA").write_text("LOUD 1 250 5000\n")
     settings, out = settings_of(tmp_path), tmp_path / "out"
     with small.counted() as made:
         result = denoise(recordings, out, str(network), settings=settings)
     assert result.files == tuple(out / f"{name}.hea" for name in NAMES)
-    assert {f["record"] for f in result.failed} == {"gone", "flat", "words", "LOUD.HEA"}
+    assert {f["record"] for f in result.failed} == {"gone", "slow", "words", "LOUD.HEA"}
     assert all(f["stage"] == "denoise" and f["reason"] for f in result.failed)
     assert {f.name for f in out.iterdir()} == {f"{n}.{e}" for n in NAMES for e in ("hea", "dat")}
     assert small.units("denoise", *NAMES) <= set(made)
@@ -145,8 +145,8 @@ def test_what_cannot_work_at_all_is_an_error(
     settings = settings_of(tmp_path)
     with pytest.raises(MissingFileError, match=r"nowhere\.keras"):
         denoise(recordings, tmp_path / "out", str(tmp_path / "nowhere.keras"), settings=settings)
-    write_record(tmp_path / "bad", "flat", np.zeros(5000), 250)
-    with pytest.raises(RecordError, match="flat"):
+    write_record(tmp_path / "bad", "slow", ecg(60, 20), 20)
+    with pytest.raises(SignalError, match="20"):
         denoise(tmp_path / "bad", tmp_path / "out", str(network), settings=settings)
 
 
@@ -161,11 +161,11 @@ def test_drift_is_shown_and_told_once_a_version(
     settings = settings_of(tmp_path)
     reference = like(360)
     denoise(recordings, tmp_path / "out", str(network), settings=settings)
-    drift = watching(settings, UsedModel(network, "0" * 64, "a file"), reference)
+    drift = watching(settings, NetworkFile(network, "0" * 64, "a file"), reference)
     assert drift.verdict == "drift"
     assert "sampling rate (Hz) 360 -> 250" in newest("drift")
     assert told(settings) == []  # a file is no version: nobody would know what to train anew
-    registered = UsedModel(network, "0" * 64, "models:/ecg-denoiser version 71", "71")
+    registered = NetworkFile(network, "0" * 64, "models:/ecg-denoiser version 71", "71")
     store = Store(settings.store)
     assert tell(drift, registered, settings, store)
     assert not tell(drift, registered, settings, store)
@@ -179,7 +179,7 @@ def test_drift_is_shown_and_told_once_a_version(
 def test_no_drift_is_shown_and_not_told(network: Path, recordings: Path, tmp_path: Path) -> None:
     settings = settings_of(tmp_path, statistics=["sampling_rate_hz"])
     denoise(recordings, tmp_path / "out", str(network), settings=settings)
-    drift = watching(settings, UsedModel(network, "0" * 64, "a file"), like(250))
+    drift = watching(settings, NetworkFile(network, "0" * 64, "a file"), like(250))
     assert drift.verdict == "no drift"
     assert newest("drift").startswith("# Drift: no drift")
     assert told(settings) == []

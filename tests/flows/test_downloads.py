@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ecgmodel.config import Settings
 from ecgmodel.errors import PassingSourceError
+from ecgmodel.settings.config import Settings
 from flows.prepare import prepare
 from flows.train import Training
 from tests.flows import small

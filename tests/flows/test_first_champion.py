@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgmodel.config import Settings
-from ecgmodel.denoiser import Denoiser
-from ecgmodel.lineage import shipped_start
+from ecgmodel.denoise.denoiser import Denoiser
+from ecgmodel.models.lineage import shipped_start
+from ecgmodel.models.trained import CARD, NETWORK, shipped
+from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store, file_sha256
-from ecgmodel.trained import CARD, NETWORK, shipped
 from flows.denoise import denoise
 from flows.train import Training, train
 from tasks.models import find_model

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from prefect.utilities.callables import parameter_schema
 
-from ecgmodel.config import Settings
 from ecgmodel.errors import SettingsError, UnknownNameError
+from ecgmodel.settings.config import Settings
 from flows.benchmark import benchmark
 from flows.denoise import denoise
 from flows.given import PRESET_VARIABLE, VARIABLE, laid_over, named_options

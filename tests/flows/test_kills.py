@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from mlflow.entities import LoggedModelStatus
 
-from ecgmodel.architectures import load_network
-from ecgmodel.config import Settings, TrackingSettings
+from ecgmodel.networks import load_network
+from ecgmodel.settings.config import Settings, TrackingSettings
 from ecgmodel.store import Store, Stored, read_stored
 from flows.pipeline import pipeline
 from flows.train import Training, train

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgmodel.config import Settings
+from ecgmodel.settings.config import Settings
 from flows.pipeline import pipeline
 from flows.prepare import prepare
 from flows.train import Training, train

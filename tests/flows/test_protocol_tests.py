@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
-from ecgmodel.benchmarks import qrs_stress
-from ecgmodel.config import Settings
 from ecgmodel.errors import UnknownNameError
+from ecgmodel.protocols import qrs_stress
+from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store, Stored
 from flows.protocol_tests import protocol_tests
-from tests.ecgmodel.benchmarks.made_stress import write_person
+from tests.ecgmodel.protocols.made_stress import write_person
 from tests.flows import small
 from tests.mirror_server import MirrorServer
 from tests.tiny_wfdb import publish

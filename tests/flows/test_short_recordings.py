@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecgmodel.config import Settings
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.training import fit_step, trained_window
 from ecgmodel.store import Store
-from ecgmodel.training_steps import fit_step, trained_window
 from flows.prepare import prepare
 from tests.wfdb_files import ecg, write_record
 

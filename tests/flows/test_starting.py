@@ -10,11 +10,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ecgmodel.config import Settings
 from ecgmodel.errors import MissingFileError, ModelError, NothingNewError
+from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store
+from flows.commands.registry import retrain as retrain_command
 from flows.pipeline import pipeline
-from flows.registry_commands import retrain as retrain_command
 from flows.retrain import retrain
 from flows.train import Training
 from tasks.tracking import Registry, RegistryError, Tracker, lineage

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ecgmodel.versions import ROOT
+from ecgmodel.store.versions import ROOT
 from tests.flows import small
 
 
@@ -31,7 +31,7 @@ def test_a_training_ends_at_its_next_step_and_keeps_its_checkpoint(
     # A shell that starts it in the background would have it ignore Ctrl-C.
     command = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from flows.cli import main; main()"
+        "from ecgmodel.cli.main import main; main()"
     )
     said = tmp_path / "said.txt"
     with said.open("w") as log:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgmodel.config import Settings
+from ecgmodel.settings.config import Settings
 from flows.train import Training
 from tests.flows import small
 

@@ -9,7 +9,7 @@ import pytest
 from prefect import flow
 
 from ecgmodel.errors import DiskFullError, EcgError, RecordError
-from ecgmodel.steps import Step
+from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored, Unit
 from tasks.caching import Failure, run_steps
 from tasks.denoising import denoise

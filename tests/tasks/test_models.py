@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgmodel.config import Settings
-from ecgmodel.denoiser import Denoiser
+from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.errors import MissingFileError
+from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store
 from flows.train import Training
 from tasks.models import find_model, load_denoiser
@@ -60,7 +60,7 @@ def test_a_version_that_holds_the_keras_network_alone_is_exported_once(
     """As versions were before they held an ONNX file, and noted no overlap."""
     import mlflow.tensorflow
 
-    from ecgmodel.architectures import load_network
+    from ecgmodel.networks import load_network
 
     expected = load_denoiser(CHAMPION, small.small(store))(SIGNAL, 250)
     old, client = registry.version(1), registry.tracker.client

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ecgmodel.config import Settings
+from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store
 from flows.train import Training, train
-from tasks.tracking import Registry, RegistryError, Tracker, lineage
+from tasks.tracking import Finished, Registry, RegistryError, Tracker, lineage
 from tests.flows import small
 
 First = tuple[Settings, Training]
@@ -47,6 +48,21 @@ def test_a_training_is_registered_once_and_the_first_good_one_is_champion(first:
         assert champion == version
     else:
         assert champion is None
+
+
+def test_the_same_weights_made_by_other_code_are_the_same_version(
+    first: First, store: Path
+) -> None:
+    _, result = first
+    registry = Registry(Tracker(result.tracker.settings, Store(store)))
+    again = replace(result.model, key="f" * 64)
+    lineage_of = lineage(registry, registry.version(1))
+    finished = Finished(
+        first[0], result.dataset, again, result.model, result.report, {}, "by hand", lineage_of
+    )
+    assert registry.register(finished, result.run_id).number == 1
+    assert [version.number for version in registry.versions()] == [1]
+    assert registry.version(1).training == "f" * 32
 
 
 def test_promotions_and_rollbacks_form_a_history(registry: Registry) -> None:
@@ -99,7 +115,7 @@ def test_a_version_that_is_not_there_is_named_with_those_that_are(registry: Regi
 def test_a_network_comes_from_the_store_or_from_mlflow_with_the_same_weights(
     registry: Registry, store: Path
 ) -> None:
-    from ecgmodel.architectures import load_network
+    from ecgmodel.networks import load_network
 
     version = registry.version(1)
     here = registry.fetch(version, Store(store))

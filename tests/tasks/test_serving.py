@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgmodel.config import Settings
-from ecgmodel.denoiser import Denoiser
-from ecgmodel.versions import ROOT
+from ecgmodel.denoise.denoiser import Denoiser
+from ecgmodel.settings.config import Settings
+from ecgmodel.store.versions import ROOT
 from flows.train import Training
 from tasks.models import load_denoiser
 from tests.flows import small
@@ -30,7 +30,7 @@ from tests.wfdb_files import ecg
 
 pytestmark = pytest.mark.timeout(900)
 
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs/using.md").read_text()
 ADDRESS = "models:/ecg-denoiser/1"
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -59,11 +59,11 @@ class Served:
 
 @contextmanager
 def serving(tracking: str, folder: Path) -> Iterator[str]:
-    """Serve the registered model as the README says, where TensorFlow cannot be imported."""
+    """Serve the registered model as docs/using.md says, where TensorFlow cannot be imported."""
     for name in ("tensorflow", "keras"):
         (folder / f"{name}.py").write_text("raise ModuleNotFoundError('not where it is served')\n")
     (port,) = free_ports(1)
-    (line,) = re.findall(r"^mlflow models serve .*$", README, re.MULTILINE)
+    (line,) = re.findall(r"^mlflow models serve .*$", PAGE, re.MULTILINE)
     command = shlex.split(line.replace("@champion", "/1").replace("5001", str(port)))
     environment = {
         **os.environ,
@@ -142,7 +142,7 @@ def test_360_hz_is_taken_where_no_rate_is_given(served: Served) -> None:
 
 
 def test_the_request_of_the_readme_is_answered(served: Served) -> None:
-    (body,) = re.findall(r"^curl .*/invocations .*\n +-d '(.*)'$", README, re.MULTILINE)
+    (body,) = re.findall(r"^curl .*/invocations .*\n +-d '(.*)'$", PAGE, re.MULTILINE)
     request = json.loads(body)
     signal = np.array(request["inputs"], np.float64)
     assert_equal(served.predictions(request), served.denoiser(signal, request["params"]["fs"]))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ecgmodel.config import Settings
 from ecgmodel.evaluation.headline import Headline
-from ecgmodel.versions import git_commit
+from ecgmodel.settings.config import Settings
+from ecgmodel.store.versions import git_commit
 from flows.train import Training, train
 from tasks.tracking import TrackingError, flatten
 from tasks.tracking.describing import with_verdict
@@ -98,7 +98,7 @@ def test_the_logged_model_holds_the_network_in_both_forms_and_the_code_that_appl
     for file in (result.model.file("model.keras"), exported / "model.onnx"):
         assert (model / "artifacts" / file.name).read_bytes() == file.read_bytes()
     code = model / "code" / "ecgmodel"
-    assert (code / "denoiser.py").is_file()
+    assert (code / "denoise" / "denoiser.py").is_file()
     assert not (code / "models").exists()  # the shipped networks are no part of it
     needed = (model / "requirements.txt").read_text()
     assert "onnxruntime==" in needed

@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ecgmodel import registry
+from ecgmodel.support import plugins
 
 PACKAGE = "evaluation/baselines"
 
@@ -22,7 +22,7 @@ Clean = Callable[[NDArray[Any]], NDArray[Any]]
 
 def names() -> tuple[str, ...]:
     """Return the names of all baselines, without importing any."""
-    return registry.names(PACKAGE)
+    return plugins.names(PACKAGE)
 
 
 def load(name: str, fs: float = 360.0) -> Clean:
@@ -48,4 +48,4 @@ def label(name: str) -> str:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"{__name__}.{registry.check(PACKAGE, name, 'baseline')}")
+    return importlib.import_module(f"{__name__}.{plugins.check(PACKAGE, name, 'baseline')}")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ecgmodel.benchmarks._marks import Mark
 from ecgmodel.promotion.judging import Finding
+from ecgmodel.protocols._marks import Goal
 
 MISSING = float("nan")
 
@@ -17,7 +17,7 @@ def no_worse_or_good(
     rule: str,
     what: str,
     sides: Sequence[float],
-    mark: Mark,
+    mark: Goal,
     tolerance: float,
     higher_is_better: bool = True,
 ) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecgmodel.evaluation.summary import MIN_SUBJECTS, method_label
 from ecgmodel.promotion.judging import Comparison, Finding, mean_gain
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.settings.gate import GateSettings
 
 RULE = "beats_filters"
 EXACT_MV = 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecgmodel.promotion.judging import Comparison, Finding
 from ecgmodel.promotion.rules._cells import no_worse
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.settings.gate import GateSettings
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:

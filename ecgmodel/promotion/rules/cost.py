@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecgmodel.promotion.judging import Comparison, Finding
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.settings.gate import GateSettings
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:

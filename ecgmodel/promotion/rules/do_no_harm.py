@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from ecgmodel.benchmarks.do_no_harm import MARKS, METRICS, tables
 from ecgmodel.promotion.judging import Comparison, Finding
 from ecgmodel.promotion.rules._protocols import MISSING, means, no_worse_or_good, reached
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.protocols.do_no_harm import MARKS, METRICS, tables
+from ecgmodel.settings.gate import GateSettings
 
 RULE, NEEDS = "do_no_harm", ("do-no-harm",)
 TOLERANCES: Mapping[str, float] = MappingProxyType(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecgmodel.promotion.judging import Comparison, Finding
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.settings.gate import GateSettings
 
 NEGLIGIBLE_MV = 1e-4  # an RMSE of a tenth of a microvolt: 70 dB under an ECG's own power
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.promotion.judging import FIRST, Comparison, Finding, Gain, primary_gain
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.settings.gate import GateSettings
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ecgmodel.benchmarks._qrs_stress.records import LEVELS
-from ecgmodel.benchmarks.qrs_stress import MARKS, tables
 from ecgmodel.promotion.judging import Comparison, Finding
 from ecgmodel.promotion.rules._protocols import MISSING, means, no_worse_or_good
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.protocols._qrs_stress.records import LEVELS
+from ecgmodel.protocols.qrs_stress import MARKS, tables
+from ecgmodel.settings.gate import GateSettings
 
 NEEDS = ("qrs-stress",)
 TOLERANCE = 0.005

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecgmodel.evaluation.detection import Counts, beat_samples, detect_beats, match_beats
-from tests.ecgmodel.benchmarks.made_stress import FS, beat_places, beats_at
+from tests.ecgmodel.protocols.made_stress import FS, beat_places, beats_at
 
 REFERENCE = np.array([100, 200, 300, 400])
 

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ecgmodel.files import Ecg, Hints, Mark, write_ecg
+from ecgmodel.files import Annotation, Ecg, Hints, write_ecg
 from tests.wfdb_files import ecg, write_record
 
 START = datetime(2021, 3, 4, 5, 6, 7)
-MARKS = (Mark(0.5, None, "N"), Mark(1.252, None, "V"), Mark(3.0, None, "(AFIB"))
+MARKS = (Annotation(0.5, None, "N"), Annotation(1.252, None, "V"), Annotation(3.0, None, "(AFIB"))
 
 
 def made_ecg(seconds: float = 10, fs: float = 250) -> Ecg:

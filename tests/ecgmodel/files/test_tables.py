@@ -14,7 +14,7 @@ import pytest
 from ecgmodel.errors import HintNeededError, RecordError, SettingsError
 from ecgmodel.files import Hints, read_ecg, write_ecg
 from ecgmodel.files._channels import choose_leads
-from ecgmodel.signals.units import millivolts, split_unit
+from ecgmodel.support.units import millivolts, split_unit
 from tests.wfdb_files import ecg
 
 SIGNAL = np.round(np.stack([ecg(3, 250, seed=s) for s in (1, 2)], axis=1), 3)

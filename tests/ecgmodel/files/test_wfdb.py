@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgmodel.cleaning import find
+from ecgmodel.denoise.files import find
 from ecgmodel.errors import HintNeededError, SettingsError
 from ecgmodel.files import Hints, files_of, read_ecg, write_ecg, written_name
 from tests.wfdb_files import ecg, write_frames, write_record

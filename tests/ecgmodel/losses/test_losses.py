@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 from pydantic import ValidationError
 
-from ecgmodel import registry
+from ecgmodel.support import plugins
 from ecgmodel.training.settings import TrainingSettings
 
-NAMES = registry.names("losses")
+NAMES = plugins.names("losses")
 
 
 def loss(name: str) -> keras.losses.Loss:
-    return registry.load("losses", name, "loss").Loss()
+    return plugins.load("losses", name, "loss").Loss()
 
 
 def value(name: str, clean: np.ndarray, output: np.ndarray) -> float:

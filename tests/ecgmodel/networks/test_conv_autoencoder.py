@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from ecgmodel.architectures import load_network
-from ecgmodel.networks import conv_autoencoder
+from ecgmodel.networks import conv_autoencoder, load_network
 from ecgmodel.networks.conv_autoencoder import Settings, build
 
 

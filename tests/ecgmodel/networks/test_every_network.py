@@ -12,11 +12,11 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
-from ecgmodel import registry
-from ecgmodel.architectures import architecture, build_network, load_network
+from ecgmodel.networks import architecture, build_network, load_network
+from ecgmodel.support import plugins
 from ecgmodel.training.seeding import seeded
 
-NAMES = registry.names("networks")
+NAMES = plugins.names("networks")
 # What each peer was published with.
 LOSSES = {"deepfilter": "ssd_mad", "tcdae": "huber_spectral", "fcn_dae": "mse"}
 
@@ -52,7 +52,7 @@ def pairs(count: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def loss_of(name: str) -> keras.losses.Loss:
-    return registry.load("losses", LOSSES.get(name, "relative"), "loss").Loss()
+    return plugins.load("losses", LOSSES.get(name, "relative"), "loss").Loss()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ecgmodel.cost import Cost
 from ecgmodel.promotion.judging import Candidate
+from ecgmodel.training.cost import Cost
 
 LEVELS = {"bw": (0.0, 6.0), "ma": (0.0, 6.0)}
 CHEAP = Cost(parameters=4_337, macs_per_second=1e6)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ecgmodel.promotion.judging import Candidate, Verdict, compare_sides, judge
-from ecgmodel.promotion.settings import GateSettings
 from ecgmodel.promotion.stating import Reported, state
+from ecgmodel.settings.gate import GateSettings
 from tests.ecgmodel.promotion.made import CHEAP, candidate, filters, no_filter, table
 
 FLOOR = GateSettings(rules=("primary", "beats_filters"))

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from ecgmodel import registry
-from ecgmodel.cost import Cost
 from ecgmodel.errors import DatasetError
 from ecgmodel.promotion.judging import Candidate, Verdict, judge
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.settings.gate import GateSettings
+from ecgmodel.support import plugins
+from ecgmodel.training.cost import Cost
 from tests.ecgmodel.promotion.made import CHEAP, candidate, filters, no_filter, table
 
 GATE = GateSettings()
@@ -159,14 +159,14 @@ def test_an_unknown_rule_is_named_with_the_nearest() -> None:
 
 def test_a_rule_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "ecgmodel"
-    shutil.copytree(registry.ROOT / "promotion", root / "promotion")
+    shutil.copytree(plugins.PACKAGE / "promotion", root / "promotion")
     (root / "promotion" / "rules" / "no_ties.py").write_text(
         "from ecgmodel.promotion.judging import Finding\n"
         "def judge(comparison, settings):\n"
         "    return [Finding('no_ties', 'ties', False, 1.0, 0.0, 'It ties.')]\n"
     )
     rules = importlib.import_module("ecgmodel.promotion.rules")
-    monkeypatch.setattr(registry, "ROOT", root)
+    monkeypatch.setattr(plugins, "PACKAGE", root)
     monkeypatch.setattr(rules, "__path__", [str(root / "promotion" / "rules")])
     gate = GateSettings(rules=("primary", "no_ties"))
     found = verdict(candidate("new", table(gain=6.0)), candidate("old", table()), gate)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ecgmodel.benchmarks._marks import Mark
-from ecgmodel.benchmarks._qrs_stress.records import LEVELS
 from ecgmodel.promotion.judging import Candidate, Verdict, judge, needed_protocols
 from ecgmodel.promotion.rules._protocols import no_worse_or_good
-from ecgmodel.promotion.settings import GateSettings
+from ecgmodel.protocols._marks import Goal
+from ecgmodel.protocols._qrs_stress.records import LEVELS
+from ecgmodel.settings.gate import GateSettings
 from tests.ecgmodel.promotion.made import candidate, no_filter, table
 
 STRESS = GateSettings(rules=("primary", "qrs_stress"))
@@ -108,11 +108,11 @@ def test_losses_within_the_tolerance_end_at_the_first_step() -> None:
     figure, champions = 24.9, []
     while figure not in champions:
         champions.append(figure)
-        finding = no_worse_or_good("r", "shape", (figure - 0.3, figure), Mark(25.0, 20.0), 0.3)
+        finding = no_worse_or_good("r", "shape", (figure - 0.3, figure), Goal(25.0, 20.0), 0.3)
         figure = round(figure - 0.3, 1) if finding.passed else figure
     assert 20.0 <= figure < 20.3
-    assert no_worse_or_good("r", "shape", (18.0, 18.0), Mark(25.0, 20.0), 0.3).passed
-    assert not no_worse_or_good("r", "shape", (17.9, 18.0), Mark(25.0, 20.0), 0.3).passed
+    assert no_worse_or_good("r", "shape", (18.0, 18.0), Goal(25.0, 20.0), 0.3).passed
+    assert not no_worse_or_good("r", "shape", (17.9, 18.0), Goal(25.0, 20.0), 0.3).passed
 
 
 def test_a_destroyed_lead_is_found_though_no_median_moves() -> None:
@@ -191,7 +191,7 @@ def test_a_first_model_has_to_do_the_first_step() -> None:
 
 
 def test_a_missing_figure_proves_nothing() -> None:
-    nothing, mark = float("nan"), Mark(0.9, 0.7)
+    nothing, mark = float("nan"), Goal(0.9, 0.7)
     finding = no_worse_or_good("r", "F1", (nothing, 0.5), mark, 0.1)
     assert (finding.passed, finding.value) == (False, None)
     assert no_worse_or_good("r", "F1", (0.7, nothing), mark, 0.1).passed

@@ -11,8 +11,8 @@ import pytest
 from ecgmodel.promotion.figures import gain_figure
 from ecgmodel.promotion.judging import Candidate, Verdict, compare_sides, judge, primary_gain
 from ecgmodel.promotion.publishing import by_cell, publish_verdict
-from ecgmodel.promotion.settings import GateSettings
 from ecgmodel.promotion.stating import Reported, state
+from ecgmodel.settings.gate import GateSettings
 from tests.ecgmodel.promotion.made import CHEAP, candidate, filters, no_filter, table
 
 GATE = GateSettings()

@@ -12,8 +12,8 @@ import wfdb
 
 from ecgmodel.errors import PassingSourceError, RecordError, SourceError
 from ecgmodel.sources._cutting import cut_annotations
-from ecgmodel.sources._layout import Cut, read_header
 from ecgmodel.sources.physionet import PhysioNetSource
+from ecgmodel.wfdb.layout import Cut, read_header
 from tests.mirror_server import MirrorServer
 from tests.tiny_wfdb import digital, publish, write_record
 

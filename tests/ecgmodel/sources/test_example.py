@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgmodel.denoiser import Denoiser
+from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.files import read_ecg
 from ecgmodel.sources.example import write_example
 

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import pytest
 
-from ecgmodel.architectures import build_network, load_network
 from ecgmodel.errors import ModelError
+from ecgmodel.networks import build_network, load_network
 from ecgmodel.training import checkpoint
 from ecgmodel.training.batches import ShardBatches
 from ecgmodel.training.fit import CHECKPOINTS, HISTORY, NETWORK, WEIGHTS, History, peek, train

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgmodel.architectures import load_network
+from ecgmodel.networks import load_network
 from ecgmodel.training.batches import ShardBatches
 from tests.ecgmodel.training.test_batches import write_shard
 
@@ -30,7 +30,7 @@ TRAIN = """
 import json, sys
 sys.modules["tensorflow"] = None  # from here on, importing it raises, whoever does
 from pathlib import Path
-from ecgmodel.architectures import build_network, load_network
+from ecgmodel.networks import build_network, load_network
 from ecgmodel.training.batches import ShardBatches
 from ecgmodel.training.fit import train
 from ecgmodel.training.seeding import seeded

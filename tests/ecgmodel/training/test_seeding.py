@@ -8,7 +8,7 @@ import threading
 import keras
 import numpy as np
 
-from ecgmodel.architectures import build_network
+from ecgmodel.networks import build_network
 from ecgmodel.training.seeding import seeded
 
 OPTIONS = {"filters": (8, 4), "dropout": 0.2}

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 
-from ecgmodel.versions import ROOT
+from ecgmodel.store.versions import ROOT
 from tests.flows.small import SMALL, until
 
 
@@ -65,7 +65,7 @@ class Service:
         """Run `ecg-denoise ARGUMENTS --config FILE`."""
         inherited = {n: v for n, v in os.environ.items() if not n.startswith(("PREFECT", "ECG_"))}
         return subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments, "--config", str(self.file)],
+            [sys.executable, "-m", "ecgmodel.cli.main", *arguments, "--config", str(self.file)],
             cwd=ROOT,
             env={**inherited, **self._login, **(environment or {})},
             capture_output=True,

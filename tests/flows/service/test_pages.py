@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from ecgmodel.config import TrackingSettings
+from ecgmodel.settings.config import TrackingSettings
 from ecgmodel.store import Store
 from tasks.tracking import Registry, Tracker, Version
 from tests.flows.service.running import Service, running

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgmodel.config import TrackingSettings
+from ecgmodel.settings.config import TrackingSettings
 from ecgmodel.store import Store
 from tasks.tracking import Registry, Tracker
 from tests.flows.service.running import free_ports, running

@@ -24,7 +24,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.objects import FlowRun
 from pydantic import ValidationError
 
-from ecgmodel.config import TrackingSettings, load_as
+from ecgmodel.settings.config import TrackingSettings, load_as
 from ecgmodel.store import Store
 from flows.service.deploying import deploy
 from flows.service.servers import answers, mlflow_server

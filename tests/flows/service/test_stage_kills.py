@@ -14,7 +14,7 @@ import pytest
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 
-from ecgmodel.config import TrackingSettings
+from ecgmodel.settings.config import TrackingSettings
 from ecgmodel.store import MANIFEST, Store
 from tasks.tracking import Registry, Tracker
 from tests.flows import small

@@ -1,0 +1,1 @@
+"""The command `ecg-denoise`, and its subcommands that need no pipeline."""

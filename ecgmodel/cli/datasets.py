@@ -1,0 +1,38 @@
+"""The subcommands that look at a dataset, and give it away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--to", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("--split", multiple=True, help="Only this split; can come again.")
+def export(dataset: Path, to: Path, split: tuple[str, ...]) -> None:
+    """Write a dataset as noisy_signals.npy and clean_signals.npy (windows, samples)."""
+    from ecgmodel.dataset.export import export_arrays
+    from ecgmodel.dataset.splits import SPLITS
+
+    counts = export_arrays(dataset, to, split or SPLITS)
+    for name, windows in counts.items():
+        click.echo(f"{name:<11} {windows:>9,} windows")
+    click.echo(f"Written to {to}: noisy_signals.npy, clean_signals.npy, windows.csv")
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--deep", is_flag=True, help="Also measure the SNR of every row.")
+def check(dataset: Path, deep: bool) -> None:
+    """Prove from a dataset's rows alone that nothing leaks between its splits."""
+    from ecgmodel.dataset.checks import check_dataset
+
+    found = check_dataset(dataset, deep=deep)
+    for name, subjects in found["subjects"].items():
+        click.echo(f"{name:<11} {found['rows'][name]:>9,} rows of {len(subjects)} subjects")
+    for record, spans in found["noise"].items():
+        parts = ", ".join(f"{split} {low:,} to {high:,}" for split, (low, high) in spans.items())
+        click.echo(f"noise {record}: samples {parts}")
+    click.echo("No subject and no noise is in two splits." + (" SNRs are exact." if deep else ""))

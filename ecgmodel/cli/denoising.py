@@ -1,0 +1,209 @@
+"""Recordings cleaned in this process, one after the other, without Prefect."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecgmodel.denoise.denoiser import Denoiser
+from ecgmodel.denoise.files import CleanedFile, CleaningOptions, FoundRecording, clean_file
+from ecgmodel.denoise.trust import Cleaned
+from ecgmodel.errors import DiskFullError, EcgError, HintNeededError
+from ecgmodel.files import QUALITY, Hints
+from ecgmodel.store import write_text
+from ecgmodel.support.progress import bar
+
+Extra = Callable[[CleanedFile, Path], Path]
+"""Writes something of a cleaned recording under a path that lacks its suffix; returns the file."""
+
+WINDOW = ("quality_in", "quality_out", "snr_db", "reason")
+QUALITY_COLUMNS = ("lead", "start_s", "stop_s", *WINDOW)
+
+_QUESTIONS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "--fs": ("Sampling rate, Hz", "fs", float),
+    "--unit": ("Unit (mV, uV or V)", "unit", str.strip),
+    "--gain": ("Converter steps per mV", "gain", float),
+    "--column": (
+        "Leads (names or numbers from 1, commas between)",
+        "columns",
+        lambda text: tuple(name.strip() for name in text.split(",")),
+    ),
+    "--time-column": ("Column of times (name or number)", "time_column", str.strip),
+}
+
+
+@dataclass
+class Direct:
+    """Cleans recordings and says of each what was found.
+
+    Attributes:
+        denoiser: Cleans them.
+        label: How headers name the network.
+        out: The folder for the cleaned recordings.
+        options: How.
+        extras: What else to write of each.
+        ask: Whether a person is there to be asked what a file does not say.
+        answers: What was answered, by field of the hints; it fills what later files leave open.
+        failed: What could not be cleaned, with the reason.
+        cleaned: How many could.
+    """
+
+    denoiser: Denoiser
+    label: str
+    out: Path
+    options: CleaningOptions
+    extras: Sequence[Extra] = ()
+    ask: bool = False
+    answers: dict[str, Any] = field(default_factory=dict)
+    cleaned: int = 0
+    failed: tuple[tuple[FoundRecording, str], ...] = ()
+
+    def clean(self, recordings: Sequence[FoundRecording]) -> None:
+        """Clean recordings; one that cannot be cleaned does not stop the others.
+
+        Raises:
+            DiskFullError: There is no space left, for the others either.
+        """
+        with bar(len(recordings), "denoise", "recording") as shown:
+            for number, recording in enumerate(recordings, 1):
+                try:
+                    text = self._one(recording, shown.update)
+                    self.cleaned += 1
+                except DiskFullError:
+                    raise
+                except (EcgError, OSError, MemoryError) as error:
+                    text = f"not cleaned: {error or type(error).__name__}"
+                    self.failed += ((recording, str(error)),)
+                shown.update(number - shown.n)
+                shown.write(f"{recording.name}  {text}", file=sys.stdout)
+
+    def _one(self, recording: FoundRecording, progress: Callable[[float], None]) -> str:
+        done = self._cleaned(recording, self.options.hints, progress)
+        beside = _beside(done.files[0])
+        written = [done.files[0], *(extra(done, beside) for extra in self.extras)]
+        return f"{told(done)}\n{'':4}{', '.join(map(str, written))}"
+
+    def _cleaned(
+        self, recording: FoundRecording, hints: Hints, progress: Callable[[float], None]
+    ) -> CleanedFile:
+        """Clean a recording, with an answer to each question that it raises.
+
+        An answer to an earlier recording comes first; where it raises the question again, the
+        user is asked.
+        """
+        options = replace(self.options, hints=hints)
+        try:
+            return clean_file(recording, self.denoiser, self.out, self.label, options, progress)
+        except HintNeededError as error:
+            if not self.ask:
+                raise
+            hint = _QUESTIONS[error.option][1]
+            answer = self.answers.get(hint)
+            if answer is None or getattr(hints, hint) == answer:
+                answer = self.answers[hint] = asked(error, hints)
+            return self._cleaned(recording, replace(hints, **{hint: answer}), progress)
+
+
+def asked(error: HintNeededError, hints: Hints) -> Any:
+    """Ask the user what a file does not say, and return the answer."""
+    click.echo(str(error), err=True)
+    text, field, convert = _QUESTIONS[error.option]
+    return click.prompt(text, value_proc=_valued(hints, field, convert), err=True)
+
+
+def _valued(hints: Hints, field: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a function that takes an answer, or says what is wrong with it."""
+
+    def value(text: str) -> Any:
+        try:
+            answer = convert(text)
+            replace(hints, **{field: answer})
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        return answer
+
+    return value
+
+
+def told(done: CleanedFile) -> str:
+    """Return in a line what a recording was like and how far to trust its cleaning."""
+    ecg, cleaned = done.ecg, done.cleaned
+    samples, leads = ecg.signal.shape
+    words = f"{clock(samples / ecg.fs)}, {leads} {'lead' if leads == 1 else 'leads'}, {ecg.fs:g} Hz"
+    return "; ".join([words, *_quality(cleaned), *_untrusted(cleaned), *ecg.remarks])
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _quality(cleaned: Cleaned) -> list[str]:
+    """Return the medians over windows, as words."""
+    known = sorted(w.quality_in for w in cleaned.windows if w.quality_in == w.quality_in)
+    after = sorted(w.quality_out for w in cleaned.windows if w.quality_out == w.quality_out)
+    if not known or not after:
+        return []
+    return [f"quality {known[len(known) // 2]:.2f} to {after[len(after) // 2]:.2f}"]
+
+
+def _untrusted(cleaned: Cleaned) -> list[str]:
+    """Return how many windows are not to be trusted, and why."""
+    if not cleaned.untrusted:
+        return []
+    reasons = [window.reason for window in cleaned.untrusted]
+    counts = [f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons)]
+    return [
+        f"not to be trusted in {len(reasons)} of {len(cleaned.windows)} windows of 10 s "
+        f"({', '.join(counts)})"
+    ]
+
+
+def plot(done: CleanedFile, beside: Path) -> Path:
+    """Draw a recording before and after."""
+    from ecgmodel.evaluation.before_after import before_after_figure
+    from ecgmodel.evaluation.figures import save
+
+    ecg = done.ecg
+    figure = before_after_figure(ecg.signal, done.cleaned, ecg.fs, ecg.leads)
+    return save(figure, _named(beside, ".png"))
+
+
+def report(done: CleanedFile, beside: Path) -> Path:
+    """Write a page to zoom and pan through the recording before and after."""
+    from ecgmodel.web.report import write_report
+
+    name = done.recording.name
+    return write_report(_named(beside, ".html"), name, done.ecg, done.cleaned, done.label)
+
+
+def quality(done: CleanedFile, beside: Path) -> Path:
+    """Write what is known of every 10 s of each lead."""
+    path, ecg, text = _named(beside, QUALITY), done.ecg, io.StringIO()
+    table = csv.writer(text)
+    table.writerow(QUALITY_COLUMNS)
+    for window in done.cleaned.windows:
+        values = window.to_dict()
+        times = (window.start / ecg.fs, window.stop / ecg.fs)
+        table.writerow(
+            [ecg.leads[window.lead], *(f"{t:.3f}" for t in times), *(values[n] for n in WINDOW)]
+        )
+    write_text(path, text.getvalue())
+    return path
+
+
+def _beside(file: Path) -> Path:
+    """Return a path without suffix beside a cleaned file; a.csv and a.npz have each their own."""
+    return file.with_suffix("") if file.suffix == ".hea" else file
+
+
+def _named(beside: Path, suffix: str) -> Path:
+    return beside.with_name(beside.name + suffix)

@@ -1,0 +1,1 @@
+"""Cleaning ECG signals and recordings with a trained network."""

@@ -1,0 +1,119 @@
+"""One recording through a network, for the store: from copies, and with what it was like."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ecgmodel.denoise.denoiser import Denoiser
+from ecgmodel.denoise.files import CleaningOptions, FoundRecording, clean_file
+from ecgmodel.denoise.network_file import NetworkFile
+from ecgmodel.errors import MissingFileError, SourceError
+from ecgmodel.signals.masks import MaskSettings, usable_samples
+from ecgmodel.signals.quality import QualitySettings
+from ecgmodel.signals.resampling import to_standard_rate
+from ecgmodel.signals.statistics import describe
+from ecgmodel.store import digest, file_sha256
+
+STATISTICS, RECORDING = "statistics", "recording"
+
+# The network uses every processor by itself: one recording at a time.
+_network = threading.Lock()
+
+
+class Cleaning(BaseModel):
+    """How a recording is judged.
+
+    Attributes:
+        mask: What cannot be used.
+        quality: The gate that the statistics ask.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mask: MaskSettings = MaskSettings()
+    quality: QualitySettings = QualitySettings()
+
+
+def denoise_recording(
+    recording: FoundRecording,
+    files: Mapping[str, str | None],
+    model: NetworkFile,
+    options: CleaningOptions,
+    how: Cleaning,
+    into: Path,
+) -> dict[str, Any]:
+    """Clean a recording, and write it as it was or in another format.
+
+    Args:
+        recording: The recording.
+        files: Its files' hashes by their names, as they were when it was listed; None for one that
+            was not there.
+        model: The network.
+        options: How to read, clean and write it.
+        how: How to judge it.
+        into: The folder for its files.
+
+    Returns:
+        Facts for the manifest: "record", "recording" (a hash of its files), "first" (the file to
+        read first), "leads", "samples", "fs", "model", "version", "remarks", "statistics" of what
+        came in, and "windows": what is known of every 10 s.
+
+    Raises:
+        MissingFileError: A file of it is not there.
+        SourceError: A file was changed after it was listed.
+        RecordError: It cannot be used.
+        ModelError: The network cannot be loaded or applied.
+    """
+    with tempfile.TemporaryDirectory(dir=into) as folder:
+        copy = FoundRecording(_copy(recording.path, files, Path(folder)), Path())
+        with _network:
+            denoiser = _denoiser(model.file, model.sha256)
+            done = clean_file(copy, denoiser, into, model.label, options)
+    ecg = done.ecg
+    usable = usable_samples(ecg.signal, ecg.fs, how.mask, ecg.rails)
+    signal, usable_360 = to_standard_rate(ecg.signal, usable, ecg.fs)
+    statistics = describe(signal, usable_360, ecg.fs, how.quality)
+    return {
+        "record": recording.name,
+        RECORDING: digest(list(files.values())),
+        "first": done.files[0].name,
+        "model": model.label,
+        "version": model.version,
+        "leads": list(ecg.leads),
+        "samples": len(ecg.signal),
+        "fs": ecg.fs,
+        "remarks": list(ecg.remarks),
+        STATISTICS: statistics.to_dict(),
+        "windows": [window.to_dict() for window in done.cleaned.windows],
+    }
+
+
+def hashed(recording: FoundRecording) -> dict[str, str | None]:
+    """Return the hashes of a recording's files by their names, None for one that is not there."""
+    paths = recording.files
+    return {path.name: file_sha256(path) if path.is_file() else None for path in paths}
+
+
+def _copy(path: Path, files: Mapping[str, str | None], into: Path) -> Path:
+    """Copy a recording's files as they were when it was listed; return the copy of `path`."""
+    for name, sha256 in files.items():
+        source = path.with_name(name)
+        if not source.is_file():
+            raise MissingFileError(f"{source} is not there. Get the recording again, all of it.")
+        if file_sha256(Path(shutil.copyfile(source, into / name))) != sha256:
+            raise SourceError(f"{source} was changed after it was listed. Run again.")
+    return into / path.name
+
+
+@lru_cache(maxsize=2)
+def _denoiser(file: Path, _sha256: str) -> Denoiser:
+    """Read a network once a process; the hash tells a new content from an old one."""
+    return Denoiser.load(file)

@@ -1,0 +1,1 @@
+"""Trained networks that are kept; a folder each for those that come with the package."""

@@ -1,0 +1,180 @@
+"""The step that judges: two measured networks in, a verdict with table and figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecgmodel.protocols import load as load_protocol
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.data import Step, file_version
+from ecgmodel.steps.training import STRETCHES
+from ecgmodel.store import Stored, Unit
+from ecgmodel.store.versions import code_version, library_versions
+from ecgmodel.support.quiet import import_keras
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecgmodel.promotion.judging import Candidate
+
+NO_FILTER = "none"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A network that stands before the gate.
+
+    Attributes:
+        name: What a person calls it.
+        network: The unit with its `model.keras`.
+        measured: How it does on the test.
+        window: Samples that it sees at once.
+        seen: Subjects that trained or validated it.
+        protocols: By benchmark protocol, how it does there, for rules that need it.
+        simulated: Whether its last training was on simulated recordings.
+        unknown: The file that it started from, if nobody knows who trained that; else "".
+    """
+
+    name: str
+    network: Stored
+    measured: Stored
+    window: int
+    seen: frozenset[str]
+    protocols: Mapping[str, Stored] = field(default_factory=dict)
+    simulated: bool = False
+    unknown: str = ""
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """A test, and what was measured on it.
+
+    Attributes:
+        name: What a person calls it.
+        filters: By classical method, how it does there; "none", no filter, is among them.
+        measured: How the challenger does there.
+    """
+
+    name: str
+    filters: Mapping[str, Stored]
+    measured: Stored
+
+
+def verdict_step(
+    challenger: Contender,
+    champion: Contender | None,
+    test: OnTest,
+    settings: Settings,
+    notes: Sequence[str] = (),
+    reported: OnTest | None = None,
+) -> Step:
+    """The verdict on a challenger.
+
+    Args:
+        challenger: Who wants to be champion.
+        champion: Who is; None for a first model.
+        test: What judges.
+        settings: The gate's rules among them.
+        notes: What is to be said of the test set and the champion.
+        reported: The test of the challenger's report; None if that is what judges.
+    """
+    sides = {"challenger": challenger, **({"champion": champion} if champion else {})}
+    inputs = {f"filter {name}": measured.ref for name, measured in test.filters.items()}
+    if reported:
+        inputs |= {f"reported {name}": s.ref for name, s in reported.filters.items()}
+        inputs |= {"reported": reported.measured.ref}
+    for role, side in sides.items():
+        inputs |= {f"{role} network": side.network.ref, f"{role} measured": side.measured.ref}
+        inputs |= {f"{role} by {name}": s.ref for name, s in sorted(side.protocols.items())}
+    unit = Unit(
+        "verdict",
+        " against ".join(side.name for side in sides.values()),
+        {
+            "gate": settings.gate.model_dump(mode="json"),
+            "overlap": settings.evaluation.overlap,
+            "bootstrap": [settings.evaluation.bootstrap, settings.evaluation.seed],
+            "sides": {
+                r: [s.name, s.window, sorted(s.seen), s.simulated, s.unknown]
+                for r, s in sides.items()
+            },
+            "tests": [test.name, reported.name if reported else ""],
+            "notes": list(notes),
+        },
+        inputs,
+        {
+            "modules": code_version(
+                "ecgmodel.promotion.publishing",
+                "ecgmodel.promotion.stating",
+                "ecgmodel.training.cost",
+                *(f"ecgmodel.promotion.rules.{name}" for name in settings.gate.rules),
+            ),
+            "template": file_version("ecgmodel/promotion/verdict.html"),
+            "page": file_version("ecgmodel/evaluation/page.html"),
+            "libraries": library_versions("numpy", "pandas", "matplotlib", "jinja2"),
+        },
+    )
+    sides_and_tests = challenger, champion, test, reported or test
+    return Step(unit, partial(_judge, *sides_and_tests, settings, tuple(notes)))
+
+
+def _judge(
+    challenger: Contender,
+    champion: Contender | None,
+    test: OnTest,
+    reported: OnTest,
+    settings: Settings,
+    notes: Sequence[str],
+    into: Path,
+) -> dict[str, Any]:
+    from ecgmodel.promotion.judging import FIRST, Candidate, compare_sides, judge
+    from ecgmodel.promotion.publishing import publish_verdict
+    from ecgmodel.promotion.stating import Reported, state
+
+    import_keras()
+    new = _candidate(challenger, settings)
+    old = _candidate(champion, settings) if champion else None
+    none = Candidate(FIRST, _table(test.filters[NO_FILTER]), None, frozenset())
+    filters = _tables(test)
+    comparison, _ = compare_sides(new, old, none, filters)
+    own = Reported(reported.name, _table(reported.measured), _tables(reported))
+    how = settings.evaluation
+    verdict = state(
+        judge(new, old, none, settings.gate, notes, filters),
+        comparison,
+        test.name,
+        own,
+        how.bootstrap,
+        how.seed,
+    )
+    publish_verdict(verdict, comparison, settings.gate, into)
+    return {"promoted": verdict.promoted, "reason": verdict.reason}
+
+
+def _tables(test: OnTest) -> dict[str, pd.DataFrame]:
+    """Return the rows of the classical filters of a test."""
+    return {name: _table(stored) for name, stored in test.filters.items() if name != NO_FILTER}
+
+
+def _candidate(side: Contender, settings: Settings) -> Candidate:
+    from ecgmodel.networks import load_network
+    from ecgmodel.promotion.judging import Candidate
+    from ecgmodel.training.cost import network_cost
+
+    network = load_network(side.network.file("model.keras"))
+    cost = network_cost(network, side.window, settings.evaluation.overlap)
+    judged = {}
+    for name, rows in side.protocols.items():
+        protocol: Any = load_protocol(name)
+        judged[name] = protocol.read_rows([rows])
+    origin = side.simulated, side.unknown
+    return Candidate(side.name, _table(side.measured), cost, side.seen, judged, *origin)
+
+
+def _table(measured: Stored) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(measured.file(STRETCHES))

@@ -1,0 +1,158 @@
+"""The protocol's recordings at 360 Hz as they are, their targets, and the marks of their beats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgmodel.databases._base import Database
+from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.evaluation.detection import beat_samples, detect_beats
+from ecgmodel.signals.masks import MaskSettings, usable_samples
+from ecgmodel.signals.resampling import FS, highpass, to_standard_rate
+from ecgmodel.support import plugins
+from ecgmodel.support.arrays import read_array
+from ecgmodel.wfdb.annotations import read_annotations
+from ecgmodel.wfdb.millivolts import read_recording
+
+Array = NDArray[Any]
+
+BEATS, WAVES = "atr", "pu1"
+"""Annotators: reference beats, and the boundaries of waves (qtdb alone)."""
+
+ONSET, QRS, OFFSET = "(", "N", ")"
+ARRAYS = ("recorded", "target", "usable", "beats", "found", "waves")
+FACTS = "facts.json"
+
+
+@dataclass(frozen=True)
+class HarmRecording:
+    """A record of the protocol; positions are samples at 360 Hz.
+
+    Attributes:
+        name: Database and record, e.g. "qtdb/sel123".
+        subject: Whose it is.
+        original_fs: Its own sampling rate, Hz.
+        leads: Their names.
+        recorded: `(samples, leads)` float32, mV, as it is.
+        target: What a method should return: `recorded` after a zero-phase high-pass at 0.5 Hz.
+        usable: Where it is neither flat, clipped nor missing, of the same shape.
+        beats: Reference beats; empty where there are none.
+        found: What XQRS finds in the first lead as it is.
+        waves: `(n, 3)`: onset of the QRS complex, its mark, its end (J); empty but for qtdb.
+    """
+
+    name: str
+    subject: str
+    original_fs: float
+    leads: tuple[str, ...]
+    recorded: Array
+    target: Array
+    usable: Array
+    beats: Array
+    found: Array
+    waves: Array
+
+
+@dataclass(frozen=True)
+class DoNoHarm:
+    """All recordings of the protocol, one in memory at a time.
+
+    Attributes:
+        folder: Where they are.
+        names: Database and record of each.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[HarmRecording]:
+        for name in self.names:
+            yield read_one(self.folder, name)
+
+
+def read_marked(path: Path, database: str, record: str) -> HarmRecording:
+    """Read a record with its marks and bring it to 360 Hz.
+
+    Args:
+        path: Its files, without suffix; `atr` and, for qtdb, `pu1` marks beside them.
+        database: Its database, one that the project knows.
+        record: Its name.
+
+    Raises:
+        MissingFileError: A file of the record is not there.
+        RecordError: It cannot be read, or holds nothing usable.
+    """
+    known: Database = plugins.load("databases", database, "database").DATABASE
+    name = f"{database}/{record}"
+    read = read_recording(path, name, uncalibrated_gain=known.uncalibrated_gain)
+    usable = usable_samples(read.signal, read.fs, MaskSettings(), read.rails)
+    if not usable.any():
+        raise RecordError(f"{name}: no usable sample in any lead. Leave the record out.")
+    signal, usable = to_standard_rate(read.signal, usable, read.fs)
+    beats = beat_samples(*_marks(path, BEATS, read.fs))
+    waves = qrs_waves(*_marks(path, WAVES, read.fs))
+    if database == "qtdb" and not len(waves):
+        raise MissingFileError(f"{name}: marks of waves {path}.{WAVES} are missing or empty.")
+    return HarmRecording(
+        name=name,
+        subject=known.subject(record),
+        original_fs=read.fs,
+        leads=read.leads,
+        recorded=signal.astype(np.float32),
+        target=highpass(signal).astype(np.float32),
+        usable=usable,
+        beats=beats[beats < len(signal)],
+        found=detect_beats(signal[:, 0].astype(np.float32), FS),
+        waves=waves[waves[:, 2] < len(signal)],
+    )
+
+
+def qrs_waves(samples: Array, symbols: Array) -> Array:
+    """Return onset, mark and end of the QRS complexes whose three marks follow each other.
+
+    Args:
+        samples: Where the marks are, ascending, `(n,)`.
+        symbols: Their symbols: "(" onset, "N" QRS, ")" end; waves P and T have the same brackets.
+
+    Returns:
+        `(complexes, 3)`.
+    """
+    symbols = np.asarray(symbols, object)
+    at = np.flatnonzero((symbols[:-2] == ONSET) & (symbols[1:-1] == QRS) & (symbols[2:] == OFFSET))
+    waves: Array = np.asarray(samples, np.int64)[at[:, None] + np.arange(3)]
+    return waves
+
+
+def write_one(recording: HarmRecording, folder: Path) -> None:
+    """Write a record into a folder of its own below `folder`."""
+    into = folder / recording.name.replace("/", "-")
+    into.mkdir()
+    for name in ARRAYS:
+        np.save(into / f"{name}.npy", getattr(recording, name))
+    facts = {"subject": recording.subject, "original_fs": recording.original_fs}
+    facts |= {"leads": list(recording.leads)}
+    (into / FACTS).write_text(json.dumps(facts) + "\n")
+
+
+def read_one(folder: Path, name: str) -> HarmRecording:
+    """Read what `write_one` wrote."""
+    place = folder / name.replace("/", "-")
+    facts = json.loads((place / FACTS).read_text())
+    facts["leads"] = tuple(facts["leads"])
+    arrays: dict[str, Any] = {array: read_array(place / f"{array}.npy") for array in ARRAYS}
+    return HarmRecording(name=name, **facts, **arrays)
+
+
+def _marks(path: Path, annotator: str, fs: float) -> tuple[Array, Array]:
+    """Return positions at 360 Hz and symbols of an annotation file, empty where there is none."""
+    if not path.with_name(f"{path.name}.{annotator}").is_file():
+        return np.zeros(0, np.int64), np.zeros(0, object)
+    marks = read_annotations(path, annotator)
+    return np.round(marks.samples * FS / fs).astype(np.int64), marks.symbols

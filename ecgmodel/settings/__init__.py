@@ -1,0 +1,1 @@
+"""All settings, the presets, and what is refused before work begins."""

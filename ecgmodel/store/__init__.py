@@ -1,0 +1,287 @@
+"""The store: every result is a folder named by a key, complete when its manifest is there.
+
+A unit of work is named by what decides its output: the stage, its settings, what goes into it and
+the version of its code. Its folder is made beside its final place and renamed, so a process that
+is killed leaves only a `.partial` folder, which the next one clears or goes on with. A file that
+is missing or altered makes the unit count as not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ecgmodel.store.leases import hold
+from ecgmodel.support.disk import disk
+
+MANIFEST = "manifest.json"
+_HALF = ".half"
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 of a JSON-able value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_hashes: dict[tuple[int, int, int, int], str] = {}
+
+
+def _sha256_once(path: Path) -> str:
+    """Return the sha256 of a file, which is read once a process, whatever its number of names.
+
+    A shard lies in its own unit and, as a hard link, in each dataset that holds it.
+    """
+    stat = path.stat()
+    content = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if stat.st_nlink == 1 or content not in _hashes:
+        _hashes[content] = file_sha256(path)
+    return _hashes[content]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of work, before it is done.
+
+    Attributes:
+        stage: The stage, e.g. "resample"; the folder that holds its units.
+        name: What a person calls it, e.g. "mitdb/100".
+        settings: JSON-able settings that decide the output.
+        inputs: References of the units that go into it (`Stored.ref`), by role.
+        code: The version of the stage's code and of the libraries that shape its output.
+    """
+
+    stage: str
+    name: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The hash of all that decides the output."""
+        return digest([self.stage, self.name, self.settings, self.inputs, self.code])
+
+    @property
+    def folder(self) -> str:
+        """The unit's folder inside the store: readable name and key."""
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.name).strip("-.")[:60]
+        return f"{self.stage}/{name}-{self.key[:16]}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A unit of work that is done.
+
+    Attributes:
+        path: Its folder.
+        key: The unit's key.
+        digest: The hash of its files' names and contents.
+        info: JSON-able facts that the stage reported (counts, rates, reasons).
+        files: Relative file name to {"sha256", "bytes"}.
+        settings: The unit's settings.
+        inputs: The references that went into it.
+        name: The unit's name.
+    """
+
+    path: Path
+    name: str
+    key: str
+    digest: str
+    info: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+    @property
+    def ref(self) -> str:
+        """What a later unit names as its input: what it is, and what it contains."""
+        return f"{self.key[:32]}:{self.digest[:32]}"
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of its files."""
+        return self.path / name
+
+
+class Store:
+    """A folder of finished units.
+
+    Args:
+        root: The store's folder; made when first written to.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).absolute()
+        self._checked: dict[Path, tuple[Any, Stored]] = {}
+
+    def get(self, unit: Unit) -> Stored | None:
+        """Return the finished unit, or None if it is not there or a file of it was altered.
+
+        Every file is hashed once a process; after that its size and time of change are compared.
+        """
+        path = self.root / unit.folder
+        if not path.is_dir():
+            return None
+        hold(self.root)
+        try:
+            fingerprint = _fingerprint(path)
+            known = self._checked.get(path)
+            if known and known[0] == fingerprint:
+                return known[1]
+            stored = read_stored(path)
+            if stored.key != unit.key or not is_intact(stored):
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        self._checked[path] = (fingerprint, stored)
+        return stored
+
+    def make(
+        self,
+        unit: Unit,
+        build: Callable[[Path], Mapping[str, Any] | None],
+        resume: bool = False,
+    ) -> Stored:
+        """Return the finished unit, making it if it is not there.
+
+        Two processes never make the same unit at once: the second waits, and finds it done.
+
+        Args:
+            unit: What to make.
+            build: Writes the unit's files into the folder it is given, and returns facts for the
+                manifest (JSON-able) or None.
+            resume: Give `build` what an interrupted earlier call left, instead of an empty folder.
+
+        Raises:
+            DiskFullError: There is no space left for it.
+        """
+        with disk(self.root):
+            hold(self.root)
+        with disk(self.root / unit.folder), self.lock(unit.folder):
+            if stored := self.get(unit):
+                return stored
+            final = self.root / unit.folder
+            partial = final.with_name(final.name + ".partial")
+            shutil.rmtree(_damaged(final), ignore_errors=True)
+            if not resume:
+                shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True, exist_ok=True)
+            for half in partial.rglob(f"*{_HALF}"):  # a kill came between writing and renaming
+                half.unlink()
+            try:
+                info = build(partial) or {}
+                _write_manifest(partial, unit, info)
+            except BaseException:
+                if not resume:
+                    shutil.rmtree(partial, ignore_errors=True)
+                raise
+            _replace(partial, final)
+            stored = read_stored(final)
+            self._checked[final] = (_fingerprint(final), stored)
+        return stored
+
+    def lock(self, name: str) -> FileLock:
+        """Return the lock of a name; the system frees it when its process ends, however it ends."""
+        path = self.root / "locks" / (hashlib.sha256(name.encode()).hexdigest()[:32] + ".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+
+
+def read_stored(path: Path) -> Stored:
+    """Return what the manifest of a finished unit's folder says.
+
+    Raises:
+        FileNotFoundError: The folder holds no manifest.
+        ValueError: The manifest cannot be read, or was altered.
+    """
+    manifest = json.loads((path / MANIFEST).read_text())
+    if manifest.pop("seal") != digest(manifest):
+        raise ValueError(f"{path / MANIFEST} was altered")
+    fields = ("name", "key", "digest", "info", "files", "settings", "inputs")
+    return Stored(path=path, **{name: manifest[name] for name in fields})
+
+
+def is_intact(stored: Stored) -> bool:
+    """Return whether every file is there with the bytes that the manifest says."""
+    return digest(stored.files) == stored.digest and all(
+        (path := stored.path / name).is_file()
+        and path.stat().st_size == entry["bytes"]
+        and _sha256_once(path) == entry["sha256"]
+        for name, entry in stored.files.items()
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8 as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file beside its place and rename it, so that nobody ever sees half of it."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{_HALF}")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
+    stats = ((p, p.stat()) for p in sorted(path.rglob("*")) if p.is_file())
+    return tuple((str(p), s.st_size, s.st_mtime_ns) for p, s in stats)
+
+
+def _write_manifest(folder: Path, unit: Unit, info: Mapping[str, Any]) -> None:
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    files = {
+        p.relative_to(folder).as_posix(): {"sha256": _sha256_once(p), "bytes": p.stat().st_size}
+        for p in paths
+    }
+    manifest: dict[str, Any] = {
+        "stage": unit.stage,
+        "name": unit.name,
+        "key": unit.key,
+        "digest": digest(files),
+        "settings": unit.settings,
+        "inputs": unit.inputs,
+        "code": unit.code,
+        "info": info,
+        "files": files,
+    }
+    manifest["seal"] = digest(manifest)
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+
+
+def _replace(partial: Path, final: Path) -> None:
+    """Put a finished folder in its place; a damaged one that stands there is moved away first."""
+    if final.exists():
+        final.rename(_damaged(final))
+        partial.rename(final)
+        shutil.rmtree(_damaged(final), ignore_errors=True)
+    else:
+        partial.rename(final)
+
+
+def _damaged(final: Path) -> Path:
+    """Return where a damaged folder waits to be deleted."""
+    return final.with_name(final.name + ".damaged")

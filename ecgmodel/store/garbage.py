@@ -1,0 +1,164 @@
+"""What a store holds that nothing needs any more, found by following what each unit was made of."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ecgmodel.store import MANIFEST, Store, Stored, read_stored
+from ecgmodel.store.leases import alone
+
+# They can be made again from what is kept, and say something of it: kept as long as that is.
+DERIVED = ("evaluate", "report", "verdict", "export", "denoise", "describe")
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A folder that nothing needs.
+
+    Attributes:
+        path: The folder.
+        size: Bytes that deleting it frees; a file with another name elsewhere frees none.
+        reason: Why nothing needs it.
+    """
+
+    path: Path
+    size: int
+    reason: str
+
+
+def find_leftovers(
+    store: Store, trainings: Iterable[str], datasets: int = 1, days: float = 7.0
+) -> list[Leftover]:
+    """Return what no kept dataset, model or run needs.
+
+    Kept are: the trainings that are named, the newest datasets of each name, the newest page of
+    each benchmark, all that these were made of, and what was measured on them alone. Unfinished
+    work is kept while it is young.
+
+    Args:
+        store: The store.
+        trainings: Keys of trainings that a run or a model version still names (the first digits
+            are enough).
+        datasets: How many of the newest datasets of each name to keep.
+        days: Age below which unfinished work may still go on.
+    """
+    units = list(_units(store))
+    roots = _newest(units, "dataset", datasets) + _newest(units, "benchmark", 1)
+    named = tuple(key[:16] for key in trainings if key)
+    roots += [u for u in units if u.path.parent.name == "train" and u.key.startswith(named or "-")]
+    kept = _with_derived(_closure(roots, units), units)
+    unneeded = [u for u in units if u.path not in kept]
+    found = [Leftover(u.path, 0, "no kept dataset, model or run needs it") for u in unneeded]
+    found += _unfinished(store, days)
+    return _sized(sorted(found, key=lambda leftover: leftover.path))
+
+
+def remove(store: Store, leftovers: Iterable[Leftover]) -> int:
+    """Delete leftovers, and return the bytes that it freed.
+
+    Raises:
+        StoreInUseError: A process works on the store; nothing was deleted.
+    """
+    freed = 0
+    with alone(store.root):
+        for leftover in leftovers:
+            doomed = leftover.path.with_name(leftover.path.name + ".damaged")
+            shutil.rmtree(doomed, ignore_errors=True)
+            if leftover.path != doomed:
+                leftover.path.rename(doomed)  # at once: nobody finds half of it
+                shutil.rmtree(doomed)
+            freed += leftover.size
+    return freed
+
+
+def _units(store: Store) -> Iterator[Stored]:
+    for manifest in sorted(store.root.glob(f"*/*/{MANIFEST}")):
+        if manifest.parent.suffix in (".partial", ".damaged"):
+            continue
+        try:
+            yield read_stored(manifest.parent)
+        except (OSError, ValueError, KeyError):
+            continue  # not a unit, or a damaged one, which the next run makes again
+
+
+def _newest(units: Iterable[Stored], stage: str, count: int) -> list[Stored]:
+    """Return the newest units of each name that a stage has."""
+    by_name: dict[str, list[Stored]] = {}
+    for unit in units:
+        if unit.path.parent.name == stage:
+            by_name.setdefault(unit.name, []).append(unit)
+    return [unit for same in by_name.values() for unit in sorted(same, key=_age)[:count]]
+
+
+def _closure(roots: Iterable[Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
+    """Return the roots and all that they were made of, by folder."""
+    made_by = {name: unit for unit in units for name in _names(unit)}
+    kept: dict[Path, Stored] = {}
+    waiting = list(roots)
+    while waiting:
+        unit = waiting.pop()
+        if unit.path not in kept:
+            kept[unit.path] = unit
+            waiting += [made_by[name] for name in unit.inputs.values() if name in made_by]
+    return kept
+
+
+def _with_derived(kept: dict[Path, Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
+    """Return what is kept and what says something of it alone."""
+    derived = [u for u in units if u.path.parent.name in DERIVED and u.path not in kept]
+    known = {name for unit in kept.values() for name in _names(unit)}
+    while more := [u for u in derived if set(u.inputs.values()) <= known]:
+        kept |= {unit.path: unit for unit in more}
+        known |= {name for unit in more for name in _names(unit)}
+        derived = [unit for unit in derived if unit.path not in kept]
+    return kept
+
+
+def _names(unit: Stored) -> Iterator[str]:
+    """Yield what others may name as their input: a unit, or one of its files."""
+    yield unit.ref
+    for entry in unit.files.values():
+        yield str(entry["sha256"])
+
+
+def _age(unit: Stored) -> float:
+    return time.time() - (unit.path / MANIFEST).stat().st_mtime
+
+
+def _unfinished(store: Store, days: float) -> Iterator[Leftover]:
+    """Yield what interrupted work left, and damaged folders that were replaced."""
+    for path in store.root.glob("*/*.damaged"):
+        yield Leftover(path, 0, "it was damaged, and replaced")
+    for path in store.root.glob("*/*.partial"):
+        newest = max((p.stat().st_mtime for p in [path, *path.rglob("*")]), default=0.0)
+        if time.time() - newest > days * DAY_S:
+            yield Leftover(path, 0, f"its work was broken off over {days:g} days ago")
+
+
+def _sized(leftovers: Iterable[Leftover]) -> list[Leftover]:
+    """Return leftovers with their sizes: a file frees its bytes with the last of its names."""
+    leftovers, names = list(leftovers), Counter[tuple[int, int]]()
+    files = {leftover.path: list(_files(leftover.path)) for leftover in leftovers}
+    for stats in files.values():
+        names.update((stat.st_dev, stat.st_ino) for stat in stats)
+    sized, counted = [], set[tuple[int, int]]()
+    for leftover in leftovers:
+        size = 0
+        for stat in files[leftover.path]:
+            content = (stat.st_dev, stat.st_ino)
+            if names[content] >= stat.st_nlink and content not in counted:
+                counted.add(content)
+                size += stat.st_size
+        sized.append(replace(leftover, size=size))
+    return sized
+
+
+def _files(folder: Path) -> Iterator[os.stat_result]:
+    return (path.stat() for path in folder.rglob("*") if path.is_file())

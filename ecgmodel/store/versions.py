@@ -1,0 +1,124 @@
+"""The version of a stage's code: what its output could depend on, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ecgmodel.support.places import ROOT
+
+PACKAGE = "ecgmodel"
+
+
+def code_version(*modules: str) -> str:
+    """Return the hash of the syntax trees of all project modules that `modules` reach by import.
+
+    Comments, docstrings and layout do not count, nor does a module that is not reached. Nothing
+    is imported: the source is read.
+
+    Args:
+        *modules: Dotted names, e.g. "ecgmodel.dataset.mixing".
+
+    Raises:
+        ModuleNotFoundError: A module is not part of the project.
+    """
+    reached: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting.extend(_read(name)[1])
+    lines = [f"{name} {_read(name)[0]}" for name in sorted(reached)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def library_versions(*names: str) -> dict[str, str]:
+    """Return the installed versions of libraries, "absent" where one is not installed."""
+    return {name: _library(name) for name in names}
+
+
+def git_commit() -> str:
+    """Return the commit of this project's code, "" where it is not a git checkout."""
+    try:
+        shown = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return shown.stdout.strip() if shown.returncode == 0 else ""
+
+
+@cache
+def _library(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _file(name: str) -> Path | None:
+    """Return the source file of a module of this project, or None."""
+    path = ROOT.joinpath(*name.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+def _read(name: str) -> tuple[str, tuple[str, ...]]:
+    file = _file(name)
+    if file is None:
+        raise ModuleNotFoundError(f"{name} is not a module of this project", name=name)
+    return _parse(name, file, file.stat().st_mtime_ns)
+
+
+@cache
+def _parse(name: str, file: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a module's tree and the names of the project modules it imports."""
+    tree = ast.parse(file.read_bytes())
+    is_package = file.name == "__init__.py"
+    imported = tuple(sorted(_imports(tree, name, is_package)))
+    for node in ast.walk(tree):
+        _drop_docstring(node)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    """Remove the docstring of a module, class or function from its tree."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            node.body = node.body[1:]
+
+
+def _imports(tree: ast.AST, name: str, is_package: bool) -> set[str]:
+    """Return the modules of this project that a module imports, wherever the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(_modules(alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = name.split(".") if is_package else name.split(".")[:-1]
+                parts = parts[: len(parts) - node.level + 1]
+                base = ".".join([*parts, base] if base else parts)
+            found.update(_modules(f"{base}.{alias.name}") for alias in node.names)
+    return {module for module in found if module}
+
+
+def _modules(name: str) -> str:
+    """Return the longest prefix of a dotted name that is a module of `ecgmodel`, or ""."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE:
+        return ""
+    while parts:
+        if _file(".".join(parts)):
+            return ".".join(parts)
+        parts.pop()
+    return ""

@@ -1,0 +1,191 @@
+"""What the service answers to: the addresses, and what they take and give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from ecgmodel.web import metrics
+from ecgmodel.web.guard import Guard
+from ecgmodel.web.intake import ANY, MULTIPART, SUFFIXES
+from ecgmodel.web.plotting import PLOTTING, scripts
+from ecgmodel.web.refusing import Refused
+from ecgmodel.web.service import Service
+from ecgmodel.web.settings import Options
+
+PAGE = Path(__file__).with_name("page")
+
+_SIGNAL: dict[str, Any] = {
+    "type": "object",
+    "required": ["signal"],
+    "additionalProperties": False,
+    "properties": {
+        "signal": {
+            "description": "(samples,) or (samples, leads), null where a sample is missing",
+            "anyOf": [
+                {"type": "array", "items": {"type": ["number", "null"]}, "minItems": 1},
+                {
+                    "type": "array",
+                    "items": {"type": "array", "items": {"type": ["number", "null"]}},
+                    "minItems": 1,
+                },
+            ],
+        },
+        "fs": {"type": "number", "minimum": 50, "maximum": 4000, "description": "Hz"},
+        "unit": {"type": "string", "enum": ["mV", "uV", "V"], "default": "mV"},
+        "leads": {"type": "array", "items": {"type": "string"}, "description": "their names"},
+    },
+}
+_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+    },
+}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "One recording: a signal, a file, or the files of a WFDB record.",
+        "content": {
+            **{media: _BYTES for media in (*SUFFIXES, ANY)},
+            "application/json": {"schema": _SIGNAL},
+            MULTIPART: {"schema": _FORM},
+        },
+    }
+}
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {"type": "string"},
+        "needs": {"type": "string", "description": "the option that has to be given"},
+    },
+}
+_SAID = {
+    400: "The request cannot be read.",
+    401: "The token is missing or wrong.",
+    403: "A page of another server asks.",
+    408: "The body came too slowly.",
+    413: "The recording is too large.",
+    415: "The kind of file is not known.",
+    422: "It is no ECG that can be cleaned, or an option is missing.",
+    503: "Too many recordings wait.",
+    504: "It took too long.",
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
+    for status, text in _SAID.items()
+}
+_CLEANED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The recording, cleaned, as it came; of JSON also every 10 s with quality "
+        "before and after, SNR in dB, and why it is not to be trusted.",
+        "content": {"application/json": {"schema": {"type": "object"}}, ANY: _BYTES},
+    }
+}
+
+_COUNTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+
+def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> ASGIApp:
+    """Return the application around a service.
+
+    Args:
+        service: What cleans.
+        names: Host names under which it may be asked; see `Guard`.
+        token: What a client has to know; "" for none.
+    """
+    app = FastAPI(
+        title="ECG denoiser",
+        description="Takes drift, muscle noise and electrode motion out of ECG recordings. For "
+        "research; not a medical device.",
+        version="1",
+        docs_url=None,  # their pages load from other servers
+        redoc_url=None,
+    )
+    _answer_errors(app)
+
+    @app.post(
+        "/denoise",
+        response_class=FileResponse,
+        responses=_CLEANED | _ERRORS,
+        openapi_extra=_BODY,
+        summary="Clean a recording; it comes back in its format.",
+    )
+    async def denoise(request: Request, options: Annotated[Options, Query()]) -> Response:
+        return await service.clean(request, options)
+
+    @app.post("/view", include_in_schema=False)
+    async def view(request: Request, options: Annotated[Options, Query()]) -> Response:
+        return await service.clean(request, options, view=True)
+
+    @app.head("/health", include_in_schema=False)
+    @app.get("/health", summary="Whether it works, and what it takes.")
+    async def health() -> dict[str, Any]:
+        limits = service.limits.model_dump()
+        return {"status": "ok", "model": service.model, "here": service.here, "limits": limits}
+
+    @app.get(
+        "/metrics",
+        response_class=Response,
+        responses={**_COUNTS, 401: _ERRORS[401]},
+        summary="Counts for Prometheus.",
+    )
+    async def counts() -> Response:
+        return Response(service.metrics.text(), media_type=metrics.MEDIA)
+
+    _show_page(app, service)
+    most = service.limits.megabytes * 1_000_000
+    return Guard(app, names=names, token=token, most_bytes=most, metrics=service.metrics)
+
+
+def _show_page(app: FastAPI, service: Service) -> None:
+    """Add the page; the plotting library comes out of its installed package."""
+    folder = scripts()
+
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/plotting/{name}", include_in_schema=False)
+    async def plotting(name: str) -> Response:
+        if name not in PLOTTING:
+            raise HTTPException(404, "Not Found")
+        return FileResponse(folder / name, headers={"Cache-Control": "no-cache"})
+
+    @app.get("/example.zip", include_in_schema=False)
+    async def example() -> Response:
+        return FileResponse(await service.example(), media_type="application/zip")
+
+    app.mount("/page", StaticFiles(directory=PAGE))
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Let every error be JSON with a message, and nothing of the inside."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> Response:
+        return JSONResponse(error.body, error.status, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        wrong = (f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())
+        return JSONResponse({"error": f"The address has wrong options. {'. '.join(wrong)}."}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        return JSONResponse({"error": f"{error.detail}."}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def fault(_: Request, __: Exception) -> Response:
+        return JSONResponse({"error": "A fault of this service; see its log."}, 500)

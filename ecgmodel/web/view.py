@@ -1,0 +1,84 @@
+"""What the page gets: every lead before and after, in binary, and the file to save.
+
+`ECGV`, the length of the JSON that follows (uint32, little-endian), the JSON, filled up with spaces
+to a multiple of 8; then for each lead its samples before and after (float32, mV, NaN where one is
+missing), each filled up to a multiple of 8; then the file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgmodel.denoise.trust import Cleaned
+from ecgmodel.evaluation.heart_rate import heart_rate
+from ecgmodel.files import Ecg
+
+MAGIC = b"ECGV"
+MEDIA = "application/x-ecg-view"
+
+
+def facts_of(ecg: Ecg, cleaned: Cleaned, label: str) -> dict[str, Any]:
+    """Return what is known of a recording before and after.
+
+    Args:
+        ecg: What went in.
+        cleaned: What came out.
+        label: How the network is named.
+    """
+    pairs = zip(ecg.signal.T, cleaned.signal.T, strict=True)
+    rates = [{"before": heart_rate(x, ecg.fs), "after": heart_rate(y, ecg.fs)} for x, y in pairs]
+    return {
+        "fs": ecg.fs,
+        "recorded_fs": ecg.fs,  # stays where the page gets the samples thinned
+        "leads": list(ecg.leads),
+        "windows": [window.to_dict() for window in cleaned.windows],
+        "heart_rate": rates,
+        "model": label,
+    }
+
+
+def pack(
+    out: BinaryIO, facts: dict[str, Any], signals: Sequence[tuple[NDArray[Any], NDArray[Any]]]
+) -> None:
+    """Write all but the file.
+
+    Args:
+        out: Where to.
+        facts: For the JSON.
+        signals: Of each lead, before and after, mV.
+    """
+    text = json.dumps(facts, allow_nan=False).encode()
+    text += b" " * (-(len(text) + 8) % 8)
+    out.write(MAGIC + struct.pack("<I", len(text)) + text)
+    for pair in signals:
+        for signal in pair:
+            out.write(np.ascontiguousarray(signal, "<f4").data)
+            out.write(b"\0" * (-4 * len(signal) % 8))
+
+
+def write_view(
+    path: Path,
+    facts: dict[str, Any],
+    signals: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+    file: Path,
+) -> None:
+    """Write it.
+
+    Args:
+        path: Where to.
+        facts: For the JSON.
+        signals: Of each lead, before and after, mV.
+        file: What the page offers to save.
+    """
+    with path.open("wb") as out:
+        pack(out, facts, signals)
+        with file.open("rb") as source:
+            shutil.copyfileobj(source, out)

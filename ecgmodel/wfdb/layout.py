@@ -1,0 +1,241 @@
+"""What a WFDB header says about its files: names, sizes, and which bytes hold which samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.wfdb.names import safe_name
+
+# Format -> (samples a block, bytes a block, bytes that the first n samples of a block take).
+# Formats: https://physionet.org/physiotools/wag/signal-5.htm. A file may fill up its last block.
+_BLOCKS: dict[str, tuple[int, int, tuple[int, ...]]] = {
+    "8": (1, 1, (0,)),
+    "80": (1, 1, (0,)),
+    "16": (1, 2, (0,)),
+    "61": (1, 2, (0,)),
+    "160": (1, 2, (0,)),
+    "24": (1, 3, (0,)),
+    "32": (1, 4, (0,)),
+    "212": (2, 3, (0, 2)),
+    "310": (3, 4, (0, 2, 4)),
+    "311": (3, 4, (0, 2, 3)),
+}
+# Format 8 holds differences, so a stretch of it means nothing without all that comes before; wfdb
+# does not give the digital samples of format 61, which a cut's checksums are made of.
+_CUTTABLE = frozenset(_BLOCKS) - {"8", "61"}
+
+
+@dataclass(frozen=True)
+class SignalFile:
+    """A file of samples.
+
+    Attributes:
+        name: Its name.
+        fmt: Its WFDB format, e.g. "212".
+        frame: Samples in one frame of it, all its signals together.
+        offset: Bytes before the first sample.
+    """
+
+    name: str
+    fmt: str
+    frame: int
+    offset: int
+
+    def sizes(self, frames: int) -> range:
+        """Return the sizes, in bytes, that the file may have if it holds that many frames."""
+        samples, size, _ = _BLOCKS[self.fmt]
+        blocks = -(-frames * self.frame // samples)
+        return range(self._end(frames), self.offset + blocks * size + 1)
+
+    def span(self, first: int, end: int) -> tuple[int, int]:
+        """Return first and last byte of the frames from `first` to before `end`.
+
+        `first` has to lie on the edge of a block, see `alignment`.
+        """
+        return self._end(first), self._end(end) - 1
+
+    def frames(self, size: int) -> int:
+        """Return how many whole frames a file of that many bytes holds."""
+        samples, block, rest = _BLOCKS[self.fmt]
+        blocks, left = divmod(max(size - self.offset, 0), block)
+        more = max(n for n, needed in enumerate(rest) if needed <= left)
+        return (blocks * samples + more) // self.frame
+
+    @property
+    def alignment(self) -> int:
+        """Every how many frames a frame starts on the edge of a block."""
+        samples = _BLOCKS[self.fmt][0]
+        return samples // math.gcd(samples, self.frame)
+
+    @property
+    def known(self) -> bool:
+        """Whether sizes can be told for its format (not so for the compressed ones)."""
+        return self.fmt in _BLOCKS
+
+    def _end(self, frames: int) -> int:
+        samples, size, rest = _BLOCKS[self.fmt]
+        blocks, more = divmod(frames * self.frame, samples)
+        return self.offset + blocks * size + rest[more]
+
+
+@dataclass(frozen=True)
+class Header:
+    """A record's header.
+
+    Attributes:
+        record: The record, for errors.
+        path: The header file.
+        fs: Frames a second, Hz.
+        length: Frames in the record, None where the header does not say.
+        files: Its signal files; none for a header of segments.
+        segments: The records that it joins; none for a simple record.
+        skewed: Whether signals are shifted against each other in the files.
+        wfdb: The header as wfdb reads it.
+    """
+
+    record: str
+    path: Path
+    fs: float
+    length: int | None
+    files: tuple[SignalFile, ...]
+    segments: tuple[str, ...]
+    skewed: bool
+    wfdb: Any
+
+    def check_start(self, start_s: float, length: int | None) -> None:
+        """Raise RecordError if the record, `length` frames long, ends before `start_s`."""
+        if length is not None and (length == 0 or round(start_s * self.fs) >= length):
+            raise RecordError(
+                f"Record {self.record} holds {length} samples ({length / self.fs:.1f} s); nothing "
+                f"is left from {start_s:g} s on. Choose an earlier start, or leave it out."
+            )
+
+    def cut(self, start_s: float, seconds: float) -> Cut | None:
+        """Return the frames to fetch for a stretch, None if whole files have to be fetched.
+
+        The cut starts up to two frames early where a frame does not start on a byte of its own.
+
+        Raises:
+            RecordError: The record ends before `start_s`.
+        """
+        self.check_start(start_s, self.length)
+        simple = self.files and not self.skewed and all(f.fmt in _CUTTABLE for f in self.files)
+        if not simple or not self.length:
+            return None
+        start = round(start_s * self.fs)
+        wanted = seconds * self.fs
+        # Rounded first: 650000 / 360 * 360 must not become 650001.
+        end = self.length if wanted > self.length else start + math.ceil(round(wanted, 6))
+        end = min(end, self.length)
+        start -= start % math.lcm(*(file.alignment for file in self.files))
+        return Cut(start, end) if end - start < self.length else None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The frames from `first` to before `end` of a record."""
+
+    first: int
+    end: int
+
+
+def read_header(path: Path, record: str) -> Header:
+    """Read a header file.
+
+    Args:
+        path: The file, with its suffix.
+        record: The record's name, for errors.
+
+    Raises:
+        MissingFileError: There is no such file.
+        RecordError: It cannot be read, names files outside its folder, or holds no signal.
+    """
+    import wfdb
+
+    if not path.is_file():
+        raise MissingFileError(f"Record {record}: there is no header {path}.")
+    _check_names(path, record)
+    try:
+        header = wfdb.rdheader(str(path.absolute().with_suffix("")))
+    except Exception as error:  # wfdb raises whatever its parsing runs into
+        raise RecordError(
+            f"Record {record}: the header {path} cannot be read ({error!r}). Expected a WFDB "
+            "header; correct it or leave the record out."
+        ) from error
+    multi = isinstance(header, wfdb.MultiRecord)
+    segments = tuple(s for s in header.seg_name if s != "~") if multi else ()
+    named = 0 if multi else len(header.file_name or ())
+    if not header.fs or header.fs <= 0 or not (segments or named == header.n_sig > 0):
+        raise RecordError(
+            f"Record {record}: the header {path} declares {header.n_sig} signals at {header.fs} Hz "
+            f"and describes {named}. Expected at least one signal at a positive rate."
+        )
+    files = () if multi else _signal_files(header)
+    skewed = not multi and any(header.skew)
+    length = header.sig_len or (sum(header.seg_len) if multi else 0) or None
+    return Header(record, path, float(header.fs), length, files, segments, skewed, header)
+
+
+def check_sizes(header: Header, folder: Path) -> int | None:
+    """Compare a header with its whole signal files, and return the record's length in frames.
+
+    Raises:
+        MissingFileError: A signal file is not there.
+        RecordError: Header and data disagree.
+    """
+    lengths = []
+    for file in header.files:
+        path = folder / file.name
+        if not path.is_file():
+            raise MissingFileError(f"Record {header.record}: there is no signal file {path}.")
+        if file.known:
+            size = path.stat().st_size
+            lengths.append(file.frames(size))
+            if header.length:
+                check_size(header, file, size)
+    return header.length or min(lengths, default=None)
+
+
+def check_size(header: Header, file: SignalFile, size: int) -> None:
+    """Raise RecordError if a file of `size` bytes does not fit the header."""
+    expected = file.sizes(header.length or 0)
+    if size not in expected:
+        raise RecordError(
+            f"Record {header.record}: header and data disagree. {file.name} holds {size} bytes, "
+            f"expected {expected[0]} for {header.length} samples in format {file.fmt}. "
+            "Get the record again, or leave it out."
+        )
+
+
+def check_segment(master: Header, segment: Header) -> None:
+    """Raise RecordError if a segment of a record is made of segments itself."""
+    if segment.segments:
+        raise RecordError(
+            f"Record {master.record}: its segment {segment.path.name} is made of segments itself. "
+            "Expected a simple record; leave the record out."
+        )
+
+
+def _signal_files(header: Any) -> tuple[SignalFile, ...]:
+    """Return the distinct signal files of a header; "~" stands for no file."""
+    rows: Iterable[tuple[str, str, int | None, int | None]] = zip(
+        header.file_name, header.fmt, header.samps_per_frame, header.byte_offset, strict=True
+    )
+    found: dict[str, SignalFile] = {}
+    for name, fmt, frame, offset in rows:
+        before = found.get(name)
+        samples = (before.frame if before else 0) + (frame or 1)
+        found[name] = SignalFile(name, fmt, samples, before.offset if before else offset or 0)
+    return tuple(file for name, file in found.items() if name != "~")
+
+
+def _check_names(path: Path, record: str) -> None:
+    """Raise RecordError if a header names a file outside its folder."""
+    lines = [line.split() for line in path.read_text("latin-1").splitlines()]
+    for words in [words for words in lines if words and not words[0].startswith("#")][1:]:
+        safe_name(words[0], f"file name in the header of record {record},")

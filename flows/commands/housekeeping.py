@@ -1,0 +1,58 @@
+"""Subcommands that keep the place tidy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ecgmodel.cli.parts import with_settings
+from flows.commands._parts import read_settings
+
+
+@click.command()
+@click.option("--delete", is_flag=True, help="Delete it; without this, only show it.")
+@click.option(
+    "--keep-datasets",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="How many of the newest datasets of each name to keep even if no model needs them.",
+)
+@click.option(
+    "--unfinished-days",
+    type=click.FloatRange(min=0),
+    default=7.0,
+    show_default=True,
+    help="Keep unfinished work that is younger: the same command may go on with it.",
+)
+@with_settings
+def gc(
+    delete: bool,
+    keep_datasets: int,
+    unfinished_days: float,
+    config: Path | None,
+    pairs: tuple[str, ...],
+) -> None:
+    """Show, or delete, what no kept dataset, registered model or logged run needs."""
+    settings = read_settings(config, pairs)
+    from ecgmodel.store import Store
+    from ecgmodel.store.garbage import find_leftovers, remove
+    from tasks.tracking import Registry, Tracker
+
+    store = Store(settings.store)
+    tracker = Tracker(settings.tracking, store)
+    with tracker.reached("Nothing was deleted; the store's files"):
+        trainings = [*tracker.trainings(), *(v.training for v in Registry(tracker).versions())]
+    leftovers = find_leftovers(store, trainings, keep_datasets, unfinished_days)
+    for leftover in leftovers:
+        where = leftover.path.relative_to(store.root)
+        click.echo(f"{leftover.size / 1e6:>10,.1f} MB  {where}: {leftover.reason}")
+    total = sum(leftover.size for leftover in leftovers) / 1e6
+    if not delete:
+        click.echo(f"{total:>10,.1f} MB could be freed; --delete does it.")
+    else:
+        click.echo(f"{remove(store, leftovers) / 1e6:>10,.1f} MB freed.")
+
+
+HOUSEKEEPING_COMMANDS = (gc,)

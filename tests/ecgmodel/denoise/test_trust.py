@@ -1,0 +1,116 @@
+"""What is said of windows: how noisy they are, and where the network is not to be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecgmodel.denoise.denoiser import Denoiser
+from ecgmodel.errors import SignalError
+from ecgmodel.sources import _simulated_noise
+from tests.ecgmodel.denoise.test_denoiser import ecg, noisy
+
+FS = 360
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> Denoiser:
+    return Denoiser.load()
+
+
+def noise(samples: int, kind: str = "ma") -> np.ndarray:
+    """Return simulated noise with a deviation of 1."""
+    drawn = _simulated_noise.simulate(0, kind, samples / FS + 1)[:samples, 0]
+    return (drawn - drawn.mean()) / drawn.std()
+
+
+@pytest.mark.parametrize("kind", ["bw", "ma", "em"])
+@pytest.mark.parametrize("snr_db", [18.0, 6.0, 0.0, -12.0])
+def test_the_snr_is_about_the_true_one(denoiser: Denoiser, kind: str, snr_db: float) -> None:
+    clean = ecg(60)
+    added = noise(len(clean), kind) * clean.std() / 10 ** (snr_db / 20)
+    windows = denoiser.clean(clean + added, FS).windows
+    assert len(windows) == 6
+    assert np.median([w.snr_db for w in windows]) == pytest.approx(snr_db, abs=3)
+
+
+def test_quality_falls_with_noise_and_rises_by_cleaning(denoiser: Denoiser) -> None:
+    clean = ecg(60)
+    before, after = [], []
+    for level in (0.0, 0.1, 0.3, 1.0):
+        windows = denoiser.clean(clean + level * noise(len(clean)), FS).windows
+        before.append(np.median([w.quality_in for w in windows]))
+        after.append(np.median([w.quality_out for w in windows]))
+    assert before == sorted(before, reverse=True)
+    assert before[0] > 0.8
+    assert before[-1] < 0.4
+    assert all(a > b for a, b in zip(after[1:], before[1:], strict=True))
+
+
+def test_each_reason_is_found_where_it_is_and_nowhere_else(denoiser: Denoiser) -> None:
+    signal = np.stack([ecg(80, subject=n) for n in (1, 2, 3)], axis=1)
+    ten = 10 * FS
+    signal[ten : 2 * ten, 0] = np.nan
+    signal[2 * ten : 3 * ten, 0] = 0.7
+    signal[3 * ten : 4 * ten, 0] += 3 * noise(ten)
+    signal[:, 2] = np.clip(signal[:, 2], -0.1, 0.2)
+    signal[5 * ten : 6 * ten, 1] *= 1e-3
+    windows = denoiser.clean(signal, FS).windows
+    found = {(w.lead, w.start // ten): w.reason for w in windows if w.reason}
+    assert found == {
+        (0, 1): "missing",
+        (0, 2): "lead off",
+        (0, 3): "too noisy",
+        (1, 5): "too weak",
+        **{(2, number): "clipped" for number in range(8)},
+    }
+
+
+@pytest.mark.parametrize("samples", [1, 10, 100])
+@pytest.mark.parametrize("value", [33.0, 1e39])
+def test_what_is_no_ecg_is_said_where_it_is(denoiser: Denoiser, samples: int, value: float) -> None:
+    given = noisy(ecg(40), FS)
+    spoilt = given.copy()
+    far = slice(7190 - samples, 7190)
+    spoilt[far] = value
+    told, expected = denoiser.clean(spoilt, FS), denoiser.clean(given, FS)
+    assert [w.reason for w in told.windows] == ["", "out of range", "", ""]
+    for window, other in zip(told.windows, expected.windows, strict=True):
+        if not window.reason:
+            assert window.quality_in == pytest.approx(other.quality_in, abs=0.1)
+            assert window.snr_db == pytest.approx(other.snr_db, abs=1)
+    passed = denoiser.clean(spoilt, FS, untrusted="pass")
+    np.testing.assert_array_equal(passed.signal[far], spoilt[far])
+    assert np.isfinite(passed.signal).all()
+
+
+def test_what_cannot_be_judged_is_said(denoiser: Denoiser) -> None:
+    signal = np.zeros((1000, 2))
+    for rails in ([(-5.0, 5.0)], [None] * 3):
+        with pytest.raises(SignalError, match=rf"each of 2 leads. Received: {len(rails)}"):
+            denoiser.clean(signal, FS, rails=rails)
+    assert denoiser.clean(signal, FS, rails=[None, (-5.0, 5.0)]).windows
+    with pytest.raises(SignalError, match=r"'mark', 'pass'. Received: 'foo'"):
+        denoiser.clean(signal, FS, untrusted="foo")  # type: ignore[arg-type]
+
+
+def test_the_input_is_passed_where_asked(denoiser: Denoiser) -> None:
+    signal = ecg(60)
+    spoilt = slice(20 * FS, 30 * FS)
+    signal[spoilt] += 3 * noise(10 * FS)
+    marked = denoiser.clean(signal, FS)
+    passed = denoiser.clean(signal, FS, untrusted="pass")
+    np.testing.assert_array_equal(marked.signal, denoiser(signal, FS))
+    np.testing.assert_allclose(passed.signal[spoilt], signal[spoilt])
+    away = np.r_[: 19 * FS, 31 * FS : 60 * FS]
+    np.testing.assert_array_equal(passed.signal[away], marked.signal[away])
+    np.testing.assert_allclose(passed.signal + passed.noise, signal)
+    assert [w.reason for w in passed.untrusted] == ["too noisy"]
+
+
+@pytest.mark.parametrize(("samples", "fs"), [(1, 360), (40, 360), (900, 50), (5000, 4000)])
+def test_short_signals_have_a_window_too(denoiser: Denoiser, samples: int, fs: float) -> None:
+    [*_, last] = denoiser.clean(np.zeros(samples), fs).windows
+    assert last.stop == samples
+    assert last.reason
+    assert all(v is None or v == v for v in last.to_dict().values())

@@ -1,0 +1,166 @@
+"""Clearing a store deletes what nothing needs, and never more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ecgmodel.errors import StoreInUseError
+from ecgmodel.store import Store, Stored, Unit, file_sha256, is_intact, read_stored
+from ecgmodel.store.garbage import find_leftovers, remove
+
+MB = 1_000_000
+
+
+def make(store: Store, stage: str, name: str, *inputs: Stored, size: int = 1000) -> Stored:
+    unit = Unit(stage, name, {}, {f"{i}": stored.ref for i, stored in enumerate(inputs)})
+    return store.make(unit, lambda folder: _write(folder, f"{stage} {name}", size))
+
+
+def _write(folder: Path, text: str, size: int) -> None:
+    (folder / "data").write_bytes(text.encode().ljust(size, b"."))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Two datasets that share a record, a training on each, and what was measured."""
+    store = Store(tmp_path / "store")
+    records = {n: make(store, "download", n, size=MB) for n in ("a", "b", "c")}
+    old = make(store, "dataset", "own", records["a"], records["b"])
+    os.utime(old.path / "manifest.json", (0, 0))
+    new = store.make(
+        Unit("dataset", "own", {"again": 1}, {n: records[n].ref for n in "bc"}),
+        lambda folder: _write(folder, "new", 10),
+    )
+    for name, dataset in (("old", old), ("new", new)):
+        training = make(store, "train", name, dataset)
+        make(store, "report", name, training, make(store, "evaluate", name, training))
+    return store
+
+
+def key(store: Store, name: str) -> str:
+    (folder,) = (store.root / "train").glob(f"{name}-*")
+    return read_stored(folder).key
+
+
+def names(store: Store, *arguments: object) -> list[str]:
+    found = find_leftovers(store, *arguments)  # type: ignore[arg-type]
+    return [f"{item.path.parent.name}/{item.path.name.rpartition('-')[0]}" for item in found]
+
+
+def test_what_a_run_names_is_kept_with_all_that_it_was_made_of(store: Store) -> None:
+    assert names(store, [key(store, "old")[:32], key(store, "new")[:32]]) == []
+    assert names(store, [key(store, "new")[:32]]) == [
+        "dataset/own",
+        "download/a",
+        "evaluate/old",
+        "report/old",
+        "train/old",
+    ]
+
+
+def test_the_newest_dataset_is_kept_without_any_run(store: Store) -> None:
+    left = names(store, [])
+    assert "download/a" in left
+    assert not {"download/b", "download/c"} & set(left)
+    assert len([name for name in left if name.startswith("dataset")]) == 1
+    assert set(names(store, [], 0)) >= {"download/a", "download/b", "download/c"}
+    assert not [name for name in names(store, [], 2) if name.startswith("dataset")]
+
+
+def test_what_is_left_after_deleting_is_whole(store: Store) -> None:
+    leftovers = find_leftovers(store, [key(store, "new")])
+    before = _bytes(store)
+    freed = remove(store, leftovers)
+    assert before - _bytes(store) == freed > MB
+    assert not any(item.path.exists() for item in leftovers)
+    kept = [read_stored(path.parent) for path in store.root.glob("*/*/manifest.json")]
+    assert {k.name for k in kept} == {"b", "c", "own", "new"}
+    assert all(is_intact(unit) for unit in kept)
+    assert find_leftovers(store, [key(store, "new")]) == []
+
+
+def _bytes(store: Store) -> int:
+    return sum(p.stat().st_size for p in store.root.glob("*/*/*") if p.is_file())
+
+
+def test_a_file_with_a_second_name_in_a_kept_unit_frees_nothing(store: Store) -> None:
+    shard = make(store, "mix", "a", size=MB)
+
+    def link(folder: Path) -> None:
+        os.link(shard.file("data"), folder / "data")
+
+    store.make(Unit("dataset", "linked", {}, {}), link)
+    (left,) = [i for i in find_leftovers(store, [], 2) if i.path.parent.name == "mix"]
+    assert left.size < 10_000
+
+
+def test_unfinished_work_is_kept_while_it_is_young(store: Store) -> None:
+    partial = store.root / "train" / "x-0123.partial"
+    partial.mkdir()
+    (partial / "checkpoint").write_bytes(b"1")
+    everything = [key(store, "old"), key(store, "new")]
+    assert names(store, everything) == []
+    long_ago = time.time() - 8 * 86_400
+    for path in (partial / "checkpoint", partial):
+        os.utime(path, (long_ago, long_ago))
+    (left,) = find_leftovers(store, everything)
+    assert left.path == partial
+    remove(store, [left])
+    assert not partial.exists()
+
+
+def test_nothing_is_deleted_under_a_process_that_works(store: Store) -> None:
+    code = (
+        "import sys, time; from ecgmodel.store.leases import hold; from pathlib import Path\n"
+        f"hold(Path({str(store.root)!r})); print('held', flush=True); time.sleep(60)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "held\n"
+        leftovers = find_leftovers(store, [], 0)
+        with pytest.raises(StoreInUseError, match=f"Process {worker.pid}"):
+            remove(store, leftovers)
+        assert all(item.path.exists() for item in leftovers)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert remove(store, leftovers) > MB
+
+
+def test_the_newest_page_of_a_benchmark_is_kept_with_the_network_that_was_trained_for_it(
+    store: Store,
+) -> None:
+    test = make(store, "qt_bw_windows", "all", make(store, "download", "d"))
+    network = make(store, "qt_bw_train", "net", test)
+    model = {"model": file_sha256(network.file("data")), "windows": test.ref}
+    measured = store.make(
+        Unit("qt_bw_evaluate", "net", {}, model), lambda folder: _write(folder, "rows", 10)
+    )
+    old = make(store, "benchmark", "qt-bw", test)
+    os.utime(old.path / "manifest.json", (0, 0))
+    store.make(
+        Unit("benchmark", "qt-bw", {"again": 1}, {"of net": measured.ref}),
+        lambda folder: _write(folder, "page", 10),
+    )
+    left = names(store, [key(store, "old"), key(store, "new")])
+    assert left == ["benchmark/qt-bw"]
+
+
+def test_what_was_exported_of_a_kept_network_is_kept(store: Store) -> None:
+    for name in ("old", "new"):
+        (folder,) = (store.root / "train").glob(f"{name}-*")
+        network = {"network": file_sha256(folder / "data")}
+        store.make(
+            Unit("export", name, {}, network),
+            lambda into, name=name: _write(into, name + ".onnx", 10),
+        )
+    left = names(store, [key(store, "new")])
+    assert "export/old" in left
+    assert "export/new" not in left
