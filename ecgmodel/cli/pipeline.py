@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any
 
+import click
+
 GROUP = "ecg_denoise.pipeline"
 
 
@@ -14,6 +16,13 @@ def pipeline(name: str) -> Any:
     Args:
         name: "commands", a tuple of subcommands; "find_model", the network of an address; or
             "denoise_as_flow".
+
+    Raises:
+        ClickException: The package is not installed, so that its entry points are not known.
     """
-    (point,) = entry_points(group=GROUP, name=name)
-    return point.load()
+    for point in entry_points(group=GROUP, name=name):
+        return point.load()
+    raise click.ClickException(
+        f"The entry points of {GROUP} are not known. Install the package first, for example with "
+        "`pip install -e .` in the checkout."
+    )

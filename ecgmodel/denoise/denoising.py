@@ -24,8 +24,7 @@ from ecgmodel.store import digest, file_sha256
 
 STATISTICS, RECORDING = "statistics", "recording"
 
-# The network uses every processor by itself: one recording at a time.
-_network = threading.Lock()
+_loading = threading.Lock()
 
 
 class Cleaning(BaseModel):
@@ -74,9 +73,9 @@ def denoise_recording(
     """
     with tempfile.TemporaryDirectory(dir=into) as folder:
         copy = FoundRecording(_copy(recording.path, files, Path(folder)), Path())
-        with _network:
+        with _loading:
             denoiser = _denoiser(model.file, model.sha256)
-            done = clean_file(copy, denoiser, into, model.label, options)
+        done = clean_file(copy, denoiser, into, model.label, options)
     ecg = done.ecg
     usable = usable_samples(ecg.signal, ecg.fs, how.mask, ecg.rails)
     signal, usable_360 = to_standard_rate(ecg.signal, usable, ecg.fs)

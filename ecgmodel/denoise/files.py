@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,9 @@ from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.trust import Cleaned, Untrusted
 from ecgmodel.errors import SettingsError
 from ecgmodel.files import Ecg, Hints, files_of, find_recordings, read_ecg, write_ecg, written_name
+
+# A network uses every processor by itself: one recording at a time.
+_network = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,7 @@ def clean_ecg(
     progress: Callable[[float], None] | None = None,
 ) -> Cleaned:
     """Clean what was read of a recording; see `clean_file`."""
-    return denoiser.clean(
-        ecg.signal, ecg.fs, untrusted=options.untrusted, rails=ecg.rails, progress=progress
-    )
+    with _network:
+        return denoiser.clean(
+            ecg.signal, ecg.fs, untrusted=options.untrusted, rails=ecg.rails, progress=progress
+        )
