@@ -19,6 +19,7 @@ from ecgmodel.errors import DiskFullError, EcgError, HintNeededError
 from ecgmodel.files import QUALITY, Hints
 from ecgmodel.store import write_text
 from ecgmodel.support.progress import bar
+from ecgmodel.support.units import clock
 
 Extra = Callable[[CleanedFile, Path], Path]
 """Writes something of a cleaned recording under a path that lacks its suffix; returns the file."""
@@ -138,12 +139,6 @@ def told(done: CleanedFile) -> str:
     samples, leads = ecg.signal.shape
     words = f"{clock(samples / ecg.fs)}, {leads} {'lead' if leads == 1 else 'leads'}, {ecg.fs:g} Hz"
     return "; ".join([words, *_quality(cleaned), *_untrusted(cleaned), *ecg.remarks])
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as h:mm:ss."""
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _quality(cleaned: Cleaned) -> list[str]:

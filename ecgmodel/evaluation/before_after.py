@@ -23,6 +23,7 @@ from ecgmodel.evaluation.traces import (
     rule,
     sheet,
 )
+from ecgmodel.support.units import clock
 
 MOST_LEADS = 12
 
@@ -54,7 +55,7 @@ def before_after_figure(
     for lead, name in enumerate(leads[:MOST_LEADS]):
         at = _noisiest(cleaned, lead, length, len(signal))
         part = slice(at, at + length)
-        place = f"{name}, {_clock(at / fs)}"
+        place = f"{name}, {clock(at / fs)}"
         strips.append((f"{place}, before", signal[part, lead], theme.noisy))
         strips.append(("after", cleaned.signal[part, lead], theme.model))
     swings = [
@@ -90,9 +91,3 @@ def _noisiest(cleaned: Cleaned, lead: int, length: int, samples: int) -> int:
     chosen = max(own, key=taken)
     middle = (chosen.start + chosen.stop - length) // 2
     return max(0, min(middle, samples - length))
-
-
-def _clock(seconds: float) -> str:
-    """Return a time as h:mm:ss."""
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

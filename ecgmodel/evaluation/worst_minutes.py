@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ecgmodel.denoise.trust import Cleaned, Window
 from ecgmodel.evaluation.before_after import before_after_figure
 from ecgmodel.files import Ecg
+from ecgmodel.support.units import clock
 
 MINUTE_S = 60
 # There is nothing to see where there was no signal.
@@ -43,7 +44,7 @@ class Minute:
     @property
     def clock(self) -> str:
         """Where it starts, as h:mm:ss."""
-        return f"{self.start_s // 3600}:{self.start_s // 60 % 60:02}:00"
+        return clock(self.start_s)
 
 
 def read_windows(trees: Iterable[Mapping[str, Any]]) -> list[Window]:

@@ -1,4 +1,4 @@
-"""Units of voltage, in all the ways in which files write them."""
+"""Units of voltage, in all the ways in which files write them, and durations in words."""
 
 from __future__ import annotations
 
@@ -47,3 +47,9 @@ def split_unit(name: str) -> tuple[str, str | None]:
 def millivolts(unit: str | None) -> float | None:
     """Return how many mV a unit is, None if it is no voltage or not given."""
     return _MILLIVOLTS.get((plain_unit(unit) or "").lower())
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
