@@ -1,10 +1,9 @@
-"""All methods by one protocol: prepare its test -> (train) -> measure -> show -> log."""
+"""Every method on one benchmark protocol: prepare test -> (train) -> measure -> report -> log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
@@ -12,20 +11,21 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from ecgmodel import protocols
 from ecgmodel.errors import MissingFileError, SettingsError, unknown_name
 from ecgmodel.models.trained import FOLDER
+from ecgmodel.protocols._methods import Network, Networks
 from ecgmodel.store import Store, Stored
-from ecgmodel.support.places import ROOT
+from ecgmodel.support.paths import ROOT
 from flows.given import GivenSettings
 from flows.naming import benchmarking, concluded, named, this_flow_run
 from flows.protocol_work import FlowWork
 from tasks import benchmarks as tasks
 from tasks.caching import RUNNER, run_step
 from tasks.tracking import Tracker
-from tasks.training import patient
+from tasks.training import retrying
 
 
 @dataclass(frozen=True)
 class Benchmarked:
-    """What a benchmark gives.
+    """Result of a benchmark.
 
     Attributes:
         page: `benchmark.html`, `benchmark.md`, tables.
@@ -48,45 +48,44 @@ def benchmark(
     *,
     settings: GivenSettings,
 ) -> Benchmarked:
-    """Measure all methods by a protocol, doing only what was not done before.
+    """Measure every method on a protocol; results that are in the store are reused.
 
     Args:
         protocol: Its name, e.g. "qt-bw".
-        quick: Take few records: a minute's check, whose numbers are not the benchmark's.
-        retrain: Train the project's networks again instead of taking the committed ones.
-        keep: Put what was trained in their place.
-        models: Networks by name; none for all.
-        settings: What differs from the service's own; recordings come from `source.base_url`.
+        quick: Use a few records only: a check of a minute, not a result to quote.
+        retrain: Train the project's networks again instead of using the committed ones.
+        keep: Replace the committed networks by the newly trained ones.
+        models: Names of networks; empty for all.
+        settings: Settings that differ from the service's; recordings come from `source.base_url`.
     """
     if quick and retrain:
-        raise SettingsError("The quick version has nobody to train on: leave out one of the two.")
-    module = protocols.load(protocol)
-    trains = module if isinstance(module, protocols.Trains) else None
-    if retrain and trains is None:
-        raise SettingsError(f"{protocol} trains nothing of its own: leave out --retrain.")
-    known = trains.recipes() if trains and retrain else tuple(module.trained_models())
+        raise SettingsError("--quick has no training records. Leave out --quick or --retrain.")
+    one = protocols.load(protocol)
+    if retrain and not one.trains:
+        raise SettingsError(f"{protocol} trains no networks. Leave out --retrain.")
+    known = one.networks.names() if retrain else tuple(one.networks.kept())
     if not known and not (ROOT / FOLDER).is_dir():
         raise MissingFileError(
-            f"There is no network for {protocol} in {ROOT / FOLDER}. They are in the project's "
-            "repository and not in the installed package: run this from a checkout."
+            f"The networks for {protocol} are in the folder {FOLDER} of a checkout and not in the "
+            "installed package. Run this from a checkout."
         )
     names = _chosen(models, known)
     store = Store(settings.store)
     work = FlowWork(settings, store)
-    prepared = module.prepare(work, module.QUICK if quick else module.RECORDINGS)
-    if trains and retrain:
-        networks = _train(trains, work, prepared, names, keep)
+    prepared = one.prepared(work, quick)
+    if retrain:
+        networks = _train(one.networks, work, prepared, names, keep)
     else:
-        networks = {name: module.trained_models()[name] for name in names}
-    measured = work.do("measure", module.method_steps(prepared, networks))
-    page = run_step(tasks.show, module.page_step(measured, quick), store)
+        networks = {name: network for name, network in one.networks.kept().items() if name in names}
+    measured = work.do("measure", one.method_steps(prepared, networks))
+    page = run_step(tasks.show, one.page_step(measured, quick), store)
     create_markdown_artifact(
         page.file("benchmark.md").read_text(),
         key="benchmark",
         description=f"Every method by {protocol}, beside what was published.",
     )
     tracker = Tracker(settings.tracking, store)
-    run_id = patient(tasks.log, settings)(page, tracker, this_flow_run())
+    run_id = retrying(tasks.log, settings.tracking)(page, tracker, this_flow_run())
     create_link_artifact(
         tracker.run_link(run_id),
         link_text="MLflow run",
@@ -97,15 +96,15 @@ def benchmark(
 
 
 def _train(
-    module: protocols.Trains, work: FlowWork, prepared: Stored, names: Sequence[str], keep: bool
-) -> Mapping[str, Any]:
-    """Return networks trained again, by name."""
-    steps = module.fit_steps(work, prepared, names)
-    # One after another: each takes all processors.
+    known: Networks, work: FlowWork, prepared: Stored, names: Sequence[str], keep: bool
+) -> Mapping[str, Network]:
+    """Train networks again and return them by name."""
+    steps = known.fit_steps(work, prepared, names)
+    # One after another: each uses all cores.
     fitted = [run_step(tasks.train, step, work.store) for step in steps]
-    made = module.fitted_models(names, fitted)
+    made = known.fitted(names, fitted)
     if keep:
-        module.keep(made)
+        known.keep(made)
     return made
 
 

@@ -1,4 +1,4 @@
-"""The tests of the benchmark protocols that rules of the gate need, from published recordings."""
+"""Tests of the benchmark protocols that the gate's rules need."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from flows.protocol_work import FlowWork
 
 
 def check_protocols(settings: Settings, store: Store) -> None:
-    """Raise an error if the recordings that rules of the gate need are not to be had.
+    """Raise an error if the recordings that the gate's rules need are not available.
 
     Raises:
         SettingsError: `source.base_url` does not list them.
     """
     work = FlowWork(settings, store)
     for protocol in needed_protocols(*settings.gate.rules):
-        for database, wanted in protocols.load(protocol).RECORDINGS.items():
-            source = open_source(work.settings, database, store)
+        for database, wanted in protocols.load(protocol).records.items():
+            source = open_source(work.settings.source, database, store)
             try:
-                listed = list_names(source, database, work.settings)
+                listed = list_names(source, database, work.settings.source)
             except MissingFileError:
                 listed = ()
             missing = [name for name in wanted if name not in listed]
@@ -31,13 +31,13 @@ def check_protocols(settings: Settings, store: Store) -> None:
                 raise SettingsError(
                     f"gate.rules asks for the protocol {protocol}, which needs the recordings "
                     f"{', '.join(missing[:8]) or 'all'} of {database}, and source.base_url="
-                    f"{settings.source.base_url} does not list them. Leave the rule out, or "
-                    "name a mirror that holds them."
+                    f"{settings.source.base_url} does not list them. Remove the rule, or "
+                    "set source.base_url to a mirror that has them."
                 )
 
 
 def protocol_tests(settings: Settings, store: Store) -> dict[str, Stored]:
-    """Return the tests by protocol, from `source.base_url` whatever the training's source is."""
+    """Return each protocol's test, with recordings from `source.base_url`."""
     work = FlowWork(settings, store)
-    modules = {name: protocols.load(name) for name in needed_protocols(*settings.gate.rules)}
-    return {name: m.prepare(work, m.RECORDINGS) for name, m in modules.items()}
+    needed = needed_protocols(*settings.gate.rules)
+    return {name: protocols.load(name).prepared(work) for name in needed}

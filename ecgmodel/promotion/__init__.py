@@ -1,1 +1,1 @@
-"""The promotion gate: when a new model may take the place of the one in use."""
+"""The promotion gate, which decides whether a new model replaces the one in use."""

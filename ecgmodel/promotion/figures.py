@@ -1,4 +1,4 @@
-"""The figure of a verdict: the gain by test subject, and by noise type and SNR over both rivals."""
+"""The figure of a verdict: gain by test subject, and by noise type and SNR over each reference."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ecgmodel.promotion.judging import Gain
 from ecgmodel.settings.gate import GateSettings
 
 NAMED_SUBJECTS = 30
-"""With more subjects their names would lie over one another."""
-RIVALS = {"champion": "the champion", "filter": "the best filter"}
-"""By column of the cells, what the challenger is compared with."""
+"""Largest number of subjects whose names are shown; more would overlap."""
+REFERENCES = {"champion": "the champion", "filter": "the best filter"}
+"""Display name of each reference that the challenger is compared with, by column of the cells."""
 EQUAL_CONTRAST = 0.179
-"""Relative luminance on which black and white are read equally well."""
+"""Relative luminance on which black and white text have equal contrast."""
 
 
 def gain_figure(
@@ -32,23 +32,23 @@ def gain_figure(
     title: str = "",
     theme: Theme = LIGHT,
     width: float = WIDE,
-    rivals: Mapping[str, str] = RIVALS,
+    references: Mapping[str, str] = REFERENCES,
 ) -> Figure:
-    """Draw a point a subject, the mean, its interval if the gate used one; beside it the cells.
+    """Draw the gain by subject with mean and interval, and the gain by noise type and SNR.
 
-    The cells come once for each rival that was measured: the champion, and the best filter.
+    The gain by noise type and SNR is drawn for each measured reference: champion and best filter.
 
     Args:
-        gain: In the primary metric; None where there is none.
+        gain: Gain in the primary metric; None if it is undefined.
         cells: From `by_cell`.
-        settings: The gate's.
-        title: Above all of it.
+        settings: Settings of the gate.
+        title: Title of the figure.
         theme: Colours.
-        width: Of the figure, inches; narrow ones have the parts one below the other.
-        rivals: By column of the cells, what people call it.
+        width: Width of the figure, inches; narrow figures have one panel per row.
+        references: Display name of each reference, by column of the cells.
     """
     narrow = width <= NARROW
-    shown = [name for name in rivals if name in cells] or ["champion"]
+    shown = [name for name in references if name in cells] or ["champion"]
     subjects = 0 if gain is None else len(gain.by_subject)
     rows = subjects if subjects <= NAMED_SUBJECTS else NAMED_SUBJECTS // 2
     tall = 1.6 + 0.2 * rows
@@ -66,13 +66,13 @@ def gain_figure(
         style_axes(axes, theme)
     if title:
         figure.suptitle(title, color=theme.ink, x=0.01, ha="left", weight="bold", fontsize=11)
-    _draw_subjects(parts["subjects"], gain, settings, theme, rivals["champion"])
+    _draw_subjects(parts["subjects"], gain, settings, theme, references["champion"])
     for name in shown:
-        over = f"SNR improvement over {rivals[name]}, dB"
+        over = f"SNR improvement over {references[name]}, dB"
         _draw_cells(parts[name], cells, name, over, theme, short=narrow)
         parts[name].set_xlabel("SNR of the segment, dB" if name == shown[-1] else "")
     if gain is not None:
-        place = "outside lower left"  # above, it would lie on the title
+        place = "outside lower left"  # above, it would overlap the title
         figure.legend(
             loc=place, ncols=1 if narrow else 3, fontsize=9, frameon=False, labelcolor=theme.ink
         )
@@ -80,13 +80,13 @@ def gain_figure(
 
 
 def _draw_subjects(
-    axes: Axes, gain: Gain | None, settings: GateSettings, theme: Theme, rival: str
+    axes: Axes, gain: Gain | None, settings: GateSettings, theme: Theme, reference: str
 ) -> None:
     metric = METRICS[settings.primary]
     unit = f", {metric.unit}" if metric.unit else ""
-    _title(axes, f"{metric.label} over {rival} by subject{unit}", theme)
+    _title(axes, f"{metric.label} over {reference} by subject{unit}", theme)
     if gain is None:
-        _nothing(axes, theme)
+        _no_data(axes, theme)
         return
     means, places = gain.by_subject, np.arange(len(gain.by_subject))
     shades = [theme.model if value > 0 else theme.others[0] for value in means]
@@ -98,7 +98,7 @@ def _draw_subjects(
     label = f"mean {gain.mean:+.2f} {metric.unit}".strip()
     axes.axvline(gain.mean, color=theme.model, linewidth=1.8, label=label)
     if settings.smallest_gain:
-        least = f"least that counts, {settings.smallest_gain:+g} {metric.unit}".strip()
+        least = f"minimum gain {settings.smallest_gain:+g} {metric.unit}".strip()
         axes.axvline(settings.smallest_gain, color=theme.ink, linewidth=1, ls=":", label=least)
     axes.hlines(places, 0, means, color=shades, linewidth=1.2, alpha=0.5)
     axes.scatter(means, places, color=shades, s=28, zorder=3)
@@ -109,13 +109,13 @@ def _draw_subjects(
 
 
 def _draw_cells(
-    axes: Axes, cells: pd.DataFrame, rival: str, title: str, theme: Theme, short: bool
+    axes: Axes, cells: pd.DataFrame, reference: str, title: str, theme: Theme, short: bool
 ) -> None:
     _title(axes, title, theme)
     if cells.empty:
-        _nothing(axes, theme)
+        _no_data(axes, theme)
         return
-    gain = cells.assign(gain=cells["challenger"] - cells[rival])
+    gain = cells.assign(gain=cells["challenger"] - cells[reference])
     types = list(dict.fromkeys(gain["noise_type"]))
     levels = sorted(gain["snr_db"].unique())
     grid = gain.pivot(index="noise_type", columns="snr_db", values="gain").loc[types, levels]
@@ -137,7 +137,7 @@ def _draw_cells(
 
 
 def _readable(background: Sequence[float]) -> str:
-    """Return black or white, whichever has more contrast on a colour (WCAG 2, gamma 2.2)."""
+    """Return black or white, whichever has more contrast to a colour (WCAG 2, gamma 2.2)."""
     linear = np.asarray(background[:3]) ** 2.2
     return "#000000" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > EQUAL_CONTRAST else "#ffffff"
 
@@ -146,7 +146,7 @@ def _title(axes: Axes, text: str, theme: Theme) -> None:
     axes.set_title(text, loc="left", color=theme.ink, fontsize=10)
 
 
-def _nothing(axes: Axes, theme: Theme) -> None:
-    text = "no segment has\na figure of both sides"
+def _no_data(axes: Axes, theme: Theme) -> None:
+    text = "no segment with\nvalues of both sides"
     axes.text(0.5, 0.5, text, color=theme.muted, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])

@@ -1,4 +1,4 @@
-"""A challenger against the champion, on the same stretches: who is better, and by which rule."""
+"""Comparison of a challenger with the champion on the same segments, by the promotion rules."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FIRST = "no filter"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network before the gate.
+    """A network, or no filter, with its results on the test.
 
     Attributes:
-        name: What a person calls it.
-        table: One row a stretch, as `evaluate_method` returns it.
-        cost: What applying it costs; None for what is no network.
-        seen: Subjects that trained or validated it.
-        protocols: By benchmark protocol, its rows, for rules that need them.
+        name: Display name.
+        table: One row per segment, as `evaluate_method` returns it.
+        cost: Computational cost of the network; None for no filter.
+        seen: Subjects of its training and validation.
+        protocols: Rows by benchmark protocol, for rules that need them.
         simulated: Whether its last training was on simulated recordings.
-        unknown: The file that it started from, if nobody knows who trained that; else "".
+        unknown: File of its initial weights if their training subjects are unknown; else "".
     """
 
     name: str
@@ -46,16 +46,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both sides on the same stretches, one row each, in the same order.
+    """Results of challenger and champion on the same segments, in the same order.
 
     Attributes:
-        challenger: The challenger's rows.
-        champion: The champion's rows; of no filter for a first model.
-        costs: Of challenger and champion; None where there is no champion.
+        challenger: Rows of the challenger.
+        champion: Rows of the champion; of no filter for a first model.
+        costs: Costs of challenger and champion; None without a champion.
         is_first: Whether there is no champion.
-        protocols: By benchmark protocol, the rows of challenger and champion (None where there is
-            no champion), without subjects that either was trained on.
-        filters: By classical filter, its rows on the same stretches.
+        protocols: Rows of challenger and champion (None without a champion) by benchmark protocol,
+            without subjects on which either was trained.
+        filters: Rows of each classical filter on the same segments, by name.
     """
 
     challenger: pd.DataFrame
@@ -67,7 +67,7 @@ class Comparison:
 
     @property
     def best_filter(self) -> str:
-        """The classical filter with the largest mean SNR improvement; "" where there is none."""
+        """The classical filter with the largest mean SNR improvement; "" if none was measured."""
         tables = [rows.assign(method=name) for name, rows in self.filters.items()]
         if not tables or not self.noisy.any():
             return ""
@@ -79,22 +79,22 @@ class Comparison:
         return tuple(sorted(self.challenger["subject"].unique()))
 
     def gain(self, metric: str) -> pd.Series[float]:
-        """Return how much better the challenger is, by stretch; of no noise there is no gain."""
+        """Return the difference between challenger and champion in a metric, by segment."""
         return self.challenger[metric] - self.champion[metric]
 
     @property
     def noisy(self) -> pd.Series[bool]:
-        """Which stretches have noise added."""
+        """Which segments have noise added."""
         return self.challenger["noise_type"] != "none"
 
 
 @dataclass(frozen=True)
 class Gain:
-    """How much better the challenger is in the primary metric; more is better.
+    """Gain of the challenger over the champion in the primary metric; positive is better.
 
     Attributes:
-        by_subject: The mean of each test subject, the least first.
-        mean: Over all stretches.
+        by_subject: Mean gain of each test subject, in ascending order.
+        mean: Mean gain over all segments.
         interval: 95 % interval of the mean; None with fewer subjects than `gate.min_subjects`.
     """
 
@@ -104,26 +104,26 @@ class Gain:
 
     @property
     def least(self) -> float:
-        """The lower end of the interval; without one, what the subject gains who gains least."""
+        """The lower end of the interval; without an interval, the smallest gain of a subject."""
         return self.interval[0] if self.interval else float(self.by_subject.iloc[0])
 
     @property
     def least_subject(self) -> str:
-        """The subject who gains least."""
+        """The subject with the smallest gain."""
         return str(self.by_subject.index[0])
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule found.
+    """The result of one check of a rule.
 
     Attributes:
-        rule: The rule's name.
-        what: What was compared.
-        passed: Whether it holds.
-        value: The figure; None where there is none.
-        limit: What it had to reach or stay under; None where there is none.
-        text: A sentence for people.
+        rule: Name of the rule.
+        what: The compared quantity.
+        passed: Whether the check passed.
+        value: Value of the quantity; None if undefined.
+        limit: Limit that the value must reach or not exceed; None if there is no limit.
+        text: The result in a sentence.
     """
 
     rule: str
@@ -136,20 +136,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says.
+    """The decision of the gate.
 
     Attributes:
-        promoted: Whether the challenger may take the place.
-        reason: Why or why not, in a sentence.
-        challenger: Its name.
-        champion: The champion's name, "" for a first model.
-        subjects: Test subjects that judged.
-        left_out: Test subjects that either side was trained on.
-        findings: What each rule found.
-        notes: What is to be said of the test set and the champion.
-        headlines: Of "challenger" and "champion" on the people who judge, and, where these are not
-            those of the challenger's report, of "report"; see `ecgmodel.promotion.stating`.
-        tests: The names of the datasets of "judged" and "report".
+        promoted: Whether the challenger replaces the champion.
+        reason: Reason of the decision, in a sentence.
+        challenger: Name of the challenger.
+        champion: Name of the champion, "" for a first model.
+        subjects: Test subjects of the comparison.
+        left_out: Test subjects excluded because either side was trained on them.
+        findings: Results of all rules.
+        notes: Notes on the test set and the champion.
+        headlines: Headlines of "challenger" and "champion" on these test subjects and, if the test
+            of the challenger's report differs, of "report"; see `ecgmodel.promotion.stating`.
+        tests: Names of the datasets of "judged" and "report".
     """
 
     promoted: bool
@@ -169,7 +169,7 @@ class Verdict:
 
     @classmethod
     def from_json(cls, text: str) -> Verdict:
-        """Return the verdict of a JSON text."""
+        """Return the verdict from JSON."""
         tree = json.loads(text)
         findings = tuple(Finding(**item) for item in tree.pop("findings"))
         headlines = {n: Headline.from_dict(h) for n, h in tree.pop("headlines").items()}
@@ -185,21 +185,21 @@ def judge(
     notes: Sequence[str] = (),
     filters: Mapping[str, pd.DataFrame] | None = None,
 ) -> Verdict:
-    """Judge a challenger by every rule; one that cannot be judged is not passed.
+    """Return the verdict of all rules on a challenger; a rule that cannot be applied fails.
 
-    Subjects that either side was trained on judge neither. A first model is compared with no
-    filter, since there is nothing else that it could be better than.
+    Subjects on which either side was trained are excluded for both. A first model is compared with
+    no filter.
 
     Args:
-        challenger: Who wants the place.
-        champion: Who has it; None for a first model.
-        floor: The same test without any filter.
-        settings: The rules.
-        notes: Passed on to the verdict.
-        filters: By classical filter, its rows on the same test.
+        challenger: The new network.
+        champion: The network in use; None for a first model.
+        floor: Results of no filter on the same test.
+        settings: Settings of the gate.
+        notes: Notes for the verdict.
+        filters: Rows of each classical filter on the same test, by name.
 
     Raises:
-        DatasetError: The two sides were not measured on the same stretches.
+        DatasetError: The two sides were not measured on the same segments.
     """
     comparison, left_out = compare_sides(challenger, champion, floor, filters)
     findings = [*origins(challenger, champion)]
@@ -224,29 +224,29 @@ def judge(
 
 
 def origins(challenger: Candidate, champion: Candidate | None) -> list[Finding]:
-    """Return what bars a challenger whatever it measures; there is no setting against it."""
+    """Return findings that exclude a challenger regardless of its results and of the settings."""
     found = []
     if champion and challenger.simulated and not champion.simulated:
         text = (
-            "It learned from simulated recordings last, so it does not take the place of "
-            f"{champion.name}, which learned from real ones."
+            "The challenger was last trained on simulated recordings. It cannot replace "
+            f"{champion.name}, which was trained on real ones."
         )
         found.append(Finding("origin", "trained on real recordings", False, None, None, text))
     if challenger.unknown:
         text = (
-            f"{challenger.unknown}, whose weights it started from, does not say who trained it: "
-            "test subjects may be among them. If you know that none is, put it into use by hand: "
-            f"{_by_hand(challenger)}."
+            f"The challenger started from the weights of {challenger.unknown}, whose training "
+            "subjects are unknown: test subjects may be among them. If none is, promote it by "
+            f"hand: {_by_hand(challenger)}."
         )
-        found.append(Finding("origin", "known who trained it", False, None, None, text))
+        found.append(Finding("origin", "training subjects known", False, None, None, text))
     return found
 
 
 def needed_protocols(*rules: str) -> tuple[str, ...]:
-    """Return the benchmark protocols that rules need the results of, each once.
+    """Return the benchmark protocols whose results the rules need, each once.
 
     Args:
-        *rules: Names of rules; one says what it needs as `NEEDS`.
+        *rules: Names of rules; a rule lists its protocols as `NEEDS`.
     """
     needs = [getattr(plugins.load(RULES, name, "rule"), "NEEDS", ()) for name in rules]
     return tuple(dict.fromkeys(protocol for names in needs for protocol in names))
@@ -258,10 +258,10 @@ def compare_sides(
     floor: Candidate,
     filters: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[Comparison, tuple[str, ...]]:
-    """Return both sides on the stretches of subjects that neither has seen, and who was left out.
+    """Return both sides on the segments of subjects unseen by both, and the excluded subjects.
 
     Raises:
-        DatasetError: The two sides were not measured on the same stretches.
+        DatasetError: The two sides were not measured on the same segments.
     """
     other = champion or floor
     seen = challenger.seen | other.seen
@@ -270,22 +270,23 @@ def compare_sides(
     for name, rows in ((other.name, theirs), *classical.items()):
         if not ours[IDENTITY].equals(rows[IDENTITY]):
             raise DatasetError(
-                f"{challenger.name} and {name} were not measured on the same stretches: "
-                f"{_difference(ours[IDENTITY], rows[IDENTITY])}. Evaluate both on one test set."
+                f"{challenger.name} and {name} were not measured on the same segments: "
+                f"{_difference(ours[IDENTITY], rows[IDENTITY])}. Evaluate both on the same test "
+                "set."
             )
     unseen = ~ours["subject"].isin(seen)
     left_out = tuple(sorted(set(ours["subject"]) & seen))
     costs = (challenger.cost, champion.cost if champion else None)
     new, old = (table[unseen].reset_index(drop=True) for table in (ours, theirs))
-    kept = {name: rows[unseen].reset_index(drop=True) for name, rows in classical.items()}
+    filtered = {name: rows[unseen].reset_index(drop=True) for name, rows in classical.items()}
     protocols = _protocols(challenger, champion)
-    return Comparison(new, old, costs, champion is None, protocols, kept), left_out
+    return Comparison(new, old, costs, champion is None, protocols, filtered), left_out
 
 
 def primary_gain(comparison: Comparison, settings: GateSettings) -> Gain | None:
-    """Return the gain in the primary metric on noisy stretches; None where no side has a figure.
+    """Return the gain in the primary metric on noisy segments; None if it is undefined.
 
-    The interval is that of the mean over stretches, by bootstrap over subjects.
+    The interval of the mean over segments is a bootstrap over subjects.
     """
     sign = 1 if METRICS[settings.primary].higher_is_better else -1
     return mean_gain(sign * comparison.gain(settings.primary), comparison, settings)
@@ -294,7 +295,7 @@ def primary_gain(comparison: Comparison, settings: GateSettings) -> Gain | None:
 def mean_gain(
     values: pd.Series[float], comparison: Comparison, settings: GateSettings
 ) -> Gain | None:
-    """Return the mean of a gain by stretch over the noisy stretches; None where none has one."""
+    """Return the mean of a gain by segment over the noisy segments; None if it is undefined."""
     gain = values[comparison.noisy].dropna()
     if gain.empty:
         return None
@@ -311,22 +312,23 @@ def mean_gain(
 def _protocols(
     challenger: Candidate, champion: Candidate | None
 ) -> dict[str, tuple[pd.DataFrame, pd.DataFrame | None]]:
-    """Return the rows of protocols that both sides have, of subjects that neither has seen."""
+    """Return the rows of the protocols measured for both sides, of subjects unseen by both."""
     seen = challenger.seen | (champion.seen if champion else frozenset())
     found: dict[str, tuple[pd.DataFrame, pd.DataFrame | None]] = {}
     for name, rows in challenger.protocols.items():
         ours = rows[~rows["subject"].isin(seen)]
         theirs = champion.protocols.get(name) if champion else None
         if len(ours) and (champion is None or theirs is not None):
-            kept = None if theirs is None else theirs[~theirs["subject"].isin(seen)]
-            found[name] = (ours, kept)
+            unseen = None if theirs is None else theirs[~theirs["subject"].isin(seen)]
+            found[name] = (ours, unseen)
     return found
 
 
 def _unjudged(rule: str, protocol: str) -> Finding:
     text = (
-        f"Rule {rule} cannot be judged: everybody on whom {protocol} is measured trained one of "
-        "both sides. Train without these people, or leave the rule out of gate.rules."
+        f"Rule {rule} cannot be applied: all subjects of {protocol} were used to train the "
+        f"challenger or the champion. Train without these subjects, or remove {rule} from "
+        "gate.rules."
     )
     return Finding(rule, protocol, False, None, None, text)
 
@@ -336,7 +338,7 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
-    """Say in what two lists of stretches differ."""
+    """Describe the difference between two lists of segments."""
     single = pd.concat([ours, theirs]).drop_duplicates(keep=False)
     counts = f"of {len(ours)} and {len(theirs)} rows"
     if len(single):
@@ -356,19 +358,19 @@ def _reason(
 ) -> str:
     if not comparison.subjects and not barred:
         return (
-            "No test subject is left that neither side was trained on: nothing can be proven. Name "
-            "a test of other people as gate.test_set, do without the shipped champion "
-            "(gate.first_champion=null, before the first training), or put it into use by hand: "
-            f"{_by_hand(challenger)}."
+            "No test subject is left: challenger or champion was trained on all of them. Set "
+            "gate.test_set to a dataset with other subjects, disable the shipped champion "
+            "(gate.first_champion=null, before the first training), or promote the challenger by "
+            f"hand: {_by_hand(challenger)}."
         )
     if failed:
-        others = 0 if barred else len(failed) - 1  # nothing else counts where it is barred
+        others = 0 if barred else len(failed) - 1  # an excluded challenger has only one reason
         more = (
             f" {others} more {'check fails' if others == 1 else 'checks fail'}." if others else ""
         )
         return failed[0].text + more
-    text = next((f.text for f in findings if f.rule == PRIMARY), "No rule found anything.")
-    return f"It is the first model. {text}" if comparison.is_first else text
+    text = next((f.text for f in findings if f.rule == PRIMARY), "No rule gave a result.")
+    return f"This is the first model. {text}" if comparison.is_first else text
 
 
 def _by_hand(challenger: Candidate) -> str:

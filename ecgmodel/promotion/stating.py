@@ -1,4 +1,4 @@
-"""The headline of a verdict: the same figure as in the report, for the people who judge."""
+"""The headlines of a verdict: the same results as in the report, on the test of the verdict."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ JUDGED, REPORT = "judged", "report"
 
 @dataclass(frozen=True)
 class Reported:
-    """A challenger on the test of its own report.
+    """Results of a challenger on the test of its own report.
 
     Attributes:
-        test: The name of that test.
-        table: The challenger's rows.
-        filters: By classical filter, its rows.
+        test: Name of this test.
+        table: Rows of the challenger.
+        filters: Rows of each classical filter, by name.
     """
 
     test: str
@@ -38,18 +38,18 @@ def state(
     draws: int,
     seed: int,
 ) -> Verdict:
-    """Return a verdict with the headlines of both sides, which its reason ends with.
+    """Return a verdict with the headlines of both sides, and with them at the end of its reason.
 
-    Where those who judge are not those of the challenger's report (another test, or people who were
-    left out), the report's headline stands beside it, each with its test and number of people.
+    If the test of the challenger's report differs (another dataset, or subjects were excluded),
+    the headline of the report is added, each with its test and number of subjects.
 
     Args:
-        verdict: What the rules said.
-        comparison: Both sides and the filters on the people who judge.
-        test: The name of the test that judges.
+        verdict: The verdict of the rules.
+        comparison: Both sides and the filters on the test of the verdict.
+        test: Name of this test.
         reported: The challenger on the test of its report.
-        draws: Bootstrap draws, the report's.
-        seed: Of the draws, the report's.
+        draws: Bootstrap resamplings, as in the report.
+        seed: Seed of the bootstrap, as in the report.
     """
 
     def figure(table: pd.DataFrame, filters: Mapping[str, pd.DataFrame]) -> Headline | None:
@@ -57,7 +57,7 @@ def state(
         try:
             return headline(pd.concat(parts, ignore_index=True), METHOD, draws, seed)
         except DatasetError:
-            return None  # nothing noisy was measured
+            return None  # no noisy segment was measured
 
     found = {"challenger": figure(comparison.challenger, comparison.filters)}
     if not comparison.is_first:
@@ -72,12 +72,12 @@ def state(
 
 
 def sentences(verdict: Verdict) -> list[str]:
-    """Return the figures of a verdict in words: of those who judge, and of the report."""
+    """Return the headlines of a verdict in sentences: of its test, and of the report."""
     lines = []
     if ours := verdict.headlines.get("challenger"):
-        held = verdict.headlines.get("champion")
-        beside = f"; {verdict.champion} {held.improvement:+.1f} dB" if held else ""
-        lines.append(f"Judged on {verdict.tests[JUDGED]}: {ours.sentence}{beside}.")
+        theirs = verdict.headlines.get("champion")
+        beside = f"; {verdict.champion} {theirs.improvement:+.1f} dB" if theirs else ""
+        lines.append(f"Test of the verdict, {verdict.tests[JUDGED]}: {ours.sentence}{beside}.")
     if reported := verdict.headlines.get("report"):
-        lines.append(f"Its own test, {verdict.tests[REPORT]}: {reported.sentence}.")
+        lines.append(f"Test of the report, {verdict.tests[REPORT]}: {reported.sentence}.")
     return lines

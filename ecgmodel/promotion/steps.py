@@ -1,4 +1,4 @@
-"""The step that judges: two measured networks in, a verdict with table and figure out."""
+"""The step of the verdict: compares two evaluated networks, and writes table and figure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.protocols import load as load_protocol
-from ecgmodel.settings.config import Settings
+from ecgmodel.settings.gate import GateSettings
 from ecgmodel.steps.data import Step, file_version
-from ecgmodel.steps.training import STRETCHES
+from ecgmodel.steps.training import SEGMENTS
 from ecgmodel.store import Stored, Unit
 from ecgmodel.store.versions import code_version, library_versions
 from ecgmodel.support.quiet import import_keras
@@ -26,17 +27,17 @@ NO_FILTER = "none"
 
 @dataclass(frozen=True)
 class Contender:
-    """A network that stands before the gate.
+    """A network to be compared by the gate.
 
     Attributes:
-        name: What a person calls it.
+        name: Display name.
         network: The unit with its `model.keras`.
-        measured: How it does on the test.
-        window: Samples that it sees at once.
-        seen: Subjects that trained or validated it.
-        protocols: By benchmark protocol, how it does there, for rules that need it.
+        measured: Its evaluation on the test.
+        window: Window of the network, samples.
+        seen: Subjects of its training and validation.
+        protocols: Evaluations by benchmark protocol, for rules that need them.
         simulated: Whether its last training was on simulated recordings.
-        unknown: The file that it started from, if nobody knows who trained that; else "".
+        unknown: File of its initial weights if their training subjects are unknown; else "".
     """
 
     name: str
@@ -51,12 +52,12 @@ class Contender:
 
 @dataclass(frozen=True)
 class OnTest:
-    """A test, and what was measured on it.
+    """A test with its evaluations.
 
     Attributes:
-        name: What a person calls it.
-        filters: By classical method, how it does there; "none", no filter, is among them.
-        measured: How the challenger does there.
+        name: Display name.
+        filters: Evaluation of each classical method, including "none" (no filter).
+        measured: Evaluation of the challenger.
     """
 
     name: str
@@ -68,19 +69,21 @@ def verdict_step(
     challenger: Contender,
     champion: Contender | None,
     test: OnTest,
-    settings: Settings,
+    gate: GateSettings,
+    evaluation: EvaluationSettings,
     notes: Sequence[str] = (),
     reported: OnTest | None = None,
 ) -> Step:
-    """The verdict on a challenger.
+    """Return the step of the verdict on a challenger.
 
     Args:
-        challenger: Who wants to be champion.
-        champion: Who is; None for a first model.
-        test: What judges.
-        settings: The gate's rules among them.
-        notes: What is to be said of the test set and the champion.
-        reported: The test of the challenger's report; None if that is what judges.
+        challenger: The new network.
+        champion: The network in use; None for a first model.
+        test: Test of the comparison.
+        gate: Settings of the gate.
+        evaluation: Settings of the evaluation.
+        notes: Notes on the test set and the champion.
+        reported: The test of the challenger's report; None if it is the same test.
     """
     sides = {"challenger": challenger, **({"champion": champion} if champion else {})}
     inputs = {f"filter {name}": measured.ref for name, measured in test.filters.items()}
@@ -94,9 +97,9 @@ def verdict_step(
         "verdict",
         " against ".join(side.name for side in sides.values()),
         {
-            "gate": settings.gate.model_dump(mode="json"),
-            "overlap": settings.evaluation.overlap,
-            "bootstrap": [settings.evaluation.bootstrap, settings.evaluation.seed],
+            "gate": gate.model_dump(mode="json"),
+            "overlap": evaluation.overlap,
+            "bootstrap": [evaluation.bootstrap, evaluation.seed],
             "sides": {
                 r: [s.name, s.window, sorted(s.seen), s.simulated, s.unknown]
                 for r, s in sides.items()
@@ -110,7 +113,7 @@ def verdict_step(
                 "ecgmodel.promotion.publishing",
                 "ecgmodel.promotion.stating",
                 "ecgmodel.training.cost",
-                *(f"ecgmodel.promotion.rules.{name}" for name in settings.gate.rules),
+                *(f"ecgmodel.promotion.rules.{name}" for name in gate.rules),
             ),
             "template": file_version("ecgmodel/promotion/verdict.html"),
             "page": file_version("ecgmodel/evaluation/page.html"),
@@ -118,7 +121,7 @@ def verdict_step(
         },
     )
     sides_and_tests = challenger, champion, test, reported or test
-    return Step(unit, partial(_judge, *sides_and_tests, settings, tuple(notes)))
+    return Step(unit, partial(_judge, *sides_and_tests, gate, evaluation, tuple(notes)))
 
 
 def _judge(
@@ -126,7 +129,8 @@ def _judge(
     champion: Contender | None,
     test: OnTest,
     reported: OnTest,
-    settings: Settings,
+    gate: GateSettings,
+    how: EvaluationSettings,
     notes: Sequence[str],
     into: Path,
 ) -> dict[str, Any]:
@@ -135,22 +139,21 @@ def _judge(
     from ecgmodel.promotion.stating import Reported, state
 
     import_keras()
-    new = _candidate(challenger, settings)
-    old = _candidate(champion, settings) if champion else None
+    new = _candidate(challenger, how.overlap)
+    old = _candidate(champion, how.overlap) if champion else None
     none = Candidate(FIRST, _table(test.filters[NO_FILTER]), None, frozenset())
     filters = _tables(test)
     comparison, _ = compare_sides(new, old, none, filters)
     own = Reported(reported.name, _table(reported.measured), _tables(reported))
-    how = settings.evaluation
     verdict = state(
-        judge(new, old, none, settings.gate, notes, filters),
+        judge(new, old, none, gate, notes, filters),
         comparison,
         test.name,
         own,
         how.bootstrap,
         how.seed,
     )
-    publish_verdict(verdict, comparison, settings.gate, into)
+    publish_verdict(verdict, comparison, gate, into)
     return {"promoted": verdict.promoted, "reason": verdict.reason}
 
 
@@ -159,22 +162,21 @@ def _tables(test: OnTest) -> dict[str, pd.DataFrame]:
     return {name: _table(stored) for name, stored in test.filters.items() if name != NO_FILTER}
 
 
-def _candidate(side: Contender, settings: Settings) -> Candidate:
+def _candidate(side: Contender, overlap: float) -> Candidate:
     from ecgmodel.networks import load_network
     from ecgmodel.promotion.judging import Candidate
     from ecgmodel.training.cost import network_cost
 
     network = load_network(side.network.file("model.keras"))
-    cost = network_cost(network, side.window, settings.evaluation.overlap)
-    judged = {}
+    cost = network_cost(network, side.window, overlap)
+    by_protocol = {}
     for name, rows in side.protocols.items():
-        protocol: Any = load_protocol(name)
-        judged[name] = protocol.read_rows([rows])
+        by_protocol[name] = load_protocol(name).rows([rows])
     origin = side.simulated, side.unknown
-    return Candidate(side.name, _table(side.measured), cost, side.seen, judged, *origin)
+    return Candidate(side.name, _table(side.measured), cost, side.seen, by_protocol, *origin)
 
 
 def _table(measured: Stored) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_parquet(measured.file(STRETCHES))
+    return pd.read_parquet(measured.file(SEGMENTS))

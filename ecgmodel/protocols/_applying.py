@@ -21,7 +21,7 @@ from ecgmodel.errors import ModelError
 from ecgmodel.signals.resampling import FS
 from ecgmodel.sources import _simulated_ecg
 from ecgmodel.support.machine import peak_mb
-from ecgmodel.support.places import ROOT
+from ecgmodel.support.paths import ROOT
 from ecgmodel.support.quiet import import_keras
 
 Clean = Callable[[NDArray[Any]], NDArray[Any]]

@@ -1,8 +1,8 @@
-"""A benchmark for people: sections of a sentence, a table and a picture, as a page and as text."""
+"""A benchmark's page: sections of a sentence, a table and figures, as HTML, Markdown and text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ecgmodel.evaluation.report import template
-from ecgmodel.steps.data import Step, file_version
-from ecgmodel.store import Stored, Unit
-from ecgmodel.store.versions import code_version, library_versions
 
 TEMPLATE = "benchmark.html"
-AGAINST_MARKS = "Against the marks"
+AGAINST_GOALS = "Against the goals"
 """The section that a quick version leaves out."""
 
 
@@ -72,40 +69,6 @@ class Page:
     sections: Sequence[Section]
 
 
-def page_of(
-    name: str,
-    module: str,
-    measured: Sequence[Stored],
-    build: Callable[[Path], Mapping[str, Any]],
-    quick: bool,
-    code: Mapping[str, str] | None = None,
-) -> Step:
-    """Return the step that writes a protocol's page.
-
-    Args:
-        name: The protocol's.
-        module: Its module.
-        measured: The measured methods, in the order of the tables.
-        build: Writes the page into a folder.
-        quick: Whether few records were measured.
-        code: Versions of further files that the page is made of, by what they are.
-    """
-    unit = Unit(
-        "benchmark",
-        name,
-        {"methods": [m.name for m in measured], "quick": quick},
-        {f"of {m.name}": m.ref for m in measured},
-        {
-            "modules": code_version(module),
-            "template": file_version("ecgmodel/protocols/benchmark.html"),
-            "style": file_version("ecgmodel/evaluation/page.html"),
-            "libraries": library_versions("matplotlib", "pandas", "jinja2"),
-            **(code or {}),
-        },
-    )
-    return Step(unit, build)
-
-
 def publish(
     page: Page, tables: Mapping[str, pd.DataFrame], into: Path, quick: bool
 ) -> dict[str, Any]:
@@ -115,7 +78,7 @@ def publish(
         page: What to show.
         tables: By file name; a column `method`, `metric` and `mean` in "all".
         into: A folder.
-        quick: Whether few records were measured: the page says so, and compares with no mark.
+        quick: Whether few records were measured: the page says so, and compares with no goal.
     """
     page = _as_quick(page) if quick else page
     (into / "benchmark.html").write_text(as_html(page), encoding="utf-8")
@@ -135,10 +98,10 @@ def publish(
 def _as_quick(page: Page) -> Page:
     lead = (
         "Quick version: few records were measured, so these are not the benchmark's figures and "
-        "cannot be quoted or set beside its marks and published rows. The notes below tell of the "
+        "cannot be quoted or set beside its goals and published rows. The notes below tell of the "
         f"whole benchmark. {page.lead}"
     )
-    sections = [one for one in page.sections if one.title != AGAINST_MARKS]
+    sections = [one for one in page.sections if one.title != AGAINST_GOALS]
     return replace(
         page, title=f"Quick version, no result: {page.title}", lead=lead, sections=sections
     )

@@ -112,3 +112,13 @@ def interval(low: Any, high: Any, digits: int) -> str:
     """Return an interval, nothing where there is none."""
     ends = [text(end, digits) for end in (low, high)]
     return " to ".join(ends) if all(ends) else ""
+
+
+def span(seconds: float | None) -> str:
+    """Return a time as people say it: "45 s", "20 min", "1.5 h"; nothing for None."""
+    if seconds is None:
+        return ""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from ecgmodel.settings.config import Settings
@@ -57,8 +58,13 @@ class PlainWork:
         return [step.run(self.store) for step in steps]
 
     def _database(self, name: str, records: tuple[str, ...]) -> list[Stored]:
-        source = open_source(self.settings, name, self.store)
+        source = open_source(self.settings.source, name, self.store)
         return [
-            download_step(source, record, self.settings, is_noise=True).run(self.store)
+            download_step(source, record, self.settings.source).run(self.store)
             for record in source.records(name, records)
         ]
+
+
+def record_path(stored: Stored) -> Path:
+    """Return where a downloaded record's WFDB files are, without suffix."""
+    return stored.file(str(stored.info["header"]))

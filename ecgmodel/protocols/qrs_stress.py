@@ -1,7 +1,7 @@
 """Does denoising help a beat detector: XQRS on 118 and 119 under the noise of electrodes.
 
-The Noise Stress Test Database (Moody, Muldrow and Goal 1984, CinC 11:381-384) adds noise `em` to
-two recordings at six levels; scored are the stretches whose noise lies in the half that never
+The Noise Stress Test Database (Moody, Muldrow and Mark 1984, CinC 11:381-384) adds noise `em` to
+two recordings at six levels; scored are the segments whose noise lies in the half that never
 trains.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,61 +17,20 @@ import pandas as pd
 
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.detection import Counts
+from ecgmodel.evaluation.figures import variants
 from ecgmodel.evaluation.metrics import Metric
-from ecgmodel.protocols._marks import Goal, against_marks
-from ecgmodel.protocols._measured import Measuring, prepare_from
-from ecgmodel.protocols._methods import general_networks
-from ecgmodel.protocols._page import page_of, publish
-from ecgmodel.protocols._plain_page import example_of, with_cost
-from ecgmodel.protocols._qrs_stress.data import QrsStress, collect, read, write
-from ecgmodel.protocols._qrs_stress.measuring import (
-    EXCERPTS,
-    ROWS,
-    evaluate,
-    load_excerpts,
-    measure_into,
-)
-from ecgmodel.protocols._qrs_stress.records import LEVELS, PEOPLE, record_name
-from ecgmodel.protocols._work import Recordings, Work
-from ecgmodel.steps.data import Step
-from ecgmodel.store import Stored, Unit
-from ecgmodel.store.versions import code_version, library_versions
+from ecgmodel.protocols._goals import Goal
+from ecgmodel.protocols._protocol import Cells, Protocol
+from ecgmodel.protocols._qrs_stress.data import prepare
+from ecgmodel.protocols._qrs_stress.figures import excerpt_figure, f1_figure
+from ecgmodel.protocols._qrs_stress.measuring import Excerpt, measure
+from ecgmodel.protocols._qrs_stress.records import LEVELS, PEOPLE, person_and_level, record_name
+from ecgmodel.protocols._sections import Pictures, Results, across, cost, goals, pictures
 
-__all__ = [
-    "MARKS",
-    "METRICS",
-    "NOTES",
-    "QUICK",
-    "RECORDINGS",
-    "TITLE",
-    "evaluate",
-    "filter_step",
-    "load",
-    "method_steps",
-    "network_step",
-    "page_step",
-    "prepare",
-    "prepare_step",
-    "published",
-    "read_rows",
-    "tables",
-    "trained_models",
-]
-
-NAME = "qrs-stress"
-TITLE = "Beats found under electrode motion (XQRS on nstdb 118 and 119)"
-RECORDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"nstdb": tuple(record_name(person, level) for person in PEOPLE for level in LEVELS)}
-)
-QUICK: Mapping[str, tuple[str, ...]] = MappingProxyType({"nstdb": ("118e00", "118e06", "118e24")})
-NOTES = (
-    "Scored are the noisy stretches that start at 17, 21, 25 and 29 minutes, 994 beats of two "
-    "people: their noise lies in the half of em that never trains. Two people give no interval.",
-    "XQRS of wfdb runs over the whole lead MLII as a method returns it; its beats are paired with "
-    "the reference beats by wfdb's compare_annotations, 150 ms apart at most.",
-    "Levels are nominal (QRS amplitude against noise RMS): 24 dB is 12 dB of zero-mean power.",
-    "SNR is against the clean lead as it can be recovered from the records at 24 and 0 dB, wander "
-    "of its own included: a high-pass filter loses that, which shows where there is little noise.",
+RECORDS = tuple(record_name(person, level) for person in PEOPLE for level in LEVELS)
+SCORED = (
+    "Scored are the noisy segments that start at 17, 21, 25 and 29 minutes, 994 beats of two "
+    "people: their noise lies in the half of em that never trains. Two people give no interval."
 )
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
@@ -88,7 +46,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 # The first step is the best F1 of the raw signal and of every classical filter here. At 24 and
 # 18 dB, where FIR finds all beats and invents none, it is the goal: raw has 2 errors in 994 beats,
 # one more gives .9985, two more .9980.
-MARKS: Mapping[str, Goal] = MappingProxyType(
+GOALS: Mapping[str, Goal] = MappingProxyType(
     {
         "f1_24": Goal(goal=0.9984, first_step=0.9984, inclusive=True),
         "f1_18": Goal(goal=0.9984, first_step=0.9984, inclusive=True),
@@ -98,122 +56,40 @@ MARKS: Mapping[str, Goal] = MappingProxyType(
         "f1_-6": Goal(goal=0.75, first_step=0.5686, inclusive=True),
     }
 )
-# Writes `stretches.parquet`, see `evaluate`, and `excerpts.npz`, a few seconds of each record
-# (`_qrs_stress.measuring.load_excerpts` reads them).
-MEASURING = Measuring("qrs_stress", "ecgmodel.protocols._qrs_stress.measuring", measure_into)
-filter_step, network_step = MEASURING.filter_step, MEASURING.network_step
-method_steps, trained_models = MEASURING.method_steps, general_networks
 
 
-def prepare_step(downloads: Sequence[Stored]) -> Step:
-    """The protocol's noisy and clean leads, and their reference beats.
-
-    Args:
-        downloads: Records of nstdb, whole files with their `atr` marks.
-    """
-    unit = Unit(
-        "qrs_stress_test",
-        f"{len(downloads)} records",
-        {},
-        {f"record {s.info['record']}": s.ref for s in downloads},
-        {
-            "modules": code_version("ecgmodel.protocols._qrs_stress.data"),
-            "libraries": library_versions("numpy", "wfdb"),
-        },
-    )
-    return Step(unit, partial(_prepare, list(downloads)))
-
-
-def prepare(work: Work, recordings: Recordings = RECORDINGS) -> Stored:
-    """Make the test, from downloads on; what is in the store is not made again.
+def pooled(
+    rows: pd.DataFrame,
+    by: Sequence[str],
+    draws: int = 0,
+    seed: int = 0,
+    metrics: Mapping[str, Metric] = METRICS,
+) -> pd.DataFrame:
+    """Return the figures of each method and cell, its segments and people pooled.
 
     Args:
-        work: Who does it.
-        recordings: `RECORDINGS` or `QUICK`.
-    """
-    return prepare_from(work, recordings, prepare_step)
-
-
-def load(prepared: Stored) -> QrsStress:
-    """Return the data that `prepare_step` made."""
-    return read(prepared.path)
-
-
-def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return what a page shows, as tidy tables: no intervals, since two people give none.
-
-    Args:
-        rows: From `evaluate`, of one method or of several one after the other.
+        rows: From `_qrs_stress.measuring.evaluate`.
+        by: The cells' columns; none gives F1 by level, as metrics of their own.
+        draws: Not used: two people give no interval.
+        seed: Not used.
+        metrics: Not used.
 
     Returns:
-        "all": the marked metrics on the held-out stretches, both people pooled. "by_level" (with
-        `snr_db`) and "by_record" (with `snr_db` and `record`): all metrics on those stretches.
-        "all_stretches" (with `snr_db`): on every noisy stretch. One row a method, cell and metric
-        with `mean` (the pooled figure), `std`, `low`, `high` (NaN), `beats`. "marks": see
-        `_marks.against_marks`. "published": empty.
+        One row a method, cell and metric with `mean` (the pooled figure), `std`, `low`, `high`
+        (NaN), `beats`.
 
     Raises:
-        DatasetError: There is no row of a held-out stretch.
+        DatasetError: There is no row.
     """
-    scored = rows[rows["held_out"].astype(bool)]
-    if scored.empty:
+    if rows.empty:
         raise DatasetError(
-            "Expected rows of stretches that start at 17 min or later; there is none."
+            "Expected rows of segments that start at 17 min or later; there is none."
         )
-    by_level = _pooled(scored, "snr_db")
-    flat = by_level[by_level["metric"] == "f1"].copy()
-    flat["metric"] = [f"f1_{level}" for level in flat.pop("snr_db")]
-    return {
-        "all": flat.reset_index(drop=True),
-        "by_level": by_level,
-        "by_record": _pooled(scored, "snr_db", "record"),
-        "all_stretches": _pooled(rows, "snr_db"),
-        "published": published(),
-        "marks": against_marks(flat, MARKS, METRICS),
-    }
-
-
-def published() -> pd.DataFrame:
-    """Return no rows: nobody published F1 of XQRS on these stretches."""
-    return pd.DataFrame(columns=["method", "snr_db", "metric", "mean", "std", "low", "high"])
-
-
-def page_step(measured: Sequence[Stored], quick: bool = False) -> Step:
-    """The benchmark's page, tables and text.
-
-    Args:
-        measured: From `filter_step` and `network_step`, in the order of the tables.
-        quick: Whether only `QUICK` was measured, which the page then says.
-    """
-    build = partial(_publish, list(measured), quick)
-    return page_of(NAME, __name__, measured, build, quick)
-
-
-def read_rows(measured: Sequence[Stored]) -> pd.DataFrame:
-    """Return the rows of measured methods, one after the other."""
-    return pd.concat([pd.read_parquet(m.file(ROWS)) for m in measured], ignore_index=True)
-
-
-def _publish(measured: Sequence[Stored], quick: bool, into: Path) -> dict[str, Any]:
-    from ecgmodel.protocols._qrs_stress import report
-
-    results = tables(read_rows(measured))
-    name = example_of(results["all"], METRICS, "f1_0")
-    one = next(m for m in measured if m.info["method"] == name)
-    excerpts = load_excerpts(one.file(EXCERPTS))
-    page = report.build(TITLE, NOTES, METRICS, MARKS, results, name, excerpts)
-    names = [f"f1_{level}" for level in (12, 6, 0, -6)]
-    page = with_cost(page, measured, results["all"], METRICS, names)
-    return publish(page, results, into, quick)
-
-
-def _prepare(downloads: Sequence[Stored], into: Path) -> dict[str, Any]:
-    paths = {str(s.info["record"]): s.file(str(s.info["header"])) for s in downloads}
-    return write(collect(paths), into)
-
-
-def _pooled(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """Return the figures of each method and cell, its stretches and people pooled."""
+    if not by:
+        by_level = pooled(rows, ("snr_db",))
+        flat = by_level[by_level["metric"] == "f1"].copy()
+        flat["metric"] = [f"f1_{level}" for level in flat.pop("snr_db")]
+        return flat.reset_index(drop=True)
     found = []
     for keys, group in rows.groupby(["method", *by], sort=False):
         cell = dict(zip(("method", *by), keys, strict=True))
@@ -237,3 +113,75 @@ def _figures(counts: Counts, group: pd.DataFrame) -> dict[str, float]:
         "snr_in": float(group["snr_in"].mean()),
         "snr_improvement": float((group["snr_out"] - group["snr_in"]).mean()),
     }
+
+
+def _held_out(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["held_out"].astype(bool)]
+
+
+def _f1_picture(results: Results) -> Pictures:
+    by_level = results.tables["by_level"]
+    cells = by_level[by_level["metric"] == "f1"]
+    at_level = {level: GOALS[f"f1_{level}"] for level in LEVELS}
+    return {"F1 and the goals": variants(partial(f1_figure, cells, at_level, results.shown))}
+
+
+def _excerpts(results: Results) -> Pictures:
+    drawn: dict[str, Any] = {}
+    excerpts: Sequence[Excerpt] = results.examples
+    for person in PEOPLE:
+        of_person = [e for e in excerpts if person_and_level(e.record)[0] == person]
+        of_person.sort(key=lambda excerpt: -excerpt.level)
+        if of_person:
+            drawn[f"Record {person}"] = variants(partial(excerpt_figure, of_person))
+    return drawn
+
+
+PROTOCOL = Protocol(
+    name="qrs-stress",
+    title="Beats found under electrode motion (XQRS on nstdb 118 and 119)",
+    notes=(
+        SCORED,
+        "XQRS of wfdb runs over the whole lead MLII as a method returns it; its beats are paired "
+        "with the reference beats by wfdb's compare_annotations, 150 ms apart at most.",
+        "Levels are nominal (QRS amplitude against noise RMS): 24 dB is 12 dB of zero-mean power.",
+        "SNR is against the clean lead as it can be recovered from the records at 24 and 0 dB, "
+        "wander of its own included: a high-pass filter loses that, which shows where there is "
+        "little noise.",
+    ),
+    records={"nstdb": RECORDS},
+    quick={"nstdb": ("118e00", "118e06", "118e24")},
+    prepare=prepare,
+    measure=measure,
+    metrics=METRICS,
+    primary="f1_0",
+    cells={
+        "all": Cells((), _held_out),
+        "by_level": Cells(("snr_db",), _held_out),
+        "by_record": Cells(("snr_db", "record"), _held_out),
+        "all_segments": Cells(("snr_db",)),
+    },
+    summarise=pooled,
+    goals=GOALS,
+    example=Excerpt,
+    page=(
+        across(
+            *("by_level", "snr_db", "f1", "F1 by level", SCORED, "{} dB"),
+            order=tuple(LEVELS),
+            pictures=_f1_picture,
+        ),
+        goals("Below 18 dB the first step is the best F1 of no filter and the classical filters."),
+        pictures(
+            "What {} makes of it",
+            "Seconds that were fixed before any method ran, at falling levels; each signal less "
+            "its median, the recovered clean lead in pale behind.",
+            _excerpts,
+        ),
+        *(
+            across("by_level", "snr_db", metric, order=tuple(LEVELS))
+            for metric in ("sensitivity", "predictivity", "timing", "snr_improvement")
+        ),
+        across("by_record", "record", "f1", "F1 by record", order=RECORDS),
+        cost(*(f"f1_{level}" for level in (12, 6, 0, -6))),
+    ),
+)

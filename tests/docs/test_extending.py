@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md, put literally into a copy of the project, work."""
+"""The examples of docs/extending.md work when copied into the project."""
 
 from __future__ import annotations
 
@@ -31,8 +31,15 @@ assert settings.mix.train.types == {"bw": 1, "ma": 1, "em": 2, "mixed": 1, "powe
 assert noise_records(settings.mix.test.types) == ("bw", "walk")
 assert baselines.label("median") == "running medians, low-pass 35 Hz"
 assert baselines.load("median")(np.zeros((2, 5000))).shape == (2, 5000)
+from ecgmodel import protocols
+from ecgmodel.promotion.judging import needed_protocols
+assert "hum" in protocols.names()
+hum = protocols.load(protocols.check("hum"))
+assert not hum.trains
 from pathlib import Path
 import tempfile
+Path("ecgmodel/promotion/rules/hum.py").write_text("NEEDS = ('hum',)")
+assert needed_protocols("primary", "hum") == ("hum",)
 from tests.ecgmodel.promotion.test_judging import candidate, table, verdict
 worse = candidate("new", table(gain=9.0, by_subject={3: -6.0}))
 assert verdict(worse, candidate("old", table()), settings.gate).findings[-1].what == "db/3"
@@ -46,7 +53,7 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
     for folder in ("ecgmodel", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     blocks = BLOCK.findall(PAGE)
-    assert len(blocks) == 14
+    assert len(blocks) == 16
     for name, text in blocks:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,11 +61,11 @@ def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)}
     tests = [name for name, _ in blocks if name.startswith("tests/")]
     networks = "tests/ecgmodel/networks/test_architectures.py"
-    offered = f"{networks}::test_every_architecture_offers_what_is_asked_of_one"
+    interface = f"{networks}::test_every_architecture_implements_the_interface"
     losses = "tests/ecgmodel/losses/test_losses.py"
-    assert len(tests) == 6
+    assert len(tests) == 7
     for command in (
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, offered, losses],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, interface, losses],
         ["-c", USE],
     ):
         done = subprocess.run(

@@ -44,7 +44,7 @@ def test_the_python_block_cleans_a_recording(
     assert np.array_equal(brief["cleaned"], found["cleaned"], equal_nan=True)
     missing = np.isnan(found["cleaned"])
     assert (missing[:, 0].sum(), missing[:, 1].sum()) == (100, 0)
-    assert np.array_equal(found["told"].signal, found["cleaned"], equal_nan=True)
+    assert np.array_equal(found["result"].signal, found["cleaned"], equal_nan=True)
     assert np.array_equal(np.concatenate(found["pieces"]), found["cleaned"], equal_nan=True)
 
 
@@ -94,6 +94,7 @@ def test_every_file_that_a_page_names_is_there(page: str) -> None:
     named = re.findall(r"`((?:docs|flows|tasks|tests|ecgmodel)/[\w/.]+\.\w+)`", text)
     example = {
         "NAME",
+        "hum",
         "powerline",
         "walking",
         "stdb",

@@ -1,1 +1,1 @@
-"""Rules of the gate, one a file; each offers `judge(comparison, settings) -> list[Finding]`."""
+"""Rules of the gate, one per file; each defines `judge(comparison, settings) -> list[Finding]`."""

@@ -1,4 +1,4 @@
-"""What rules about parts of the test share: no part may lose more than it is allowed to."""
+"""Shared check of rules about parts of the test: no part may lose more than its tolerance."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ def no_worse(
     """Return a finding for each part of the test.
 
     Args:
-        rule: The rule's name.
-        label: What a part is called, with a place for its name.
-        gain: How much better the challenger is, by stretch, dB.
-        part: The part of each stretch.
-        tolerance: What the mean of a part may lose, dB.
+        rule: Name of the rule.
+        label: Format string of a part's display name.
+        gain: Gain of the challenger by segment, dB.
+        part: The part of each segment.
+        tolerance: Largest allowed loss in the mean of a part, dB.
     """
     findings = []
     for name, mean in gain.groupby(part).mean().items():
         what = label.format(name)
         if np.isnan(mean):
-            text = f"Of {what} no stretch has a figure of both sides: nothing can be proven."
+            text = f"For {what}, no segment has values of both sides, so they cannot be compared."
             findings.append(Finding(rule, what, False, None, -tolerance, text))
             continue
         passed = bool(mean >= -tolerance)
-        verb = "keeps" if passed else "loses"
-        text = f"It {verb} {what}: {mean:+.2f} dB, {-tolerance:+.2f} dB allowed."
+        verb = "stays within the tolerance" if passed else "loses too much"
+        text = f"The challenger {verb} at {what}: {mean:+.2f} dB; {-tolerance:+.2f} dB is allowed."
         findings.append(Finding(rule, what, passed, float(mean), -tolerance, text))
     return findings

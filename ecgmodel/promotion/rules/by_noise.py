@@ -1,4 +1,4 @@
-"""No noise type may get worse beyond its tolerance."""
+"""No noise type may lose more than its tolerance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecgmodel.settings.gate import GateSettings
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
-    """Compare the mean SNR improvement of each noise type; a first model has nothing to lose."""
+    """Compare the mean SNR improvement of each noise type; not applied to a first model."""
     if comparison.is_first:
         return []
     noisy = comparison.noisy

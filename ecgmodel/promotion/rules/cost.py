@@ -1,4 +1,4 @@
-"""It may not cost much more, unless it stays within the budget."""
+"""The computational cost may not grow by more than a tolerance, unless it is within the budget."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from ecgmodel.settings.gate import GateSettings
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
-    """Compare multiply-accumulates per second of ECG and parameters; seconds depend on machines.
+    """Compare MACs per second of ECG and parameters, which do not depend on the machine.
 
-    A first model may cost what it will: there is none that does the same for less.
+    Not applied to a first model.
     """
     ours, theirs = comparison.costs
     if ours is None or theirs is None:
@@ -36,6 +36,6 @@ def _finding(
 ) -> Finding:
     limit = max(theirs * (1 + settings.cost_tolerance), budget)
     passed = ours <= limit
-    verb = "costs" if passed else "costs too much:"
-    text = f"It {verb} {ours:,.0f} {what}, {limit:,.0f} allowed."
+    verb = "needs" if passed else "is too expensive: it needs"
+    text = f"The challenger {verb} {ours:,.0f} {what}; {limit:,.0f} is allowed."
     return Finding("cost", what, passed, ours, limit, text)

@@ -1,4 +1,4 @@
-"""Where no noise was added, the signal must be left alone at least as well as before."""
+"""Signals without added noise must be preserved as well as by the champion."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from ecgmodel.promotion.judging import Comparison, Finding
 from ecgmodel.settings.gate import GateSettings
 
-NEGLIGIBLE_MV = 1e-4  # an RMSE of a tenth of a microvolt: 70 dB under an ECG's own power
+NEGLIGIBLE_MV = 1e-4  # an RMSE of 0.1 uV, 70 dB below the power of an ECG
 
 
 def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
-    """Compare the errors of the stretches without added noise; a first model has none before it.
+    """Compare the errors on segments without added noise; not applied to a first model.
 
-    Errors are compared as levels, 20 log10 of the RMSE, so that a perfect copy, whose SNR is not
-    defined, counts as very good and not as missing.
+    Errors are compared as levels, 20 log10 of the RMSE, since the SNR of an unchanged segment is
+    undefined.
     """
     clean = ~comparison.noisy
     if comparison.is_first or not clean.any():
@@ -26,9 +26,9 @@ def judge(comparison: Comparison, settings: GateSettings) -> list[Finding]:
     gain = float((levels[0] - levels[1]).mean())
     limit = -settings.no_noise_tolerance_db
     passed = gain >= limit
-    verb = "leaves" if passed else "does not leave"
+    verb = "preserves" if passed else "does not preserve"
     text = (
-        f"It {verb} signals without added noise alone as well as the champion: {gain:+.2f} dB, "
-        f"{limit:+.2f} dB allowed."
+        f"The challenger {verb} signals without added noise as well as the champion: "
+        f"{gain:+.2f} dB; {limit:+.2f} dB is allowed."
     )
     return [Finding("no_noise", "no noise added", passed, gain, limit, text)]

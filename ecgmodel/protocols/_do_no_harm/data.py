@@ -1,9 +1,8 @@
-"""The protocol's recordings at 360 Hz as they are, their targets, and the marks of their beats."""
+"""The protocol's recordings at 360 Hz as they are, their targets, and their annotations."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ from numpy.typing import NDArray
 from ecgmodel.databases._base import Database
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.evaluation.detection import beat_samples, detect_beats
+from ecgmodel.protocols._arrays import load, save
+from ecgmodel.protocols._work import record_path
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.resampling import FS, highpass, to_standard_rate
+from ecgmodel.store import Stored
 from ecgmodel.support import plugins
-from ecgmodel.support.arrays import read_array
 from ecgmodel.wfdb.annotations import read_annotations
 from ecgmodel.wfdb.millivolts import read_recording
 
@@ -27,8 +28,6 @@ BEATS, WAVES = "atr", "pu1"
 """Annotators: reference beats, and the boundaries of waves (qtdb alone)."""
 
 ONSET, QRS, OFFSET = "(", "N", ")"
-ARRAYS = ("recorded", "target", "usable", "beats", "found", "waves")
-FACTS = "facts.json"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class HarmRecording:
         usable: Where it is neither flat, clipped nor missing, of the same shape.
         beats: Reference beats; empty where there are none.
         found: What XQRS finds in the first lead as it is.
-        waves: `(n, 3)`: onset of the QRS complex, its mark, its end (J); empty but for qtdb.
+        waves: `(n, 3)`: onset of the QRS complex, its annotation, its end (J); empty but for qtdb.
     """
 
     name: str
@@ -77,11 +76,11 @@ class DoNoHarm:
             yield read_one(self.folder, name)
 
 
-def read_marked(path: Path, database: str, record: str) -> HarmRecording:
-    """Read a record with its marks and bring it to 360 Hz.
+def read_annotated(path: Path, database: str, record: str) -> HarmRecording:
+    """Read a record with its annotations and bring it to 360 Hz.
 
     Args:
-        path: Its files, without suffix; `atr` and, for qtdb, `pu1` marks beside them.
+        path: Its files, without suffix; `atr` and, for qtdb, `pu1` annotations beside them.
         database: Its database, one that the project knows.
         record: Its name.
 
@@ -92,14 +91,14 @@ def read_marked(path: Path, database: str, record: str) -> HarmRecording:
     known: Database = plugins.load("databases", database, "database").DATABASE
     name = f"{database}/{record}"
     read = read_recording(path, name, uncalibrated_gain=known.uncalibrated_gain)
-    usable = usable_samples(read.signal, read.fs, MaskSettings(), read.rails)
+    usable = usable_samples(read.signal, read.fs, MaskSettings(), read.adc_ranges)
     if not usable.any():
         raise RecordError(f"{name}: no usable sample in any lead. Leave the record out.")
     signal, usable = to_standard_rate(read.signal, usable, read.fs)
-    beats = beat_samples(*_marks(path, BEATS, read.fs))
-    waves = qrs_waves(*_marks(path, WAVES, read.fs))
+    beats = beat_samples(*_annotations(path, BEATS, read.fs))
+    waves = qrs_waves(*_annotations(path, WAVES, read.fs))
     if database == "qtdb" and not len(waves):
-        raise MissingFileError(f"{name}: marks of waves {path}.{WAVES} are missing or empty.")
+        raise MissingFileError(f"{name}: annotations of waves {path}.{WAVES} are missing or empty.")
     return HarmRecording(
         name=name,
         subject=known.subject(record),
@@ -115,10 +114,10 @@ def read_marked(path: Path, database: str, record: str) -> HarmRecording:
 
 
 def qrs_waves(samples: Array, symbols: Array) -> Array:
-    """Return onset, mark and end of the QRS complexes whose three marks follow each other.
+    """Return onset, peak and end of the QRS complexes whose three annotations follow each other.
 
     Args:
-        samples: Where the marks are, ascending, `(n,)`.
+        samples: Where the annotations are, ascending, `(n,)`.
         symbols: Their symbols: "(" onset, "N" QRS, ")" end; waves P and T have the same brackets.
 
     Returns:
@@ -130,29 +129,42 @@ def qrs_waves(samples: Array, symbols: Array) -> Array:
     return waves
 
 
+def prepare(downloads: Mapping[str, Stored], into: Path) -> dict[str, Any]:
+    """Write the protocol's recordings; return facts for the manifest.
+
+    Args:
+        downloads: Records of mitdb and qtdb, whole files with their `atr` and `pu1` annotations.
+        into: The folder.
+    """
+    names = sorted(downloads)
+    for name in names:
+        write_one(read_annotated(record_path(downloads[name]), *name.split("/")), into)
+    return {"records": names}
+
+
+def read(prepared: Stored) -> DoNoHarm:
+    """Return what `prepare` wrote."""
+    return DoNoHarm(prepared.path, tuple(prepared.info["records"]))
+
+
 def write_one(recording: HarmRecording, folder: Path) -> None:
-    """Write a record into a folder of its own below `folder`."""
-    into = folder / recording.name.replace("/", "-")
-    into.mkdir()
-    for name in ARRAYS:
-        np.save(into / f"{name}.npy", getattr(recording, name))
-    facts = {"subject": recording.subject, "original_fs": recording.original_fs}
-    facts |= {"leads": list(recording.leads)}
-    (into / FACTS).write_text(json.dumps(facts) + "\n")
+    """Write a record into `folder`."""
+    save([recording], _file(folder, recording.name))
 
 
 def read_one(folder: Path, name: str) -> HarmRecording:
     """Read what `write_one` wrote."""
-    place = folder / name.replace("/", "-")
-    facts = json.loads((place / FACTS).read_text())
-    facts["leads"] = tuple(facts["leads"])
-    arrays: dict[str, Any] = {array: read_array(place / f"{array}.npy") for array in ARRAYS}
-    return HarmRecording(name=name, **facts, **arrays)
+    (recording,) = load(_file(folder, name), HarmRecording)
+    return recording
 
 
-def _marks(path: Path, annotator: str, fs: float) -> tuple[Array, Array]:
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name.replace('/', '-')}.npz"
+
+
+def _annotations(path: Path, annotator: str, fs: float) -> tuple[Array, Array]:
     """Return positions at 360 Hz and symbols of an annotation file, empty where there is none."""
     if not path.with_name(f"{path.name}.{annotator}").is_file():
         return np.zeros(0, np.int64), np.zeros(0, object)
-    marks = read_annotations(path, annotator)
-    return np.round(marks.samples * FS / fs).astype(np.int64), marks.symbols
+    found = read_annotations(path, annotator)
+    return np.round(found.samples * FS / fs).astype(np.int64), found.symbols

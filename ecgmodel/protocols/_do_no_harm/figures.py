@@ -34,13 +34,13 @@ from ecgmodel.evaluation.traces import (
 )
 from ecgmodel.protocols._do_no_harm.measures import AROUND_QRS_S, ST_S
 from ecgmodel.protocols._do_no_harm.measuring import HarmExample
-from ecgmodel.protocols._marks import Goal
+from ecgmodel.protocols._goals import Goal
 from ecgmodel.signals.resampling import FS
 
 
 def spread_figure(
     rows: pd.DataFrame,
-    marks: Mapping[str, Goal],
+    goals: Mapping[str, Goal],
     model: str,
     theme: Theme = LIGHT,
     width: float = WIDE,
@@ -49,7 +49,7 @@ def spread_figure(
 
     Args:
         rows: From `do_no_harm.evaluate`, of several methods one after the other.
-        marks: By metric; the goals of `shape`, `st_median` and `st_99` are drawn in.
+        goals: By metric; the goals of `shape`, `st_median` and `st_99` are drawn in.
         model: The method to draw last and boldest.
         theme: Colours.
         width: Of the figure, inches.
@@ -69,9 +69,9 @@ def spread_figure(
     st.set(xlabel="change of ST level, mV", ylabel="beats up to it, %", xscale="log")
     st.set_xlim(0.0005, 0.5)
     st.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    _mark(shape, marks["shape"].goal, 50, f"goal: {marks['shape'].goal:g} dB for half", theme)
-    _mark(st, marks["st_median"].goal, 50, "goal for half", theme)
-    _mark(st, marks["st_99"].goal, 99, "goal for 99 %", theme)
+    _cross(shape, goals["shape"].goal, 50, f"goal: {goals['shape'].goal:g} dB for half", theme)
+    _cross(st, goals["st_median"].goal, 50, "goal for half", theme)
+    _cross(st, goals["st_99"].goal, 99, "goal for 99 %", theme)
     legend(figure, shape, theme)
     return figure
 
@@ -118,8 +118,8 @@ def example_figure(example: HarmExample, theme: Theme = LIGHT, width: float = WI
     return figure
 
 
-def _mark(axes: Axes, value: float, share: float, words: str, theme: Theme) -> None:
-    """Draw a mark as a cross of thin lines that a method's curve has to pass on the better side."""
+def _cross(axes: Axes, value: float, share: float, words: str, theme: Theme) -> None:
+    """Draw a goal as a cross that a method's curve has to pass on the better side."""
     axes.axvline(value, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
     axes.plot(value, share, marker="+", markersize=13, mew=2, color=theme.ink, zorder=5)
     axes.annotate(
@@ -136,7 +136,7 @@ def _mark(axes: Axes, value: float, share: float, words: str, theme: Theme) -> N
 def _shade(axes: Axes, example: HarmExample, samples: int, theme: Theme) -> None:
     """Shade QRS complexes, and 50 to 70 ms after their end in another colour.
 
-    Without marks of waves, the QRS is what its amplitude is taken of.
+    Without annotations of waves, the QRS is what its amplitude is taken of.
     """
     around = AROUND_QRS_S * FS
     spans = [(first, end) for first, _, end in example.waves] or [

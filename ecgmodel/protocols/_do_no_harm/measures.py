@@ -49,7 +49,7 @@ def st_levels(lead: Array, waves: Array, fs: float = FS) -> Array:
 
     Args:
         lead: `(samples,)`, mV.
-        waves: `(n, 3)`: onset, mark and end (J) of the QRS complexes, samples.
+        waves: `(n, 3)`: onset, peak and end (J) of the QRS complexes, samples.
         fs: Sampling rate, Hz.
 
     Returns:
@@ -62,11 +62,11 @@ def st_levels(lead: Array, waves: Array, fs: float = FS) -> Array:
 
 
 def qrs_amplitudes(lead: Array, beats: Array, fs: float = FS) -> Array:
-    """Return the peak-to-peak amplitude within 60 ms of each beat's mark, mV.
+    """Return the peak-to-peak amplitude within 60 ms of each beat's annotation, mV.
 
     Args:
         lead: `(samples,)`, mV.
-        beats: Where the marks are, `(n,)`, samples.
+        beats: Where the annotations are, `(n,)`, samples.
         fs: Sampling rate, Hz.
 
     Returns:
@@ -80,11 +80,11 @@ def qrs_amplitudes(lead: Array, beats: Array, fs: float = FS) -> Array:
 
 
 def usable_beats(usable: Array, beats: Array, fs: float = FS) -> Array:
-    """Return which beats have usable samples only, from 0.2 s before to 0.3 s after their marks.
+    """Return which beats have usable samples only, from 0.2 s before to 0.3 s after them.
 
     Args:
         usable: `(samples,)`, bool.
-        beats: Where the marks are, `(n,)`, samples.
+        beats: Where the annotations are, `(n,)`, samples.
         fs: Sampling rate, Hz.
     """
     around = beats[:, None] + np.arange(-round(0.2 * fs), round(0.3 * fs) + 1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation.detection import Counts, detect_beats, match_beats
 from ecgmodel.evaluation.evaluate import checked_answer
 from ecgmodel.evaluation.metrics import WINDOW
-from ecgmodel.protocols._do_no_harm.data import DoNoHarm, HarmRecording, read_one
+from ecgmodel.protocols._do_no_harm.data import DoNoHarm, HarmRecording, read, read_one
 from ecgmodel.protocols._do_no_harm.measures import (
     qrs_amplitudes,
     shape_below,
@@ -24,14 +22,12 @@ from ecgmodel.protocols._do_no_harm.measures import (
     usable_beats,
 )
 from ecgmodel.protocols._do_no_harm.summing import COUNTED
+from ecgmodel.protocols._measured import Measured
 from ecgmodel.signals.resampling import FS
 from ecgmodel.store import Stored
 
 Array = NDArray[Any]
 Denoise = Callable[[Array], Array]
-
-ROWS, EXAMPLES = "rows.parquet", "examples.npz"
-ARRAYS = ("recorded", "target", "output", "waves", "beats")
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class HarmExample:
         recorded: What the method was given, `(samples,)` mV.
         target: What it should have returned.
         output: What it returned.
-        waves: `(n, 3)`: onset, mark and end (J) of the QRS complexes; empty but for qtdb.
+        waves: `(n, 3)`: onset, peak and end (J) of the QRS complexes; empty but for qtdb.
         beats: Reference beats.
     """
 
@@ -88,12 +84,11 @@ def evaluate(method: Denoise, data: DoNoHarm, name: str = "model") -> pd.DataFra
     return pd.concat(parts, ignore_index=True)
 
 
-def measure_into(method: Denoise, name: str, prepared: Stored, into: Path) -> None:
-    """Write a method's `rows.parquet` and `examples.npz`."""
-    data = DoNoHarm(prepared.path, tuple(prepared.info["records"]))
+def measure(method: Denoise, prepared: Stored, name: str) -> Measured:
+    """Return a method's rows, and parts of the median and of the worst recording."""
+    data = read(prepared)
     rows = evaluate(method, data, name)
-    rows.to_parquet(into / ROWS, index=False)
-    save_examples(worth_a_look(rows, method, data, name), into / EXAMPLES)
+    return Measured(rows, worth_a_look(rows, method, data, name))
 
 
 def worth_a_look(
@@ -127,23 +122,6 @@ def _nearest(rows: pd.DataFrame, figures: pd.Series[float], at: int) -> Any:
     """Return the row of one recording whose value is nearest to the recording's own figure."""
     of_record = rows[rows["record"] == figures.index[at]]
     return of_record.iloc[int(np.argmin((of_record["value"] - figures.iloc[at]).abs()))]
-
-
-def save_examples(examples: Sequence[HarmExample], path: Path) -> None:
-    """Write examples to an `.npz` of plain arrays."""
-    facts = [{k: v for k, v in vars(one).items() if k not in ARRAYS} for one in examples]
-    arrays = {f"{n}.{name}": getattr(e, name) for n, e in enumerate(examples) for name in ARRAYS}
-    with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
-
-
-def load_examples(path: Path) -> tuple[HarmExample, ...]:
-    """Read what `save_examples` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        return tuple(
-            HarmExample(**facts, **{name: file[f"{n}.{name}"] for name in ARRAYS})
-            for n, facts in enumerate(json.loads(str(file["facts"])))
-        )
 
 
 def _clean(method: Denoise, recording: HarmRecording, name: str) -> Array:
@@ -199,16 +177,16 @@ def _changes(recording: HarmRecording, lead: int, output: Array) -> list[pd.Data
     target, usable = recording.target[:, lead], recording.usable[:, lead]
     shape = shape_below(target, output, usable)
     waves = recording.waves
-    marks = waves[:, 1] if len(waves) else recording.beats
-    usable_st, usable_qrs = (usable_beats(usable, at) for at in (waves[:, 1], marks))
+    peaks = waves[:, 1] if len(waves) else recording.beats
+    usable_st, usable_qrs = (usable_beats(usable, at) for at in (waves[:, 1], peaks))
     st = [np.where(usable_st, st_levels(signal, waves), np.nan) for signal in (target, output)]
-    qrs = [qrs_amplitudes(signal, marks) for signal in (target, output)]
+    qrs = [qrs_amplitudes(signal, peaks) for signal in (target, output)]
     known = usable_qrs & (qrs[0] > 0)
     change = 100 * np.abs(qrs[1] - qrs[0]) / np.where(known, qrs[0], np.nan)
     return [
         _figures("shape", np.arange(len(shape)) * WINDOW, shape),
         _figures("st", waves[:, 1], np.abs(st[1] - st[0])),
-        _figures("qrs", marks, change),
+        _figures("qrs", peaks, change),
     ]
 
 

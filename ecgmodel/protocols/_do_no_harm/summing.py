@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,16 +29,16 @@ LOSS = "f1_loss"
 
 
 def summed(
-    rows: pd.DataFrame, by: tuple[str, ...], metrics: Mapping[str, Metric], draws: int, seed: int
+    rows: pd.DataFrame, by: Sequence[str], draws: int, seed: int, metrics: Mapping[str, Metric]
 ) -> pd.DataFrame:
     """Return the protocol's figures.
 
     Args:
-        rows: From `do_no_harm.evaluate`.
+        rows: From `measuring.evaluate`.
         by: Columns that define the cells.
-        metrics: What they mean; they say which record is the worst.
         draws: Bootstrap draws over subjects; 0 gives no intervals.
         seed: Of the draws.
+        metrics: What they mean; they say which record is the worst.
 
     Returns:
         One row a method, cell and metric with `mean` (the metric's figure), `std` (NaN: these are

@@ -1,4 +1,4 @@
-"""The test in one place: shards of noisy and clean stretches, proven to hold the test's part."""
+"""The test in one place: shards of noisy and clean segments, proven to hold the test's part."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from ecgmodel.protocols._leak_free.listing import (
 from ecgmodel.protocols._leak_free.recordings import RECORDINGS, check_subject
 from ecgmodel.store import Stored
 
-SHARDS, LIST = "test", "stretches.csv"
+SHARDS, LIST = "test", "segments.csv"
+SHARD, NOISE = "shard ", "noise "
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,26 @@ class LeakFree:
     """All that the protocol is made of.
 
     Attributes:
-        shards: Parquet files of noisy and clean stretches, one a record.
-        stretches: The clean stretches, with the columns of `listing.stored_list`.
+        shards: Parquet files of noisy and clean segments, one a record.
+        segments: The clean segments, with the columns of `listing.stored_list`.
         target: What counts as clean: "highpass" or "as_recorded".
     """
 
     shards: tuple[Path, ...]
-    stretches: pd.DataFrame
+    segments: pd.DataFrame
     target: str
+
+
+def prepare(parts: Mapping[str, Stored], into: Path) -> dict[str, Any]:
+    """Write the test; see `collect`.
+
+    Args:
+        parts: "shard …", a mixed record, and "noise …", a noise recording at 360 Hz.
+        into: The folder.
+    """
+    shards = [one for name, one in parts.items() if name.startswith(SHARD)]
+    noise = {n.removeprefix(NOISE): one for n, one in parts.items() if n.startswith(NOISE)}
+    return collect(shards, {n: int(one.info["samples"]) for n, one in noise.items()}, into)
 
 
 def collect(
@@ -55,7 +68,7 @@ def collect(
     Args:
         shards: Mixed records.
         noise_samples: Length of each noise recording at 360 Hz.
-        into: The folder: `test/*.parquet` and `stretches.csv`.
+        into: The folder: `test/*.parquet` and `segments.csv`.
 
     Returns:
         Facts for the manifest.
@@ -63,33 +76,33 @@ def collect(
     Raises:
         SplitError: A subject is no test subject.
         DatasetError: Nothing is there, noise is not of its recording's second half, targets
-            differ, or the stretches are not those of the stored list.
+            differ, or the segments are not those of the stored list.
     """
     filled = sorted((s for s in shards if s.info["rows"]), key=lambda s: str(s.info["record"]))
     if not filled:
-        raise DatasetError(f"None of {len(shards)} records gives a stretch. Name other records.")
+        raise DatasetError(f"None of {len(shards)} records gives a segment. Name other records.")
     (into / SHARDS).mkdir()
     parts, targets = [], set()
     for stored in filled:
         path = stored.file("shard.parquet")
         _check_origins(path, noise_samples)
-        parts.append(_stretches(path))
+        parts.append(_segments(path))
         targets.add(str(read_metadata(path)["target"]))
         _link(path, into / SHARDS / f"{str(stored.info['record']).replace('/', '-')}.parquet")
     if len(targets) > 1:
         raise DatasetError(f"Expected one target. Received shards of: {sorted(targets)}")
     (target,) = targets
-    stretches = pd.concat(parts, ignore_index=True)
-    known = check_list(stretches, stored_list(), content=target == "highpass")
-    stretches.to_csv(into / LIST, index=False)
+    segments = pd.concat(parts, ignore_index=True)
+    known = check_list(segments, stored_list(), content=target == "highpass")
+    segments.to_csv(into / LIST, index=False)
     return {
         "target": target,
         "records": len(filled),
         "subjects": len({str(s.info["subject"]) for s in filled}),
-        "without_stretches": [str(s.info["record"]) for s in shards if not s.info["rows"]],
-        "stretches": len(stretches),
+        "without_segments": [str(s.info["record"]) for s in shards if not s.info["rows"]],
+        "segments": len(segments),
         "rows": sum(int(s.info["rows"]) for s in filled),
-        "list": list_digest(stretches),
+        "list": list_digest(segments),
         "matches_stored_list": known,
         "complete": {str(s.info["record"]) for s in shards} == _all_records(),
         "gate": _gate(shards),
@@ -100,8 +113,8 @@ def read(prepared: Stored) -> LeakFree:
     """Return what `collect` put together."""
     shards = tuple(sorted((prepared.path / SHARDS).glob("*.parquet")))
     types = {"record": str, "lead": str, "start": np.int64}
-    stretches = pd.read_csv(prepared.file(LIST), dtype=types)
-    return LeakFree(shards, stretches, str(prepared.info["target"]))
+    segments = pd.read_csv(prepared.file(LIST), dtype=types)
+    return LeakFree(shards, segments, str(prepared.info["target"]))
 
 
 def _all_records() -> set[str]:
@@ -126,8 +139,8 @@ def _check_origins(path: Path, noise_samples: Mapping[str, int]) -> None:
             )
 
 
-def _stretches(path: Path) -> pd.DataFrame:
-    """Return the clean stretches of a shard."""
+def _segments(path: Path) -> pd.DataFrame:
+    """Return the clean segments of a shard."""
     chosen = [("noise_type", "==", UNMIXED)]
     table = pq.read_table(path, columns=[*PLACE, "clean"], filters=chosen)
     clean = table.column("clean").combine_chunks()

@@ -1,10 +1,9 @@
-"""A method on the test: its rows, and the stretches of each noise type that are worth a look."""
+"""A method on the test: its rows, and the segments of each noise type that are worth a look."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,28 +13,27 @@ from ecgmodel.evaluation.examples import Example
 from ecgmodel.evaluation.metrics import WINDOW
 from ecgmodel.evaluation.summary import noisy_rows
 from ecgmodel.protocols._leak_free.data import LeakFree, read
+from ecgmodel.protocols._measured import Measured
 from ecgmodel.store import Stored
-
-STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
 
 
 def evaluate(
     method: CleanMany, data: LeakFree, name: str = "model", progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Clean every stretch, whole, as a user would, and measure what is left.
+    """Clean every segment, whole, as a user would, and measure what is left.
 
     Args:
         method: Takes `(n, samples)` float32 in mV and returns the same shape.
         data: The protocol's data.
         name: The method's name in the table.
-        progress: Called with the number of stretches done after each batch.
+        progress: Called with the number of segments done after each batch.
 
     Returns:
-        One row a stretch, see `evaluation.evaluate.evaluate_method`, and `target`.
+        One row a segment, see `evaluation.evaluate.evaluate_method`, and `target`.
 
     Raises:
         ModelError: The method changed the shape or returned NaN or infinite values.
-        DatasetError: A stretch is not at the SNR that it states.
+        DatasetError: A segment is not at the SNR that it states.
     """
     rows = evaluate_method(method, data.shards, name, WINDOW, progress)
     return rows.assign(target=data.target)
@@ -44,7 +42,7 @@ def evaluate(
 def worth_a_look(
     rows: pd.DataFrame, method: CleanMany, data: LeakFree, name: str
 ) -> tuple[Example, ...]:
-    """Return the best, the median and the worst stretch of each noise type, at the middle SNR."""
+    """Return the best, the median and the worst segment of each noise type, at the middle SNR."""
     found: list[Example] = []
     for _, of_type in noisy_rows(rows).groupby("noise_type", sort=False):
         chosen = examples.choose(of_type, name)
@@ -52,13 +50,11 @@ def worth_a_look(
     return tuple(found)
 
 
-def measure_into(method: CleanMany, name: str, prepared: Stored, into: Path) -> dict[str, Any]:
-    """Write a method's `stretches.parquet` and `examples.npz`; return facts for the manifest."""
+def measure(method: CleanMany, prepared: Stored, name: str) -> Measured:
+    """Return a method's rows, and the segments that are worth a look."""
     data = read(prepared)
     rows = evaluate(method, data, name)
-    rows.to_parquet(into / STRETCHES, index=False)
-    examples.save(worth_a_look(rows, method, data, name), into / EXAMPLES)
-    return {"stretches": len(rows), "target": data.target}
+    return Measured(rows, worth_a_look(rows, method, data, name))
 
 
 def _shards_of(data: LeakFree, records: Sequence[str]) -> list[Path]:

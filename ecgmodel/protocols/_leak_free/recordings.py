@@ -13,6 +13,7 @@ from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
 from ecgmodel.errors import SplitError
 from ecgmodel.settings.config import Settings, load_settings
 
+Target = Literal["highpass", "as_recorded"]
 FIXED = Path(__file__).with_name("settings.yaml")
 SPLITS = SplitSettings()
 NOISE_RECORDS = ("bw", "em", "ma")
@@ -32,14 +33,12 @@ QUICK: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def protocol_settings(
-    base: Settings, target: Literal["highpass", "as_recorded"] = "highpass"
-) -> Settings:
+def protocol_settings(base: Settings, target: Target = "highpass") -> Settings:
     """Return settings with all that decides the test put to the protocol's values.
 
     Args:
         base: Says where recordings come from and where results go.
-        target: What counts as clean; the marks refer to "highpass".
+        target: What counts as clean; the goals refer to "highpass".
     """
     fixed = _fixed()
     changes = {
@@ -76,7 +75,7 @@ def check_subject(subject: str, where: str) -> None:
     if split != "test":
         raise SplitError(
             f"Expected test subjects only. Received: {where} of subject {subject}, whose split is "
-            f"{split}. Name recordings of benchmarks.leak_free.RECORDINGS."
+            f"{split}. Name recordings of the protocol leak-free."
         )
 
 

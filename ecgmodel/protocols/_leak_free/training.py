@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from ecgmodel.models.trained import NETWORK, Trained, shipped
-from ecgmodel.protocols._methods import Network, general, network
+from ecgmodel.models.trained import Trained
 from ecgmodel.protocols._work import TrainingWork
 from ecgmodel.settings.config import Settings
 from ecgmodel.steps.data import Step
@@ -13,35 +10,16 @@ from ecgmodel.steps.training import fit_step
 from ecgmodel.store import Stored
 
 
-def recipes() -> tuple[str, ...]:
-    """Return the names of the networks that can be trained."""
-    return tuple(one.name for one in general())
-
-
-def fit_steps(work: TrainingWork, prepared: Stored, names: Sequence[str]) -> list[Step]:
-    """Train networks by their recipes, on the datasets that these describe.
+def train(work: TrainingWork, prepared: Stored, one: Trained) -> list[Step]:
+    """Train a network by its recipe, on the dataset that this describes.
 
     Args:
-        work: Makes the datasets; recordings come from where its settings say.
+        work: Makes the dataset; recordings come from where its settings say.
         prepared: The test, which has no part in it.
-        names: Which.
+        one: The network's folder.
     """
-    settings = [training_settings(one.settings(), work.settings) for one in _named(names)]
-    return [fit_step(work.dataset(how), how) for how in settings]
-
-
-def fitted_models(names: Sequence[str], fitted: Sequence[Stored]) -> dict[str, Network]:
-    """Return what `fit_steps` made for the same names."""
-    made = zip(_named(names), fitted, strict=True)
-    return {one.name: network(one, model.file(NETWORK)) for one, model in made}
-
-
-def keep(models: Mapping[str, Network]) -> None:
-    """Put networks in the place of the committed ones."""
-    for one in _named(tuple(models)):
-        one.put({NETWORK: models[one.name].path})
-        if one in shipped():
-            one.export()
+    how = training_settings(one.settings(), work.settings)
+    return [fit_step(work.dataset(how), how)]
 
 
 def training_settings(recipe: Settings, base: Settings) -> Settings:
@@ -55,7 +33,3 @@ def training_settings(recipe: Settings, base: Settings) -> Settings:
     return recipe.model_copy(
         update={"source": source, "store": base.store, "tracking": base.tracking}
     )
-
-
-def _named(names: Sequence[str]) -> list[Trained]:
-    return [one for one in general() if one.name in names]

@@ -1,1 +1,1 @@
-"""Parts of the protocol `qrs-stress`: its records, the clean signal behind them, its tables."""
+"""Parts of the protocol `qrs-stress`: its records, the clean signal behind them, its pictures."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,17 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError, RecordError
 from ecgmodel.evaluation.detection import beat_samples
+from ecgmodel.protocols._arrays import load, save
 from ecgmodel.protocols._qrs_stress.records import (
     FIRST_NOISY_MIN,
     FS,
     LEAD,
-    noisy_stretches,
+    noisy_segments,
     person_and_level,
     record_name,
 )
-from ecgmodel.support.arrays import read_array
+from ecgmodel.protocols._work import record_path
+from ecgmodel.store import Stored
 from ecgmodel.support.decibels import decibels
 from ecgmodel.wfdb.annotations import read_annotations
 from ecgmodel.wfdb.millivolts import read_recording
@@ -33,7 +34,7 @@ STEP_DB = 24
 """The clean lead is recovered from the records at 24 and at 0 dB."""
 
 TOLERANCE_DB = 0.1
-FACTS = "records.json"
+LEADS, CLEAN = "leads.npz", "clean.npz"
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,9 @@ def check_levels(data: QrsStress) -> None:
 
 
 def noise_level(noisy: Array, clean: Array) -> float:
-    """Return the power of the noise in the noisy stretches, without their means, dB over 1 mV^2."""
+    """Return the power of the noise in the noisy segments, without their means, dB over 1 mV^2."""
     noise = np.asarray(noisy, np.float64) - clean
-    power = [noise[first:end].var() for _, first, end in noisy_stretches(len(noise))]
+    power = [noise[first:end].var() for _, first, end in noisy_segments(len(noise))]
     return float(decibels(np.mean(power)))
 
 
@@ -134,28 +135,29 @@ def recover_clean(high: Array, low: Array, step_db: float = STEP_DB) -> Array:
     return clean.astype(np.float32)
 
 
+def prepare(downloads: Mapping[str, Stored], into: Path) -> dict[str, Any]:
+    """Write the protocol's leads and clean leads; return facts for the manifest.
+
+    Args:
+        downloads: Records of nstdb, whole files with their `atr` annotations.
+        into: The folder.
+    """
+    paths = {str(one.info["record"]): record_path(one) for one in downloads.values()}
+    return write(collect(paths), into)
+
+
 def write(data: QrsStress, into: Path) -> dict[str, Any]:
     """Write the data; return facts for the manifest."""
-    for name, lead in data.leads.items():
-        np.save(into / f"{name}.npy", lead.noisy)
-        np.save(into / f"{name}.beats.npy", lead.beats)
-    for person, clean in data.clean.items():
-        np.save(into / f"{person}.clean.npy", clean)
-    facts = {"records": sorted(data.leads), "clean": sorted(data.clean)}
-    (into / FACTS).write_text(json.dumps(facts) + "\n")
-    return facts
+    save(list(data.leads.values()), into / LEADS)
+    np.savez(into / CLEAN, allow_pickle=False, **data.clean)
+    return {"records": sorted(data.leads), "clean": sorted(data.clean)}
 
 
-def read(folder: Path) -> QrsStress:
-    """Read what `write` wrote."""
-    facts = json.loads((folder / FACTS).read_text())
-    leads = {
-        name: Lead(
-            name, read_array(folder / f"{name}.npy"), read_array(folder / f"{name}.beats.npy")
-        )
-        for name in facts["records"]
-    }
-    return QrsStress(leads, {p: read_array(folder / f"{p}.clean.npy") for p in facts["clean"]})
+def read(prepared: Stored) -> QrsStress:
+    """Read what `prepare` wrote."""
+    leads = {lead.record: lead for lead in load(prepared.file(LEADS), Lead)}
+    with np.load(prepared.file(CLEAN), allow_pickle=False) as clean:
+        return QrsStress(leads, dict(clean))
 
 
 def _read(path: Path, name: str) -> Lead:
@@ -178,5 +180,5 @@ def _read(path: Path, name: str) -> Lead:
 
 
 def _reference(path: Path) -> Array:
-    marks = read_annotations(path, ANNOTATOR)
-    return beat_samples(marks.samples, marks.symbols)
+    found = read_annotations(path, ANNOTATOR)
+    return beat_samples(found.samples, found.symbols)

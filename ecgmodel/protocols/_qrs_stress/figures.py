@@ -1,4 +1,4 @@
-"""Pictures of the protocol: F1 by level with the marks, and records as a method left them."""
+"""Pictures of the protocol: F1 by level with the goals, and records as a method left them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from ecgmodel.evaluation.figures import (
     style_axes,
 )
 from ecgmodel.evaluation.summary import NO_NOISE, method_label
-from ecgmodel.protocols._marks import Goal
+from ecgmodel.protocols._goals import Goal
 from ecgmodel.protocols._qrs_stress.measuring import Excerpt
 from ecgmodel.protocols._qrs_stress.records import FS
 
 LANES = {"reference": 0.11, "found": 0.04}
-"""Where marks of beats stand, as a share of a panel's height."""
+"""Where beats stand, as a share of a panel's height."""
 
 SCALES_MV = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
 def f1_figure(
     table: pd.DataFrame,
-    marks: Mapping[int, Goal],
+    goals: Mapping[int, Goal],
     model: str,
     theme: Theme = LIGHT,
     width: float = WIDE,
@@ -43,7 +43,7 @@ def f1_figure(
 
     Args:
         table: One row a method and level: `method`, `snr_db`, `mean`.
-        marks: By level; goals and first steps are short lines.
+        goals: By level; goals and first steps are short lines.
         model: The method to draw last and boldest.
         theme: Colours.
         width: Of the figure, inches.
@@ -55,7 +55,7 @@ def f1_figure(
     for axes, floor, title in zip(panels, against, ("F1", "F1 above no filter"), strict=False):
         for method, style in styles.items():
             axes.plot(means[method] - floor, label=method_label(method), **style)
-        _draw_marks(axes, marks, floor, list(means.index), theme)
+        _draw_goals(axes, goals, floor, list(means.index), theme)
         axes.set_title(title, loc="left", color=theme.ink, fontsize=10.5)
         axes.set_xticks(list(means.index))
         axes.set_xlabel("level, dB")
@@ -88,14 +88,14 @@ def excerpt_figure(
     return figure
 
 
-def _draw_marks(
-    axes: Axes, marks: Mapping[int, Goal], floor: Any, levels: Sequence[int], theme: Theme
+def _draw_goals(
+    axes: Axes, goals: Mapping[int, Goal], floor: Any, levels: Sequence[int], theme: Theme
 ) -> None:
     """Draw goals and first steps as short lines across each level that has them."""
-    known = [level for level in levels if level in marks]
+    known = [level for level in levels if level in goals]
     floors = [floor[level] if isinstance(floor, pd.Series) else floor for level in known]
     for name, line, label in (("goal", "solid", "goal"), ("first_step", "dotted", "first step")):
-        heights = [getattr(marks[at], name) - low for at, low in zip(known, floors, strict=True)]
+        heights = [getattr(goals[at], name) - low for at, low in zip(known, floors, strict=True)]
         left, right = ([level + side for level in known] for side in (-1.8, 1.8))
         axes.hlines(
             heights, left, right, colors=theme.ink, linestyles=line, linewidth=1.8, label=label

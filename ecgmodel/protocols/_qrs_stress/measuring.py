@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,12 @@ from numpy.typing import NDArray
 from ecgmodel.databases.nstdb import DATABASE
 from ecgmodel.evaluation.detection import Match, detect_beats, match_beats
 from ecgmodel.evaluation.evaluate import checked_answer
+from ecgmodel.protocols._measured import Measured
 from ecgmodel.protocols._qrs_stress.data import Lead, QrsStress, read
 from ecgmodel.protocols._qrs_stress.records import (
     FS,
     HELD_OUT_FROM_MIN,
-    noisy_stretches,
+    noisy_segments,
     person_and_level,
 )
 from ecgmodel.store import Stored
@@ -28,13 +27,9 @@ from ecgmodel.support.decibels import decibels
 Array = NDArray[Any]
 Denoise = Callable[[Array], Array]
 
-ROWS, EXCERPTS = "stretches.parquet", "excerpts.npz"
 SHOWN_LEVELS = (12, 6, 0, -6)
 EXCERPT_AT_S, EXCERPT_S = 20.0, 8.0
-"""Shown is a place that was fixed before any method ran: so long into the first scored stretch."""
-
-SIGNALS = ("noisy", "cleaned", "clean")
-BEATS = ("reference", "missed", "found", "false")
+"""Shown is a place that was fixed before any method ran: so long into the first scored segment."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Excerpt:
 
 
 def evaluate(method: Denoise, data: QrsStress, name: str = "model") -> pd.DataFrame:
-    """Clean whole leads, find their beats, and score every noisy stretch.
+    """Clean whole leads, find their beats, and score every noisy segment.
 
     Args:
         method: Takes `(n, samples)` float32 in mV at 360 Hz and returns the same shape.
@@ -75,7 +70,7 @@ def evaluate(method: Denoise, data: QrsStress, name: str = "model") -> pd.DataFr
         name: The method's name in the table.
 
     Returns:
-        One row a noisy stretch: `method`, `record`, `subject`, `snr_db` (nominal), `minute` (its
+        One row a noisy segment: `method`, `record`, `subject`, `snr_db` (nominal), `minute` (its
         start), `held_out` (whether it scores), `matched`, `missed`, `false`, `errors_ms` (a list,
         found less reference time of each matched beat), `snr_in`, `snr_out` (dB; both signals
         without their means; NaN where the clean lead is unknown).
@@ -87,36 +82,14 @@ def evaluate(method: Denoise, data: QrsStress, name: str = "model") -> pd.DataFr
     return pd.concat(parts, ignore_index=True)
 
 
-def measure_into(method: Denoise, name: str, prepared: Stored, into: Path) -> None:
-    """Write a method's `stretches.parquet` and `excerpts.npz`."""
+def measure(method: Denoise, prepared: Stored, name: str) -> Measured:
+    """Return a method's rows, and a few seconds of each record at the shown levels."""
     rows, excerpts = [], []
-    for each in _cleaned(method, read(prepared.path), name):
+    for each in _cleaned(method, read(prepared), name):
         rows.append(_scored(*each, name))
         if person_and_level(each[0].record)[1] in SHOWN_LEVELS:
             excerpts.append(_excerpt(*each))
-    pd.concat(rows, ignore_index=True).to_parquet(into / ROWS, index=False)
-    save_excerpts(excerpts, into / EXCERPTS)
-
-
-def save_excerpts(excerpts: Sequence[Excerpt], path: Path) -> None:
-    """Write excerpts to an `.npz` of plain arrays."""
-    facts = [{"record": s.record, "level": s.level, "start": s.start} for s in excerpts]
-    arrays = {
-        f"{n}.{name}": getattr(excerpt, name)
-        for n, excerpt in enumerate(excerpts)
-        for name in (*SIGNALS, *BEATS)
-    }
-    with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
-
-
-def load_excerpts(path: Path) -> tuple[Excerpt, ...]:
-    """Read what `save_excerpts` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        return tuple(
-            Excerpt(**facts, **{name: file[f"{n}.{name}"] for name in (*SIGNALS, *BEATS)})
-            for n, facts in enumerate(json.loads(str(file["facts"])))
-        )
+    return Measured(pd.concat(rows, ignore_index=True), excerpts)
 
 
 def _cleaned(
@@ -145,7 +118,7 @@ def _scored(
         "snr_db": person_and_level(lead.record)[1],
     }
     rows = []
-    for minute, first, end in noisy_stretches(len(lead.noisy)):
+    for minute, first, end in noisy_segments(len(lead.noisy)):
         part = slice(first, end)
         rows.append(
             who
@@ -161,7 +134,7 @@ def _scored(
 
 
 def _zero_mean_snr(clean: Array | None, other: Array, part: slice) -> float:
-    """Return the power of the clean stretch over that of the error, both without means, dB."""
+    """Return the power of the clean segment over that of the error, both without means, dB."""
     if clean is None:
         return float("nan")
     y, p = (np.asarray(a[part], np.float64) for a in (clean, other))

@@ -1,4 +1,4 @@
-"""Records, levels and noisy stretches of the protocol `qrs-stress`."""
+"""Records, levels and noisy segments of the protocol `qrs-stress`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HELD_OUT_FROM_MIN = 17
 trains (`dataset.splits.noise_ranges`: 325,000 samples, 15.05 min)."""
 
 BEATS = 994
-"""Reference beats in the held-out noisy stretches of both people."""
+"""Reference beats in the held-out noisy segments of both people."""
 
 
 def record_name(person: str, level: int) -> str:
@@ -32,13 +32,13 @@ def person_and_level(record: str) -> tuple[str, int]:
     return person, next(level for level, text in LEVELS.items() if text == end)
 
 
-def noisy_stretches(samples: int) -> list[tuple[int, int, int]]:
-    """Return the noisy stretches: start in minutes, first sample, the one after the last.
+def noisy_segments(samples: int) -> list[tuple[int, int, int]]:
+    """Return the noisy segments: start in minutes, first sample, the one after the last.
 
     Args:
-        samples: Length of the record; the last stretch ends with it.
+        samples: Length of the record; the last segment ends with it.
     """
     minute = round(60 * FS)
     starts = range(FIRST_NOISY_MIN, 1 + samples // minute, EVERY_MIN)
-    stretches = [(m, m * minute, min((m + NOISY_MIN) * minute, samples)) for m in starts]
-    return [stretch for stretch in stretches if stretch[1] < stretch[2]]
+    segments = [(m, m * minute, min((m + NOISY_MIN) * minute, samples)) for m in starts]
+    return [segment for segment in segments if segment[1] < segment[2]]

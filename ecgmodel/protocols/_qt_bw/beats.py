@@ -1,8 +1,8 @@
 """Training windows of the protocol, new in every epoch: beats and noise of the training part.
 
-What a model has to learn is people it never met. So beats are stretched before and after their R
-peak, one person's are blended with another's once both have the same timing, and their gain swells
-and fades inside the beat; noise is cut anywhere, stretched, turned, summed, and given other offsets
+The test has other subjects than the training. So beats are stretched before and after their R peak,
+one subject's are blended with another's once both have the same timing, and their gain swells and
+fades inside the beat; noise is cut anywhere, stretched, inverted, summed, and given other offsets
 and slopes. The window's frame stays the protocol's: a beat begins at index 16, zeros around it.
 """
 
@@ -47,7 +47,7 @@ class BeatSettings(BaseModel):
         0.3, description="Share of beats with another person's in them.", **SHARE
     )
     envelope: float = Field(0.2, ge=0, description="Deviation of the gain inside a beat.")
-    inverted: float = Field(0.25, description="Share of beats turned over.", **SHARE)
+    inverted: float = Field(0.25, description="Share of beats inverted.", **SHARE)
     noise_varied: bool = Field(True, description="Whether the noise is more than cut anywhere.")
 
 
@@ -154,7 +154,7 @@ class BeatBatches:
         return np.asarray(pieces + swing * (offset + slope * (AT / SAMPLES - 0.5)))
 
     def _stretched(self, count: int, rng: np.random.Generator) -> Array:
-        """Return pieces at other speeds, backwards and turned over at random."""
+        """Return pieces at other speeds, reversed and inverted at random."""
         pace = np.exp(rng.uniform(-0.6, 0.6, (count, 1)))
         starts = rng.uniform(0, len(self._noise) - 2 - pace * SAMPLES)
         pieces = np.interp(starts + pace * AT, np.arange(len(self._noise)), self._noise)

@@ -12,9 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError
-from ecgmodel.protocols._qt_bw.noise import VERSIONS, add_noise, draw_noise, read_noise
+from ecgmodel.protocols._qt_bw.noise import (
+    RECORD,
+    VERSIONS,
+    add_noise,
+    draw_noise,
+    read_noise,
+)
 from ecgmodel.protocols._qt_bw.records import RECORDS, WINDOWS, split_of, subject_of
 from ecgmodel.protocols._qt_bw.windows import record_beats
+from ecgmodel.protocols._work import record_path
+from ecgmodel.store import Stored
 from ecgmodel.support.arrays import read_array
 
 Array = NDArray[Any]
@@ -114,6 +122,20 @@ def collect(records: Mapping[str, Path], noise: Path) -> QtBw:
     if len(records) == RECORDS:
         _check_counts(data)
     return data
+
+
+def prepare(downloads: Mapping[str, Stored], into: Path) -> dict[str, Any]:
+    """Write clean windows and noise; return facts for the manifest.
+
+    All 105 records must give the published numbers of windows; fewer make a quick version.
+
+    Args:
+        downloads: Records of qtdb, whole files with their `pu1` annotations, and `bw` of nstdb.
+        into: The folder.
+    """
+    paths = {name: record_path(one) for name, one in downloads.items()}
+    noise = paths.pop(f"nstdb/{RECORD}")
+    return write(collect({n.partition("/")[2]: path for n, path in paths.items()}, noise), into)
 
 
 def write(data: QtBw, into: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Draw(NamedTuple):
 def read_noise(path: Path) -> Array:
     """Read the noise recording, `(650000, 2)` float32, mV at 360 Hz.
 
-    Its header gives no gain; WFDB's default of 200 steps per mV is used. The offset stays.
+    Its header gives no gain; WFDB's default of 200 ADC units per mV is used. The offset stays.
 
     Args:
         path: `bw` of nstdb, without suffix.

@@ -1,4 +1,4 @@
-"""What others published on the protocol, as a tidy table."""
+"""What others published on the protocol."""
 
 from __future__ import annotations
 
@@ -6,35 +6,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import yaml
+
+from ecgmodel.protocols._protocol import Published
 
 FILE = Path(__file__).with_name("published.yaml")
 ALL = "all"
 
 
-def published() -> pd.DataFrame:
-    """Return the published results.
+def read_published() -> tuple[Published, ...]:
+    """Return the published results, those of all windows and those by noise ratio.
 
-    Returns:
-        One row a method, noise-ratio group and metric: `method`, `kind`, `source`, `ratio_group`
-        ("all", or as in `qt_bw.RATIO_GROUPS`), `metric`, `mean`, `std` (NaN where not published).
+    The column of their cell is `ratio_group`: "all", or as in `measuring.RATIO_GROUPS`.
     """
     document = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    entries = [row for m in document["methods"] for row in _rows(m, document["ratios"])]
-    return pd.DataFrame(entries).astype({"mean": np.float64, "std": np.float64})
+    return tuple(one for method in document["methods"] for one in _of(method, document["ratios"]))
 
 
-def _rows(method: Mapping[str, Any], groups: list[str]) -> Iterator[dict[str, Any]]:
-    who = {name: method[name] for name in ("method", "kind", "source")}
-    for metric, value in method["all"].items():
-        yield _row(who, ALL, metric, value)
+def _of(method: Mapping[str, Any], groups: list[str]) -> Iterator[Published]:
+    cells = [(ALL, metric, figures) for metric, figures in method["all"].items()]
     for metric, values in method.get("by_ratio", {}).items():
-        for group, value in zip(groups, values, strict=True):
-            yield _row(who, group, metric, value)
-
-
-def _row(who: Mapping[str, str], group: str, metric: str, value: list[float]) -> dict[str, Any]:
-    mean, std = value
-    return {**who, "ratio_group": group, "metric": metric, "mean": mean, "std": std}
+        cells += [(group, metric, value) for group, value in zip(groups, values, strict=True)]
+    for group, metric, (mean, std) in cells:
+        who = method["method"], method["kind"], method["source"], metric
+        spread = float("nan") if std is None else std
+        yield Published(*who, mean, spread, {"ratio_group": group})

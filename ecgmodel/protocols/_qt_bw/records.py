@@ -9,8 +9,8 @@ TEST = (
     *("sel123", "sel233", "sel302", "sel307", "sel820", "sel853", "sel16420", "sel16795"),
     *("sele0106", "sele0121", "sel32", "sel49", "sel14046", "sel15814"),
 )
-"""As published (Romero et al. 2021). `sele0122`, who trains there, is taken for the person of
-`sele0121`: the published split stays as it is, and tables say so."""
+"""As published (Romero et al. 2021). `sele0122`, a training record there, is taken to be the
+person of `sele0121`: the published split stays as it is, and tables say so."""
 
 VALIDATION = (
     *("sel14172", "sel16539", "sel223", "sel306", "sel36", "sel44"),

@@ -11,9 +11,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ecgmodel.errors import MissingFileError, SettingsError
+from ecgmodel.models.trained import Trained
+from ecgmodel.protocols._methods import Network
 from ecgmodel.protocols._qt_bw.beats import BeatBatches, BeatSettings
 from ecgmodel.protocols._qt_bw.data import mixed, read
-from ecgmodel.protocols._qt_bw.noise import noise_part
+from ecgmodel.protocols._qt_bw.noise import VERSIONS, noise_part
+from ecgmodel.protocols._qt_bw.windows import SAMPLES
+from ecgmodel.protocols._work import TrainingWork
 from ecgmodel.settings.config import NetworkSettings, explain
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Stored, Unit
@@ -64,6 +68,17 @@ def read_recipe(path: Path) -> Recipe:
 def network_file(version: int) -> str:
     """Return the name under which a version's network is committed."""
     return f"version-{version}.keras"
+
+
+def whole_windows(one: Trained, files: tuple[Path, ...]) -> Network:
+    """Return how the protocol's networks are applied: to a whole window, without overlap."""
+    return Network(files, SAMPLES, 0.0)
+
+
+def train(work: TrainingWork, prepared: Stored, one: Trained) -> list[Step]:
+    """Train a network by its recipe, once a noise version."""
+    recipe = read_recipe(one.recipe)
+    return [fit_step(prepared, version, recipe, one.name) for version in VERSIONS]
 
 
 def fit_step(prepared: Stored, version: int, recipe: Recipe, label: str = "") -> Step:

@@ -45,11 +45,11 @@ class Beats(NamedTuple):
 def record_beats(path: Path) -> Beats:
     """Read the first lead of a record and cut it into the protocol's windows.
 
-    A lead without a gain is read with WFDB's default of 200 steps per mV, as all published work
+    A lead without a gain is read with WFDB's default of 200 ADC units per mV, as all published work
     on the protocol does.
 
     Args:
-        path: The record's WFDB files, without suffix; `pu1` marks beside them.
+        path: The record's WFDB files, without suffix; `pu1` annotations beside them.
 
     Raises:
         MissingFileError: A file of the record is not there.
@@ -63,11 +63,11 @@ def record_beats(path: Path) -> Beats:
 def beat_edges(positions: Array, symbols: Array, fs: float) -> tuple[Array, Array]:
     """Return where beats start and end: 40 ms before one P wave's onset to 40 ms before the next.
 
-    A beat with two or more QRS marks strictly inside it is left out.
+    A beat with two or more QRS annotations strictly inside it is left out.
 
     Args:
-        positions: Sample of each mark, ascending.
-        symbols: Symbol of each mark.
+        positions: Sample of each annotation, ascending.
+        symbols: Symbol of each annotation.
         fs: Sampling rate of the positions, Hz.
     """
     onsets = positions[symbols == ONSET]
@@ -114,7 +114,7 @@ def _resample(beats: Array, ratio: Fraction, length: int) -> Array:
 
 
 def _read(path: Path) -> tuple[Array, float, Array, Array]:
-    """Return the first lead in mV, its rate, and the marks' positions and symbols."""
+    """Return the first lead in mV, its rate, and the annotations' positions and symbols."""
     try:
         record = wfdb.rdrecord(str(path), channels=[0])
     except FileNotFoundError as error:
@@ -126,11 +126,11 @@ def _read(path: Path) -> tuple[Array, float, Array, Array]:
         raise RecordError(
             f"{path.name}: {path} cannot be read ({error}). Download the record again."
         ) from error
-    marks = read_annotations(path, ANNOTATOR)
+    found = read_annotations(path, ANNOTATOR)
     signal = record.p_signal[:, 0]
     if not np.isfinite(signal).all():
         raise RecordError(
             f"{path.name}: expected every sample of the first lead. Received: "
             f"{int((~np.isfinite(signal)).sum())} missing ones. Download the record again."
         )
-    return signal, float(record.fs), marks.samples, marks.symbols
+    return signal, float(record.fs), found.samples, found.symbols

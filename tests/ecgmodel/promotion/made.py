@@ -1,4 +1,4 @@
-"""Tables of measured stretches, made up so that who is better is known."""
+"""Synthetic tables of measured segments with known gains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def table(
 ) -> pd.DataFrame:
     """Return rows whose SNR improvement is `gain`, changed for some subjects and cells.
 
-    What varies from stretch to stretch is the same for every table of one seed. Where no noise was
+    What varies from segment to segment is the same for every table of one seed. Where no noise was
     added, `left` is the output SNR.
     """
     rng = np.random.default_rng(seed)
@@ -47,17 +47,17 @@ def table(
 
 
 def candidate(name: str, rows: pd.DataFrame, cost: Cost = CHEAP, *seen: str) -> Candidate:
-    """Return a candidate with made-up rows."""
+    """Return a candidate with synthetic rows."""
     return Candidate(name, rows, cost, frozenset(seen))
 
 
 def no_filter(rows: pd.DataFrame) -> Candidate:
-    """Return no filter on the stretches of a table."""
+    """Return the results of no filter on the segments of a table."""
     return Candidate("no filter", rows.assign(snr_improvement=0.0), None, frozenset())
 
 
 def filters(rows: pd.DataFrame, gain: float = 0.5, left: float = 30.0) -> dict[str, pd.DataFrame]:
-    """Return two classical filters on the stretches of a table; "fir" is the better one."""
+    """Return the results of two classical filters on the segments; "fir" is better."""
     noisy = rows["noise_type"] != "none"
 
     def filtered(gain: float, left: float) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Who is promoted: the better one, and nobody else."""
+"""Only a better challenger is promoted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def failed(found: Verdict) -> list[str]:
 def test_a_better_model_is_promoted() -> None:
     found = verdict(candidate("new", table(gain=6.0)), candidate("old", table(gain=5.0)))
     assert found.promoted
-    assert found.reason.startswith("It is better than the champion: SNR improvement +1.00 dB")
+    assert found.reason.startswith(
+        "The challenger is better than the champion: SNR improvement +1.00 dB"
+    )
     assert found.subjects == tuple(sorted(f"db/{n}" for n in range(10)))
     assert Verdict.from_json(found.to_json()) == found
 
@@ -48,35 +50,35 @@ def test_an_equal_model_is_not_promoted() -> None:
 
 
 @pytest.mark.parametrize("subjects", [5, 10])
-def test_a_gain_of_every_subject_that_is_too_small_to_count_is_not_enough(subjects: int) -> None:
+def test_a_gain_below_the_minimum_is_refused(subjects: int) -> None:
     old = candidate("old", table(subjects))
     twin = candidate("new", table(subjects, gain=5.0 + 1e-9))
     found = verdict(twin, old)
     assert not found.promoted
     assert failed(found) == ["primary mean gain in SNR improvement"]
     assert found.reason == (
-        "It gains too little: +1e-09 dB in mean SNR improvement over the champion; +0.05 dB is "
-        "the least that counts."
+        "The gain is too small: +1e-09 dB in mean SNR improvement over the champion; at least "
+        "+0.05 dB is required."
     )
     assert verdict(twin, old, GateSettings(smallest_gain=0)).promoted
     for gain, promoted in ((5.049, False), (5.051, True)):
         assert verdict(candidate("new", table(subjects, gain)), old).promoted == promoted
 
 
-def test_a_gain_that_could_be_chance_is_not_enough() -> None:
+def test_a_gain_that_is_not_significant_is_refused() -> None:
     lucky = {n: 3.0 if n % 2 else -2.6 for n in range(10)}
     found = verdict(candidate("new", table(by_subject=lucky)), candidate("old", table()))
     assert not found.promoted
     assert "not proven better" in found.reason
 
 
-def test_few_subjects_must_all_gain() -> None:
+def test_with_few_subjects_each_must_gain() -> None:
     old = candidate("old", table(7))
     assert verdict(candidate("new", table(7, gain=5.1)), old).promoted
     found = verdict(candidate("new", table(7, gain=6.0, by_subject={3: -1.01})), old)
     assert not found.promoted
     assert "7 subjects, fewer than 8" in found.reason
-    assert "least in db/3" in found.reason
+    assert "smallest gain in db/3" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_few_subjects_must_all_gain() -> None:
         ({("bw", 0.0): -0.5}, []),
     ],
 )
-def test_a_part_may_lose_a_little_and_no_more(
+def test_a_part_may_lose_its_tolerance(
     loss: dict[tuple[str, float], float], rules: list[str]
 ) -> None:
     new = candidate("new", table(gain=5.6, by_cell=loss))
@@ -96,7 +98,7 @@ def test_a_part_may_lose_a_little_and_no_more(
     assert found.promoted == (not rules)
 
 
-def test_signals_without_noise_must_be_left_alone_as_well_as_before() -> None:
+def test_signals_without_noise_must_be_preserved() -> None:
     old = candidate("old", table(rmse=0.010))
     harm = verdict(candidate("new", table(gain=6.0, rmse=0.011)), old)
     assert failed(harm) == ["no_noise no noise added"]
@@ -113,12 +115,12 @@ def test_signals_without_noise_must_be_left_alone_as_well_as_before() -> None:
         (Cost(3_000_000, 1e6), CHEAP, False),
     ],
 )
-def test_cost_counts_beyond_the_budget(new: Cost, old: Cost, promoted: bool) -> None:
+def test_cost_is_limited_beyond_the_budget(new: Cost, old: Cost, promoted: bool) -> None:
     found = verdict(candidate("new", table(gain=9.0), new), candidate("old", table(), old))
     assert found.promoted == promoted
 
 
-def test_subjects_that_either_was_trained_on_judge_neither() -> None:
+def test_training_subjects_of_either_side_are_excluded() -> None:
     new = candidate("new", table(gain=6.0), CHEAP, "db/0", "db/1")
     old = candidate("old", table(by_subject={2: 99.0}), CHEAP, "db/1", "db/2")
     found = verdict(new, old)
@@ -143,7 +145,7 @@ def test_a_first_model_must_be_better_than_no_filter() -> None:
     assert "not proven better than the best filter" in nothing.reason
 
 
-def test_other_stretches_cannot_be_compared() -> None:
+def test_different_segments_cannot_be_compared() -> None:
     old = candidate("old", table().query("start > 0"))
     with pytest.raises(DatasetError, match=r"50 of 150 and 100 rows .* Evaluate both"):
         verdict(candidate("new", table()), old)
@@ -152,7 +154,7 @@ def test_other_stretches_cannot_be_compared() -> None:
         verdict(candidate("new", table()), twice)
 
 
-def test_an_unknown_rule_is_named_with_the_nearest() -> None:
+def test_an_unknown_rule_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ValidationError, match="Nearest: by_noise"):
         GateSettings(rules=("by_nose",))
 
@@ -175,8 +177,8 @@ def test_a_rule_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     sys.modules.pop("ecgmodel.promotion.rules.no_ties")
 
 
-def test_without_the_primary_rule_nothing_is_proven() -> None:
-    with pytest.raises(ValidationError, match="an equal model would be promoted"):
+def test_the_primary_rule_is_required() -> None:
+    with pytest.raises(ValidationError, match="a model that is no better would be promoted"):
         GateSettings(rules=("cost",))
     with pytest.raises(ValidationError, match="Nearest: snr_improvement"):
         GateSettings(primary="snr_improvment")
@@ -185,7 +187,7 @@ def test_without_the_primary_rule_nothing_is_proven() -> None:
         candidate("old", table()),
         GateSettings(rules=("cost", "primary")),
     )
-    assert found.reason.startswith("It is better than the champion")
+    assert found.reason.startswith("The challenger is better than the champion")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_without_the_primary_rule_nothing_is_proven() -> None:
         ("noise_type != 'none'", ["primary SNR improvement against the champion"]),
     ],
 )
-def test_figures_that_are_not_there_prove_nothing(where: str, failing: list[str]) -> None:
+def test_undefined_values_do_not_pass(where: str, failing: list[str]) -> None:
     rows = table(gain=6.0)
     rows.loc[rows.eval(where), "snr_improvement"] = float("nan")
     found = verdict(candidate("new", rows), candidate("old", table()))
@@ -206,15 +208,15 @@ def test_figures_that_are_not_there_prove_nothing(where: str, failing: list[str]
     assert Verdict.from_json(found.to_json()) == found
 
 
-def test_a_test_without_noise_proves_nothing() -> None:
+def test_a_test_without_noise_does_not_pass() -> None:
     clean = table().query("noise_type == 'none'")
     found = verdict(candidate("new", clean), candidate("old", clean))
     assert not found.promoted
     assert "No noisy segment" in found.reason
-    assert any("No noisy stretch" in finding.text for finding in found.findings)
+    assert any("No noisy segment" in finding.text for finding in found.findings)
 
 
-def test_the_metric_may_be_one_where_less_is_better() -> None:
+def test_the_metric_may_be_one_where_lower_is_better() -> None:
     gate = GateSettings(primary="rmse", smallest_gain=0.005, rules=("primary",))
     better = table().assign(rmse=lambda t: t["rmse"] * 0.9)
     assert verdict(candidate("new", better), candidate("old", table()), gate).promoted
@@ -226,10 +228,8 @@ def test_the_metric_may_be_one_where_less_is_better() -> None:
     assert "+0.004 mV in mean RMSE" in found.reason
 
 
-def test_the_smallest_gain_is_said_in_the_unit_of_the_metric() -> None:
-    with pytest.raises(
-        ValidationError, match=r"gate.smallest_gain beside gate.primary=rmse, in mV"
-    ):
+def test_the_smallest_gain_is_in_the_unit_of_the_metric() -> None:
+    with pytest.raises(ValidationError, match=r"gate.primary=rmse needs gate.smallest_gain in mV"):
         GateSettings(primary="rmse")
     assert GateSettings(primary="snr_out").smallest_gain == 0.05
     with pytest.raises(ValidationError, match="greater than or equal to 0"):

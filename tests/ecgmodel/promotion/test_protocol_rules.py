@@ -1,4 +1,4 @@
-"""Rules that need a benchmark protocol: passed, refused, also where nobody is left to judge."""
+"""Rules that need a benchmark protocol: passed, failed, and without any test subject left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ecgmodel.promotion.judging import Candidate, Verdict, judge, needed_protocols
 from ecgmodel.promotion.rules._protocols import no_worse_or_good
-from ecgmodel.protocols._marks import Goal
+from ecgmodel.protocols._goals import Goal
 from ecgmodel.protocols._qrs_stress.records import LEVELS
 from ecgmodel.settings.gate import GateSettings
 from tests.ecgmodel.promotion.made import candidate, no_filter, table
@@ -19,7 +19,7 @@ HARM = GateSettings(rules=("primary", "do_no_harm"))
 
 
 def stress(found: float, person: str = "118", **at: float) -> pd.DataFrame:
-    """Return rows in which a share of a thousand beats of one person is found at each level.
+    """Return rows in which a share of a thousand beats of a subject is detected at each level.
 
     Args:
         found: The share at 0 and -6 dB; all are found at the other levels.
@@ -39,7 +39,7 @@ def stress(found: float, person: str = "118", **at: float) -> pd.DataFrame:
 
 
 def harm(shape: float, st: float = 0.001, other_lead: float | None = None) -> pd.DataFrame:
-    """Return rows of one person: by how much shape errs (dB), and what ST changes by (mV).
+    """Return rows of one subject with given shape error (dB) and change of the ST level (mV).
 
     Args:
         shape: Of three windows of one lead.
@@ -64,7 +64,7 @@ def judged(
     theirs: dict[str, pd.DataFrame] | None,
     *seen: str,
 ) -> Verdict:
-    """Return the verdict on a challenger that is better than its champion in all else."""
+    """Return the verdict on a challenger that is better than its champion by all other rules."""
     better, worse = table(gain=6.0), table(gain=5.0)
     new = replace(candidate("new", better), protocols=ours, seen=frozenset(seen))
     old: Candidate | None = None
@@ -73,24 +73,24 @@ def judged(
     return judge(new, old, no_filter(better), gate)
 
 
-def test_a_rule_says_which_protocols_it_needs() -> None:
+def test_a_rule_lists_its_protocols() -> None:
     assert needed_protocols("primary", "qrs_stress", "do_no_harm", "qrs_stress") == (
         "qrs-stress",
         "do-no-harm",
     )
-    assert needed_protocols(*GateSettings().rules) == ()  # nobody downloads what was not asked for
+    assert needed_protocols(*GateSettings().rules) == ()  # by default, no benchmark is downloaded
 
 
-def test_who_finds_fewer_beats_is_refused_and_who_finds_more_is_not() -> None:
+def test_detecting_fewer_beats_is_refused() -> None:
     few, many = ({"qrs-stress": stress(share)} for share in (0.4, 0.5))
     verdict = judged(STRESS, few, many)
     assert not verdict.promoted
-    assert verdict.reason.startswith("It fails F1 of beats found at 0 dB: 0.57")
+    assert verdict.reason.startswith("The challenger fails on F1 of beat detection at 0 dB: 0.57")
     assert judged(STRESS, many, few).promoted
     assert judged(STRESS, many, many).promoted
 
 
-def test_a_loss_within_tolerance_or_above_the_goal_is_none() -> None:
+def test_a_loss_within_tolerance_or_above_the_goal_is_allowed() -> None:
     before = {"qrs-stress": stress(0.560)}  # F1 .718: short of both goals, past both first steps
     assert judged(STRESS, {"qrs-stress": stress(0.556)}, before).promoted
     assert not judged(STRESS, {"qrs-stress": stress(0.550)}, before).promoted
@@ -99,7 +99,7 @@ def test_a_loss_within_tolerance_or_above_the_goal_is_none() -> None:
 
 
 def test_a_goal_once_reached_is_kept() -> None:
-    """Otherwise each model could lose the tolerance once more."""
+    """Otherwise each model could lose the tolerance again."""
     before = {"do-no-harm": harm(25.0)}
     assert not judged(HARM, {"do-no-harm": harm(24.9)}, before).promoted
 
@@ -115,11 +115,11 @@ def test_losses_within_the_tolerance_end_at_the_first_step() -> None:
     assert not no_worse_or_good("r", "shape", (17.9, 18.0), Goal(25.0, 20.0), 0.3).passed
 
 
-def test_a_destroyed_lead_is_found_though_no_median_moves() -> None:
+def test_a_destroyed_lead_is_detected_despite_equal_medians() -> None:
     before = {"do-no-harm": harm(30.0)}
     verdict = judged(HARM, {"do-no-harm": harm(30.0, other_lead=0.0)}, before)
     assert verdict.reason == (
-        "It fails the shape of mitdb/106, lead V1, dB: 0, at least 25 asked for."
+        "The challenger fails on the shape of mitdb/106, lead V1, dB: 0; at least 25 is required."
     )
     assert judged(HARM, {"do-no-harm": harm(30.0, other_lead=26.0)}, before).promoted
     low = {"do-no-harm": harm(30.0, other_lead=15.0)}
@@ -127,21 +127,22 @@ def test_a_destroyed_lead_is_found_though_no_median_moves() -> None:
     assert not judged(HARM, {"do-no-harm": harm(30.0, other_lead=11.5)}, low).promoted
 
 
-def test_recordings_of_one_rate_are_judged_by_themselves() -> None:
+def test_each_sampling_rate_is_checked() -> None:
     other = harm(35.0).assign(record="qtdb/sel1", subject="qtdb/sel1", original_fs=250.0)
     rows = [pd.concat([harm(shape), other, other]) for shape in (27.0, 24.0)]
     before, after = ({"do-no-harm": both} for both in rows)
     verdict = judged(HARM, after, before)
-    assert verdict.reason.startswith("It fails Shape error below the target, median, at 360 Hz: 24")
+    start = "The challenger fails on Shape error below the target, median, at 360 Hz: 24"
+    assert verdict.reason.startswith(start)
 
 
-def test_who_does_harm_is_refused_unless_the_champion_does_the_same() -> None:
+def test_harm_is_refused_unless_the_champion_does_the_same() -> None:
     good, bad = ({"do-no-harm": harm(shape)} for shape in (26.0, 18.0))
     verdict = judged(HARM, bad, good)
     assert not verdict.promoted
     assert verdict.reason == (
-        "It fails Shape error below the target, median: 18, at least 25 asked for. "
-        "2 more checks fail."
+        "The challenger fails on Shape error below the target, median: 18; at least 25 is "
+        "required. 2 more checks fail."
     )
     assert judged(HARM, good, bad).promoted
     assert judged(HARM, bad, bad).promoted
@@ -152,34 +153,36 @@ def test_a_changed_st_level_is_refused() -> None:
     before = {"do-no-harm": harm(26.0)}
     assert judged(HARM, {"do-no-harm": harm(26.0, st=0.019)}, before).promoted
     verdict = judged(HARM, {"do-no-harm": harm(26.0, st=0.03)}, before)
-    assert verdict.reason == "It fails Change of ST level, median: 0.03, at most 0.02 asked for."
+    assert verdict.reason == (
+        "The challenger fails on Change of ST level, median: 0.03; at most 0.02 is required."
+    )
 
 
 @pytest.mark.parametrize("gate", [STRESS, HARM], ids=["qrs_stress", "do_no_harm"])
-def test_a_rule_for_which_nobody_is_left_is_not_passed(gate: GateSettings) -> None:
+def test_a_rule_without_test_subjects_is_not_passed(gate: GateSettings) -> None:
     rule = gate.rules[1]
     verdict = judged(gate, {}, {})
     assert not verdict.promoted
     assert verdict.reason == (
-        f"Rule {rule} cannot be judged: everybody on whom {rule.replace('_', '-')} is measured "
-        "trained one of both sides. Train without these people, or leave the rule out of "
-        "gate.rules."
+        f"Rule {rule} cannot be applied: all subjects of {rule.replace('_', '-')} were used to "
+        "train the challenger or the champion. Train without these subjects, or remove "
+        f"{rule} from gate.rules."
     )
     assert Verdict.from_json(verdict.to_json()) == verdict
 
 
-def test_people_who_trained_either_side_do_not_judge() -> None:
-    """The champion owes its figure of 118 to having been trained on 118."""
+def test_training_subjects_are_excluded_from_protocols() -> None:
+    """The champion is good on 118 only because it was trained on 118."""
     rows = [pd.concat([stress(of_118), stress(0.7, "119")]) for of_118 in (0.1, 1.0)]
     ours, theirs = ({"qrs-stress": both} for both in rows)
     assert not judged(STRESS, ours, theirs).promoted
     assert judged(STRESS, ours, theirs, "mitdb/118").promoted
-    everybody = judged(STRESS, ours, theirs, "mitdb/118", "mitdb/119")
-    assert not everybody.promoted
-    assert everybody.reason.startswith("Rule qrs_stress cannot be judged")
+    none_left = judged(STRESS, ours, theirs, "mitdb/118", "mitdb/119")
+    assert not none_left.promoted
+    assert none_left.reason.startswith("Rule qrs_stress cannot be applied")
 
 
-def test_a_first_model_has_to_do_the_first_step() -> None:
+def test_a_first_model_must_reach_the_first_step() -> None:
     """Below the goals at 0 and -6 dB, above the raw signal and the filters."""
     good = {"qrs-stress": stress(0.56), "do-no-harm": harm(22.0)}
     bad = {"qrs-stress": stress(0.1), "do-no-harm": harm(1.0)}
@@ -190,9 +193,9 @@ def test_a_first_model_has_to_do_the_first_step() -> None:
     assert "lead V1" in judged(HARM, flat, None).reason
 
 
-def test_a_missing_figure_proves_nothing() -> None:
-    nothing, mark = float("nan"), Goal(0.9, 0.7)
-    finding = no_worse_or_good("r", "F1", (nothing, 0.5), mark, 0.1)
+def test_a_missing_value_does_not_pass() -> None:
+    missing, goals = float("nan"), Goal(0.9, 0.7)
+    finding = no_worse_or_good("r", "F1", (missing, 0.5), goals, 0.1)
     assert (finding.passed, finding.value) == (False, None)
-    assert no_worse_or_good("r", "F1", (0.7, nothing), mark, 0.1).passed
-    assert not no_worse_or_good("r", "F1", (0.69, nothing), mark, 0.1).passed
+    assert no_worse_or_good("r", "F1", (0.7, missing), goals, 0.1).passed
+    assert not no_worse_or_good("r", "F1", (0.69, missing), goals, 0.1).passed

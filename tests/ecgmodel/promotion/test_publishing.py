@@ -1,4 +1,4 @@
-"""What people see of a verdict."""
+"""The published files of a verdict."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def published(new: Candidate, old: Candidate | None, into: Path) -> Verdict:
     return verdict
 
 
-def test_sentence_rules_and_cells_are_there(tmp_path: Path) -> None:
+def test_a_verdict_has_reason_rules_and_cells(tmp_path: Path) -> None:
     new = candidate("version 2", table(gain=6.0, by_subject={4: -0.5}), CHEAP, "db/1")
     verdict = published(new, candidate("version 1", table()), tmp_path)
     assert Verdict.from_json((tmp_path / "verdict.json").read_text()) == verdict
     text = (tmp_path / "verdict.md").read_text()
     assert text.startswith("# version 2: promoted")
     assert verdict.reason in text
-    assert "Left out for both, since one of them was trained on them: db/1." in text
+    assert "Excluded, since challenger or champion was trained on them: db/1." in text
     assert len(re.findall(r"\| passed \|", text)) == len(verdict.findings)
     assert re.search(r"\| bw \| 6 \| \d\.\d\d \| \d\.\d\d \(\+0\.94\) \|", text)
     page = (tmp_path / "verdict.html").read_text()
@@ -49,12 +49,12 @@ def test_sentence_rules_and_cells_are_there(tmp_path: Path) -> None:
     assert picture[..., :3].std() > 0.05
 
 
-@pytest.mark.parametrize("case", ["first", "few subjects", "nobody left", "no figures"])
-def test_every_kind_of_verdict_can_be_shown(case: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", ["first", "few subjects", "none left", "no figures"])
+def test_every_kind_of_verdict_can_be_published(case: str, tmp_path: Path) -> None:
     rows = table(2 if case == "few subjects" else 10, gain=1.0)
     if case == "no figures":
         rows["snr_improvement"] = float("nan")
-    seen = [f"db/{n}" for n in range(10)] if case == "nobody left" else []
+    seen = [f"db/{n}" for n in range(10)] if case == "none left" else []
     old = None if case == "first" else candidate("version 1", rows)
     verdict = published(candidate("version 2", rows, CHEAP, *seen), old, tmp_path)
     assert verdict.promoted == (case == "first")
@@ -62,7 +62,7 @@ def test_every_kind_of_verdict_can_be_shown(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("subjects", "has_interval"), [(7, False), (8, True)])
-def test_an_interval_is_shown_only_where_the_gate_used_one(
+def test_an_interval_is_shown_only_if_the_gate_used_one(
     subjects: int, has_interval: bool, tmp_path: Path
 ) -> None:
     new = candidate("version 2", table(subjects, gain=6.0))
@@ -78,10 +78,10 @@ def test_an_interval_is_shown_only_where_the_gate_used_one(
     verdict = published(new, old, tmp_path)
     assert ("95 % interval over" in verdict.reason) == has_interval
     page = (tmp_path / "verdict.html").read_text()
-    assert ("There is no interval: it takes 8 test subjects or more." in page) != has_interval
+    assert ("No confidence interval: it requires at least 8 test subjects." in page) != has_interval
 
 
-def test_a_gain_just_short_of_the_smallest_does_not_look_as_if_it_reached_it(
+def test_a_gain_below_the_minimum_is_not_rounded_up_to_it(
     tmp_path: Path,
 ) -> None:
     new = candidate("version 2", table(gain=5.0496))

@@ -1,4 +1,4 @@
-"""Made records and noise for the tests of the protocol `qt-bw`."""
+"""Made records, their downloads, and noise for the tests of the protocol `qt-bw`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 import wfdb
 
+from ecgmodel.protocols._qt_bw.data import QtBw
 from ecgmodel.protocols._qt_bw.noise import LENGTH
 from ecgmodel.protocols._qt_bw.records import split_of, subject_of
-from ecgmodel.protocols.qt_bw import QtBw
+from ecgmodel.steps.data import Step
+from ecgmodel.store import Store, Stored, Unit
 from tests.wfdb_files import write_record
 
 # P waves at 120, 370, 620, 870, 1270 and 1400, whose onsets are 20 samples earlier; 300 is an
-# onset of a T wave. Two QRS marks lie between 600 and 850.
-MARKS = (
+# onset of a T wave. Two QRS annotations lie between 600 and 850.
+ANNOTATIONS = (
     *((100, "("), (120, "p"), (130, ")"), (160, "N"), (300, "("), (310, "t")),
     *((350, "("), (370, "p"), (410, "N"), (600, "("), (620, "p"), (660, "N"), (800, "N")),
     *((850, "("), (870, "p"), (910, "N"), (1250, "("), (1270, "p"), (1300, "N")),
@@ -28,13 +30,16 @@ def sine(samples: int = 2000) -> np.ndarray:
     return 0.5 + np.sin(2 * np.pi * 2 * np.arange(samples) / 250)
 
 
-def write_marked(
-    folder: Path, name: str, signal: np.ndarray, marks: tuple[tuple[int, str], ...] = MARKS
+def write_annotated(
+    folder: Path,
+    name: str,
+    signal: np.ndarray,
+    annotations: tuple[tuple[int, str], ...] = ANNOTATIONS,
 ) -> Path:
-    """Write a record of two leads at 250 Hz with `pu1` marks; the second lead is the negative."""
+    """Write a record of two leads at 250 Hz with `pu1` annotations; the second is the negative."""
     both = np.stack([signal, -signal], axis=1)
     path = write_record(folder, name, both, 250.0, ("ECG1", "ECG2"), gain=2000.0)
-    at, symbols = (list(column) for column in zip(*marks, strict=True))
+    at, symbols = (list(column) for column in zip(*annotations, strict=True))
     wfdb.wrann(name, "pu", np.array(at), symbols, write_dir=str(folder))
     path.with_suffix(".pu").rename(path.with_suffix(".pu1"))  # wfdb takes letters alone
     return path
@@ -56,3 +61,14 @@ def made_data(records: tuple[str, ...] = ("sel123", "sel302", "sel820", "sel306"
             row = {"record": name, "subject": subject_of(name), "split": split_of(name)}
             rows.append({**row, "start": 300 * n, "samples": 400})
     return QtBw(np.concatenate(clean), pd.DataFrame(rows), made_noise())
+
+
+def downloaded(store: Store, path: Path) -> Stored:
+    """Return a record's files as a download leaves them."""
+
+    def copy(into: Path) -> dict[str, str]:
+        for file in path.parent.glob(f"{path.name}.*"):
+            (into / file.name).write_bytes(file.read_bytes())
+        return {"record": path.name, "header": path.name}
+
+    return Step(Unit("download", path.name, {}), copy).run(store)

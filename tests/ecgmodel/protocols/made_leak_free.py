@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecgmodel.protocols import leak_free
 from ecgmodel.protocols._work import PlainWork
+from ecgmodel.protocols.leak_free import PROTOCOL
 from ecgmodel.settings.config import Settings, load_settings
 from ecgmodel.store import Store, Stored
 
@@ -25,8 +26,9 @@ def simulated() -> Settings:
 
 
 def small_test(folder: Path) -> Stored:
-    """Return a test of three people, two leads and two stretches a lead at most."""
-    return leak_free.prepare(PlainWork(simulated(), Store(folder)), RECORDINGS)
+    """Return a test of three people, two leads and two segments a lead at most."""
+    work = PlainWork(simulated(), Store(folder))
+    return replace(PROTOCOL, records=RECORDINGS).prepared(work)
 
 
 def rewritten(shard: Path, into: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:

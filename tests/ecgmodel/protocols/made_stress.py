@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from ecgmodel.protocols._qrs_stress.records import noisy_stretches, record_name
+from ecgmodel.protocols._qrs_stress.records import noisy_segments, record_name
 from tests.wfdb_files import write_record
 
 FS = 360
@@ -30,9 +30,9 @@ def beats_at(places: np.ndarray, samples: int, height: float = 1.0) -> np.ndarra
 
 
 def motion(samples: int, seed: int = 0) -> np.ndarray:
-    """Return noise in the noisy stretches alone, mV: slow, and far from zero in the mean."""
+    """Return noise in the noisy segments alone, mV: slow, and far from zero in the mean."""
     rng, noise = np.random.default_rng(seed), np.zeros(samples)
-    for _, first, end in noisy_stretches(samples):
+    for _, first, end in noisy_segments(samples):
         steps = np.cumsum(rng.normal(0, 0.001, end - first))
         noise[first:end] = 0.01 + 0.02 * (steps - steps.mean()) / steps.std()
     return noise

@@ -11,12 +11,11 @@ import wfdb
 from ecgmodel import protocols
 from ecgmodel.dataset.splits import SplitSettings, split_of
 from ecgmodel.errors import DatasetError, MissingFileError, ModelError
-from ecgmodel.protocols import do_no_harm
 from ecgmodel.protocols._do_no_harm.data import (
     DoNoHarm,
     HarmRecording,
     qrs_waves,
-    read_marked,
+    read_annotated,
     read_one,
     write_one,
 )
@@ -26,13 +25,15 @@ from ecgmodel.protocols._do_no_harm.measures import (
     st_levels,
     usable_beats,
 )
+from ecgmodel.protocols._do_no_harm.measuring import evaluate
 from ecgmodel.protocols._do_no_harm.summing import quantiles
-from ecgmodel.protocols._marks import Goal, against_marks
+from ecgmodel.protocols._goals import Goal, against_goals
+from ecgmodel.protocols.do_no_harm import PROTOCOL
 from ecgmodel.signals.resampling import highpass
 from ecgmodel.store import Store
 from ecgmodel.support import plugins
+from tests.ecgmodel.protocols.made import downloaded
 from tests.ecgmodel.protocols.made_stress import FS, beat_places, beats_at
-from tests.ecgmodel.protocols.test_qt_bw import downloaded
 from tests.wfdb_files import write_record
 
 SAMPLES = 20 * 1024
@@ -73,11 +74,11 @@ def values(rows: pd.DataFrame, quantity: str) -> np.ndarray:
 
 
 def test_it_is_found_by_its_name_and_only_test_subjects_are_in_it() -> None:
-    assert protocols.load("do-no-harm") is do_no_harm
-    assert set(do_no_harm.MARKS) == set(do_no_harm.METRICS)
+    assert protocols.load("do-no-harm") is PROTOCOL
+    assert set(PROTOCOL.goals) == set(PROTOCOL.metrics)
     subjects = []
-    for database, records in do_no_harm.RECORDINGS.items():
-        assert set(do_no_harm.QUICK[database]) <= set(records)
+    for database, records in PROTOCOL.records.items():
+        assert set(PROTOCOL.quick[database]) <= set(records)
         known = plugins.load("databases", database, "database").DATABASE
         subjects += [known.subject(record) for record in records]
     assert {split_of(subject, SplitSettings()) for subject in subjects} == {"test"}
@@ -134,8 +135,8 @@ def test_only_a_qrs_between_its_own_brackets_counts() -> None:
 
 def test_a_method_that_gives_the_target_does_no_harm(tmp_path: Path) -> None:
     recording = made()
-    rows = do_no_harm.evaluate(lambda x: recording.target.T, stored(tmp_path, recording))
-    table = do_no_harm.tables(rows, draws=0)["all"].set_index("metric")["mean"]
+    rows = evaluate(lambda x: recording.target.T, stored(tmp_path, recording))
+    table = PROTOCOL.tables(rows, draws=0)["all"].set_index("metric")["mean"]
     assert table["shape"] > 60
     assert table[["st_median", "st_99", "qrs", "f1_loss"]].to_dict() == pytest.approx(
         {"st_median": 0, "st_99": 0, "qrs": 0, "f1_loss": 0}
@@ -150,7 +151,7 @@ def test_methods_are_given_the_recording_as_it_is_and_judged_by_its_target(tmp_p
         given.append(x)
         return x
 
-    rows = do_no_harm.evaluate(keep, stored(tmp_path, recording))
+    rows = evaluate(keep, stored(tmp_path, recording))
     np.testing.assert_array_equal(given[0], recording.recorded.T)
     assert not np.allclose(recording.recorded, recording.target, atol=0.1)
     assert np.median(values(rows, "shape")) > 40  # wander alone is no error of shape
@@ -166,7 +167,7 @@ def test_what_a_method_changes_is_told_by_hand(tmp_path: Path) -> None:
     def method(x: np.ndarray) -> np.ndarray:
         return 0.9 * recording.target.T + raised
 
-    rows = do_no_harm.evaluate(method, stored(tmp_path, recording), "made")
+    rows = evaluate(method, stored(tmp_path, recording), "made")
     assert values(rows, "qrs") == pytest.approx(10, abs=1e-3)
     assert np.median(values(rows, "st")) == pytest.approx(0.05, abs=0.003)
     beats = len(recording.waves)
@@ -183,22 +184,22 @@ def test_beats_that_are_lost_are_counted_against_those_before(tmp_path: Path) ->
     recording = replace(recording, found=np.append(recording.beats, SAMPLES - 100))
     places = recording.beats
     fewer = beats_at(np.delete(places, [20, 30, 40]), SAMPLES)[None]
-    rows = do_no_harm.evaluate(lambda x: fewer, stored(tmp_path, recording))
+    rows = evaluate(lambda x: fewer, stored(tmp_path, recording))
     n = len(places)
     found = {q: values(rows, q).tolist() for q in ("matched", "missed", "false_before")}
     assert found == {"matched": [n - 3.0], "missed": [3.0], "false_before": [1.0]}
-    loss = do_no_harm.tables(rows, draws=0)["all"].set_index("metric").loc["f1_loss"]
+    loss = PROTOCOL.tables(rows, draws=0)["all"].set_index("metric").loc["f1_loss"]
     assert loss["mean"] == pytest.approx(2 * n / (2 * n + 1) - 2 * (n - 3) / (2 * n - 3))
     assert loss["count"] == n
-    assert not len(values(rows, "st"))  # mitdb has no marks of waves
+    assert not len(values(rows, "st"))  # mitdb has no annotated waves
     assert len(values(rows, "qrs"))
 
 
 def test_a_record_without_reference_beats_has_no_f1(tmp_path: Path) -> None:
     recording = replace(made(), beats=np.zeros(0, np.int64))
-    rows = do_no_harm.evaluate(lambda x: x, stored(tmp_path, recording))
+    rows = evaluate(lambda x: x, stored(tmp_path, recording))
     assert set(rows["quantity"]) == {"shape", "st", "qrs"}
-    assert set(do_no_harm.tables(rows, draws=0)["all"]["metric"]) == set(do_no_harm.METRICS) - {
+    assert set(PROTOCOL.tables(rows, draws=0)["all"]["metric"]) == set(PROTOCOL.metrics) - {
         "f1_loss"
     }
 
@@ -217,7 +218,7 @@ def made_rows() -> pd.DataFrame:
 
 def test_tables_have_medians_rates_and_the_worst_record() -> None:
     rows = made_rows()
-    tables = do_no_harm.tables(rows, draws=200)
+    tables = PROTOCOL.tables(rows, draws=200)
     (row,) = tables["all"].to_dict("records")
     assert row["mean"] == pytest.approx(np.median(rows["value"]), abs=0.05)
     assert (row["worst_record"], row["count"], row["subjects"]) == ("r4", 180, 5)
@@ -229,7 +230,7 @@ def test_tables_have_medians_rates_and_the_worst_record() -> None:
     assert np.isnan(by_rate.loc[360.0, "low"])  # one person
     assert len(tables["by_record"]) == 5
     assert tables["by_record"]["low"].isna().all()
-    assert not tables["marks"]["passes_first_step"].any()
+    assert not tables["goals"]["passes_first_step"].any()
 
 
 def test_weighted_quantiles() -> None:
@@ -242,16 +243,16 @@ def test_weighted_quantiles() -> None:
     assert quantiles(large, np.ones((1, 999)), 0.99)[0] == expected
 
 
-def test_a_mark_that_is_just_met_counts_only_where_it_says_at_most() -> None:
+def test_a_goal_that_is_just_met_counts_only_where_it_says_at_most() -> None:
     summary = pd.DataFrame({"method": ["a"], "metric": ["st_median"], "mean": [0.02]})
     for inclusive in (True, False):
-        marks = {"st_median": Goal(0.02, 0.02, inclusive)}
-        (passes,) = against_marks(summary, marks, do_no_harm.METRICS)["passes_goal"]
+        goals = {"st_median": Goal(0.02, 0.02, inclusive)}
+        (passes,) = against_goals(summary, goals, PROTOCOL.metrics)["passes_goal"]
         assert passes == inclusive
 
 
 def write_qtdb(folder: Path, name: str = "sel123") -> Path:
-    """Write a record of 250 Hz with reference beats and marks of waves."""
+    """Write a record of 250 Hz with reference beats and annotated waves."""
     places = np.arange(200, 14_000, 200)
     signal = beats_at(places, 15_000)
     path = write_record(folder, name, np.stack([signal, -signal], 1), 250.0, ("A", "B"), 2000.0)
@@ -262,8 +263,8 @@ def write_qtdb(folder: Path, name: str = "sel123") -> Path:
     return path
 
 
-def test_a_record_comes_to_360_hz_with_its_marks(tmp_path: Path) -> None:
-    recording = read_marked(write_qtdb(tmp_path), "qtdb", "sel123")
+def test_a_record_comes_to_360_hz_with_its_annotations(tmp_path: Path) -> None:
+    recording = read_annotated(write_qtdb(tmp_path), "qtdb", "sel123")
     assert (recording.subject, recording.original_fs) == ("mitdb/123", 250.0)
     assert recording.recorded.shape == recording.target.shape == (21_600, 2)
     assert recording.beats[0] == 288
@@ -283,7 +284,7 @@ def test_the_target_loses_wander_and_nothing_above(tmp_path: Path) -> None:
     high, wander = (np.sin(2 * np.pi * f * time) for f in (120.0, 0.1))
     signal = beats_at(beat_places(len(time)), len(time)) + 0.1 * high + wander
     path = write_record(tmp_path, "106", signal, 360.0, ("MLII",), gain=2000.0)
-    target = read_marked(path, "mitdb", "106").target[3600:-3600, 0]
+    target = read_annotated(path, "mitdb", "106").target[3600:-3600, 0]
     for wave, share in ((high, 0.1), (wander, 0.0)):
         part = wave[3600:-3600]
         assert 2 * np.mean(target * part) == pytest.approx(share, abs=0.02)
@@ -293,39 +294,33 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
     path = write_qtdb(tmp_path)
     path.with_suffix(".pu1").unlink()
     with pytest.raises(MissingFileError, match="pu1 are missing"):
-        read_marked(path, "qtdb", "sel123")
+        read_annotated(path, "qtdb", "sel123")
     data = stored(tmp_path, made())
     with pytest.raises(ModelError, match="qtdb/sel123, lead ECG1"):
-        do_no_harm.evaluate(lambda x: x * np.nan, data)
+        evaluate(lambda x: x * np.nan, data)
     with pytest.raises(DatasetError, match="Received: none"):
-        do_no_harm.evaluate(lambda x: x, DoNoHarm(tmp_path, ()))
-
-
-def in_database(store: Store, path: Path, database: str):
-    """Return a record's files as a download leaves them, with its database."""
-    one = downloaded(store, path)
-    return replace(one, info={**one.info, "database": database})
+        evaluate(lambda x: x, DoNoHarm(tmp_path, ()))
 
 
 def test_steps_on_a_made_record(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    download = in_database(store, write_qtdb(tmp_path), "qtdb")
-    prepared = do_no_harm.prepare_step([download]).run(store)
+    download = downloaded(store, write_qtdb(tmp_path))
+    prepared = PROTOCOL.prepare_step({"qtdb/sel123": download}).run(store)
     assert prepared.info == {"records": ["qtdb/sel123"]}
-    steps = do_no_harm.method_steps(prepared)
+    steps = PROTOCOL.method_steps(prepared)
     assert [s.unit.name for s in steps] == ["none", "butterworth", "fir", "wavelet", "neurokit"]
-    rows = do_no_harm.read_rows([step.run(store) for step in steps[:2]])
+    rows = PROTOCOL.rows([step.run(store) for step in steps[:2]])
     assert set(rows["method"]) == {"none", "butterworth"}
-    page = do_no_harm.page_step([step.run(store) for step in steps[:2]]).run(store)
+    page = PROTOCOL.page_step([step.run(store) for step in steps[:2]]).run(store)
     assert "Shape error below the target" in page.file("benchmark.md").read_text()
     assert "none/shape" in page.info["means"]
 
 
 def test_a_real_record(physionet: Path, tmp_path: Path) -> None:
-    recording = read_marked(physionet / "qtdb/1.0.0/sel123", "qtdb", "sel123")
+    recording = read_annotated(physionet / "qtdb/1.0.0/sel123", "qtdb", "sel123")
     assert len(recording.waves) == 751
-    rows = do_no_harm.evaluate(lambda x: x, stored(tmp_path, recording), "none")
-    table = do_no_harm.tables(rows, draws=0)["all"].set_index("metric")["mean"]
+    rows = evaluate(lambda x: x, stored(tmp_path, recording), "none")
+    table = PROTOCOL.tables(rows, draws=0)["all"].set_index("metric")["mean"]
     assert table["f1_loss"] == 0
     assert table["shape"] > 25
     assert table["st_median"] < 0.02

@@ -10,16 +10,15 @@ import pytest
 
 from ecgmodel.evaluation.figures import NARROW
 from ecgmodel.evaluation.metrics import WINDOW
-from ecgmodel.protocols import do_no_harm
+from ecgmodel.protocols._arrays import load, save
 from ecgmodel.protocols._do_no_harm.figures import example_figure, spread_figure
 from ecgmodel.protocols._do_no_harm.measures import shape_below
 from ecgmodel.protocols._do_no_harm.measuring import (
     HarmExample,
     evaluate,
-    load_examples,
-    save_examples,
     worth_a_look,
 )
+from ecgmodel.protocols.do_no_harm import PROTOCOL
 from tests.ecgmodel.protocols.test_do_no_harm import made, stored
 
 NAMES = ("qtdb/sel123", "qtdb/sel302", "mitdb/106")
@@ -41,8 +40,8 @@ def rows_and_examples(
 
     rows = evaluate(method, data, "made")
     examples = worth_a_look(rows, method, data, "made")
-    save_examples(examples, folder / "examples.npz")
-    return rows, load_examples(folder / "examples.npz")
+    save(examples, folder / "examples.npz")
+    return rows, load(folder / "examples.npz", HarmExample)
 
 
 def test_the_median_and_the_worst_recording_are_shown(rows_and_examples) -> None:
@@ -88,7 +87,7 @@ def test_outputs_are_drawn_over_targets_true_to_scale(rows_and_examples) -> None
     assert min(extents[0][0], extents[2][0]) > extents[3][1]  # the difference below
 
 
-def test_qrs_and_st_are_shaded_where_they_are_marked(rows_and_examples) -> None:
+def test_qrs_and_st_are_shaded_where_they_are_annotated(rows_and_examples) -> None:
     one = rows_and_examples[1][0]
     patches = example_figure(one).axes[0].patches
     whole = [wave for wave in one.waves if wave[2] + 0.07 * 360 < len(one.target)]
@@ -99,7 +98,7 @@ def test_qrs_and_st_are_shaded_where_they_are_marked(rows_and_examples) -> None:
     assert 0 < len(example_figure(one, width=NARROW).axes[0].patches) < len(patches)
 
 
-def test_without_marks_of_waves_the_surroundings_of_beats_are_shaded(rows_and_examples) -> None:
+def test_without_annotated_waves_the_surroundings_of_beats_are_shaded(rows_and_examples) -> None:
     one = replace(rows_and_examples[1][0], waves=np.zeros((0, 3), np.int64))
     patches = example_figure(one).axes[0].patches
     assert len(one.beats) - 2 <= len(patches) <= len(one.beats)
@@ -113,8 +112,8 @@ def test_the_spread_goes_through_the_medians_of_the_table(rows_and_examples) -> 
     better = rows.assign(method="ours")
     better.loc[better["quantity"] == "shape", "value"] += 10
     both = pd.concat([rows, better], ignore_index=True)
-    figure = spread_figure(both, do_no_harm.MARKS, "ours")
-    tables = do_no_harm.tables(both, draws=0)["all"].set_index(["method", "metric"])["mean"]
+    figure = spread_figure(both, PROTOCOL.goals, "ours")
+    tables = PROTOCOL.tables(both, draws=0)["all"].set_index(["method", "metric"])["mean"]
     for axes, metric in zip(figure.axes, ("shape", "st_median"), strict=True):
         curves = {line.get_label(): line for line in axes.lines}
         for method in ("made", "ours"):

@@ -1,5 +1,6 @@
 """What the test of `leak-free` is made of: people, halves of noise, and the stored list."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,18 @@ from ecgmodel.dataset.mix_settings import MixSettings, TestMix
 from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.splits import SplitSettings, split_of, subject_of
 from ecgmodel.errors import DatasetError, SplitError
-from ecgmodel.protocols import leak_free
 from ecgmodel.protocols._leak_free.data import collect
 from ecgmodel.protocols._leak_free.listing import check_list, list_digest, stored_list
-from ecgmodel.protocols._leak_free.recordings import job_of
+from ecgmodel.protocols._leak_free.recordings import job_of, protocol_settings
 from ecgmodel.protocols._work import PlainWork
+from ecgmodel.protocols.leak_free import PROTOCOL
 from ecgmodel.settings.config import load_settings
 from ecgmodel.store import Store, Stored
 from tests.ecgmodel.dataset.made import OPEN_GATE, noise_part, resampled
 from tests.ecgmodel.protocols.made_leak_free import simulated
 
 LIST_DIGEST = "46267a1fb1007ace352a3112cc84eda88796682f5f378d717bf937723d555197"
-CLEAN = [f"{db}/{name}" for db in ("mitdb", "qtdb") for name in leak_free.RECORDINGS[db]]
+CLEAN = [f"{db}/{name}" for db in ("mitdb", "qtdb") for name in PROTOCOL.records[db]]
 DEFAULT = SplitSettings()
 SHORT = MixSettings(window=1024, test=TestMix(segment_s=10.0, snr_db=(0.0,), types=("bw", "ma")))
 NOISE_LENGTHS = dict.fromkeys(("bw", "ma", "em"), 80_000)
@@ -105,7 +106,7 @@ def test_a_shard_of_the_test_is_taken(tmp_path: Path):
     into.mkdir()
     facts = collect([shard], NOISE_LENGTHS, into)
     assert (facts["records"], facts["complete"], facts["matches_stored_list"]) == (1, False, False)
-    assert facts["stretches"] == len(pd.read_csv(into / "stretches.csv")) > 0
+    assert facts["segments"] == len(pd.read_csv(into / "segments.csv")) > 0
     assert (into / "test/simulated-sim02.parquet").is_file()
 
 
@@ -120,7 +121,7 @@ def test_the_noises_offset_is_taken_out_before_it_is_scaled(tmp_path: Path):
     assert 10 * np.log10(clean.var(axis=1) / added.var(axis=1)) == pytest.approx(0, abs=0.01)
 
 
-def test_records_without_a_stretch_are_named_and_none_at_all_is_an_error(tmp_path: Path):
+def test_records_without_a_segment_are_named_and_none_at_all_is_an_error(tmp_path: Path):
     empty = Stored(tmp_path, "a", "", "", {"record": "a", "rows": 0}, {}, {}, {})
     with pytest.raises(DatasetError, match="None of 1 records"):
         collect([empty], NOISE_LENGTHS, tmp_path)
@@ -135,16 +136,16 @@ def test_the_stored_list_is_the_one_that_was_chosen():
         assert (lead["start"].diff().dropna() >= 11_520).all()
 
 
-def test_other_stretches_or_signals_are_named():
+def test_other_segments_or_signals_are_named():
     stored = stored_list()
     quick = stored[stored["record"].isin(["mitdb/119", "qtdb/sel32"])]
     assert check_list(quick, stored)
     assert not check_list(quick.assign(record="own/a"), stored)
-    with pytest.raises(DatasetError, match=r"1 stretches differ.*is in the list alone"):
+    with pytest.raises(DatasetError, match=r"1 segments differ.*is in the list alone"):
         check_list(quick.iloc[1:], stored)
     moved = quick.copy()
     moved.iloc[0, moved.columns.get_loc("start")] += 1024
-    with pytest.raises(DatasetError, match="2 stretches differ"):
+    with pytest.raises(DatasetError, match="2 segments differ"):
         check_list(moved, stored)
     louder = quick.copy()
     louder.iloc[3, louder.columns.get_loc("rms_uv")] += 0.1
@@ -155,26 +156,26 @@ def test_other_stretches_or_signals_are_named():
 
 def test_settings_of_the_test_do_not_follow_others():
     base = load_settings(pairs=["mix.snr_db=[3]", "resample.length=5000", "quality.enabled=false"])
-    fixed = leak_free.protocol_settings(base)
+    fixed = protocol_settings(base)
     assert fixed.resample.length is None
     assert fixed.mix.test.snr_db == (-6.0, 0.0, 6.0, 12.0, 18.0)
     assert fixed.mix.test.segment == 11_520
     assert fixed.quality.enabled
     assert fixed.source == base.source
-    assert leak_free.protocol_settings(simulated(), "as_recorded").resample.target == "as_recorded"
+    assert protocol_settings(simulated(), "as_recorded").resample.target == "as_recorded"
 
 
 def test_real_recordings_give_the_stored_list(physionet: Path, tmp_path: Path):
     recordings = {"mitdb": ("209",), "qtdb": ("sel123",), "nstdb": ("bw", "em", "ma")}
     prepared = prepare(physionet, tmp_path, recordings)
     assert prepared.info["matches_stored_list"]
-    assert prepared.info["stretches"] == 12 + 5 + 12 + 1
+    assert prepared.info["segments"] == 12 + 5 + 12 + 1
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_test(physionet: Path, tmp_path: Path):
-    info = prepare(physionet, tmp_path, leak_free.RECORDINGS).info
+    info = prepare(physionet, tmp_path, PROTOCOL.records).info
     assert (info["complete"], info["list"]) == (True, LIST_DIGEST)
     assert (info["records"], info["subjects"], info["rows"]) == (21, 21, 453 * 21)
     # The gate judges noise, not rhythm: it keeps nearly as many ventricular beats as normal ones.
@@ -185,4 +186,4 @@ def test_the_whole_test(physionet: Path, tmp_path: Path):
 def prepare(physionet: Path, folder: Path, recordings: dict[str, tuple[str, ...]]) -> Stored:
     """Make the test from real recordings."""
     base = load_settings(pairs=["source.kind=physionet", f"source.base_url={physionet}"])
-    return leak_free.prepare(PlainWork(base, Store(folder)), recordings)
+    return replace(PROTOCOL, records=recordings).prepared(PlainWork(base, Store(folder)))

@@ -13,9 +13,10 @@ from ecgmodel.evaluation import baselines
 from ecgmodel.models.trained import Trained
 from ecgmodel.networks import load_network
 from ecgmodel.protocols import do_no_harm, leak_free, qrs_stress
-from ecgmodel.protocols._methods import Network, filters, general_networks, own, shown
+from ecgmodel.protocols._methods import Network, Networks, filters, general, own, shown
 from ecgmodel.store import Store
-from tests.ecgmodel.protocols.test_do_no_harm import in_database, write_qtdb
+from tests.ecgmodel.protocols.made import downloaded
+from tests.ecgmodel.protocols.test_do_no_harm import write_qtdb
 
 
 def halving(path: Path, window: int) -> Path:
@@ -26,6 +27,10 @@ def halving(path: Path, window: int) -> Path:
     halved = keras.layers.Conv1D(1, 1, use_bias=False, kernel_initializer=half)(signal)
     keras.Model(signal, halved).save(path)
     return path
+
+
+def general_networks(package: Path, kept: Path) -> dict[str, Network]:
+    return Networks(lambda: general(package, kept)).kept()
 
 
 def put(folder: Path, window: int, overlap: float) -> Trained:
@@ -52,9 +57,9 @@ def test_shipped_networks_come_first_and_each_has_its_own_window(tmp_path: Path)
     (package / "models" / "planned" / "recipe.yaml").write_text("mix: {window: 64}\n")
     found = general_networks(package, kept)
     assert list(found) == ["default", "other"]
-    assert found["default"] == Network(shipped.folder / "model.keras", 256, 0.125)
+    assert found["default"] == Network((shipped.folder / "model.keras",), 256, 0.125)
     assert (found["other"].window, found["other"].overlap) == (512, 0.25)
-    assert load_network(found["default"].path).input_shape[1] == 256
+    assert load_network(found["default"].files[0]).input_shape[1] == 256
 
 
 def test_what_is_wrong_with_a_network_is_named(tmp_path: Path) -> None:
@@ -64,16 +69,16 @@ def test_what_is_wrong_with_a_network_is_named(tmp_path: Path) -> None:
         general_networks(tmp_path, tmp_path)
     one.recipe.write_text("mix: {window: 256}\n")
     (one.folder / "model.keras").write_bytes(b"other")
-    with pytest.raises(ModelError, match=r"model\.keras is not the file"):
+    with pytest.raises(ModelError, match=r"model\.keras is missing or"):
         general_networks(tmp_path, tmp_path)
 
 
-@pytest.mark.parametrize("protocol", [leak_free, qrs_stress, do_no_harm])
+@pytest.mark.parametrize("protocol", [leak_free.PROTOCOL, qrs_stress.PROTOCOL, do_no_harm.PROTOCOL])
 def test_every_protocol_measures_the_same_methods_under_one_name_each(
     protocol, tmp_path: Path
 ) -> None:
-    prepared = in_database(Store(tmp_path), write_qtdb(tmp_path), "qtdb")
-    network = Network(halving(tmp_path / "half.keras", 256), 256, 0.125)
+    prepared = downloaded(Store(tmp_path), write_qtdb(tmp_path))
+    network = Network((halving(tmp_path / "half.keras", 256),), 256, 0.125)
     steps = protocol.method_steps(prepared, {"half": network})
     assert [s.unit.name for s in steps] == [*filters(), "half"]
     how = {"window": 256, "overlap": 0.125, "training": [None]}
@@ -84,22 +89,22 @@ def test_every_protocol_measures_the_same_methods_under_one_name_each(
 
 def test_a_network_is_applied_in_windows_of_its_own(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    download = in_database(store, write_qtdb(tmp_path), "qtdb")
-    prepared = do_no_harm.prepare_step([download]).run(store)
-    network = Network(halving(tmp_path / "half.keras", 256), 256, 0.125)
-    step = do_no_harm.method_steps(prepared, {"half": network})[-1]
-    rows = do_no_harm.read_rows([step.run(store)])
+    download = downloaded(store, write_qtdb(tmp_path))
+    prepared = do_no_harm.PROTOCOL.prepare_step({"qtdb/sel123": download}).run(store)
+    network = Network((halving(tmp_path / "half.keras", 256),), 256, 0.125)
+    step = do_no_harm.PROTOCOL.method_steps(prepared, {"half": network})[-1]
+    rows = do_no_harm.PROTOCOL.rows([step.run(store)])
     changes = rows.loc[rows["quantity"] == "qrs", "value"]
     np.testing.assert_allclose(changes, 50, atol=0.5)
-    wrong = Network(network.path, 2048, 0.5)
-    with pytest.raises(ModelError, match="takes windows of 256"):
-        do_no_harm.method_steps(prepared, {"half": wrong})[-1].run(store)
+    wrong = Network(network.files, 2048, 0.5)
+    with pytest.raises(ModelError, match="expects windows of 256"):
+        do_no_harm.PROTOCOL.method_steps(prepared, {"half": wrong})[-1].run(store)
 
 
 def test_the_first_network_of_our_own_is_shown_else_the_best_method() -> None:
     means = pd.Series({"none": 9.0, "fir": 3.0, "wavelet": 4.0, "tcdae": 5.0})
     assert shown(means.to_dict()) == "tcdae"
-    assert shown(means.to_dict(), higher_is_better=False) == "fir"
+    assert shown(means.to_dict(), higher=False) == "fir"
     assert shown({**means, "default": 1.0, "larger": 2.0}) == "default"
     assert shown({"none": 9.0}) == "none"
     assert own(["none", "fir", "deepfilter", "default"]) == ["default"]

@@ -14,7 +14,7 @@ from ecgmodel.protocols._qt_bw.noise import (
     noise_part,
     read_noise,
 )
-from tests.ecgmodel.protocols.made import made_noise, sine, write_marked
+from tests.ecgmodel.protocols.made import made_noise, sine, write_annotated
 
 
 def numbered() -> np.ndarray:
@@ -92,7 +92,7 @@ def test_flat_windows_and_flat_noise_are_refused():
 
 def test_other_recordings_and_versions_are_refused(tmp_path: Path):
     with pytest.raises(RecordError, match="650000 samples of 2 channels"):
-        read_noise(write_marked(tmp_path, "bw", sine()))
+        read_noise(write_annotated(tmp_path, "bw", sine()))
     with pytest.raises(SettingsError, match="version=3"):
         noise_part(made_noise(), 3, "test")
 

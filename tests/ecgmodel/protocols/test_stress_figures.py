@@ -10,17 +10,12 @@ import pandas as pd
 import pytest
 
 from ecgmodel.evaluation.figures import NARROW
-from ecgmodel.protocols import qrs_stress
-from ecgmodel.protocols._marks import Goal
-from ecgmodel.protocols._qrs_stress.data import collect, write
+from ecgmodel.protocols._arrays import load, save
+from ecgmodel.protocols._goals import Goal
+from ecgmodel.protocols._qrs_stress.data import collect, read, write
 from ecgmodel.protocols._qrs_stress.figures import LANES, excerpt_figure, f1_figure
-from ecgmodel.protocols._qrs_stress.measuring import (
-    EXCERPT_AT_S,
-    EXCERPTS,
-    Excerpt,
-    load_excerpts,
-    measure_into,
-)
+from ecgmodel.protocols._qrs_stress.measuring import EXCERPT_AT_S, Excerpt, measure
+from ecgmodel.protocols.qrs_stress import PROTOCOL
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored, Unit
 from tests.ecgmodel.protocols.made_stress import EVERY, MINUTE, beats_at, write_person
@@ -40,14 +35,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Stored:
 @pytest.fixture(scope="module")
 def excerpts(prepared: Stored, tmp_path_factory: pytest.TempPathFactory) -> tuple[Excerpt, ...]:
     """What a method leaves that takes one beat away and puts one between two others."""
-    data = qrs_stress.load(prepared)
+    data = read(prepared)
     clean = data.clean["118"]
     beats = data.leads["118e12"].beats
     inside = beats[(beats > FIRST + EVERY) & (beats < FIRST + 2000)]
     change = beats_at(inside[[3]] + EVERY // 2, len(clean)) - beats_at(inside[[1]], len(clean))
-    into = tmp_path_factory.mktemp("measured")
-    measure_into(lambda x: x * 0 + clean + change.astype(np.float32), "made", prepared, into)
-    return load_excerpts(into / EXCERPTS)
+    path = tmp_path_factory.mktemp("measured") / "examples.npz"
+    found = measure(lambda x: x * 0 + clean + change.astype(np.float32), prepared, "made")
+    save(found.examples, path)
+    return load(path, Excerpt)
 
 
 def test_excerpts_hold_the_beats_by_kind(prepared: Stored, excerpts: tuple[Excerpt, ...]) -> None:
@@ -55,7 +51,7 @@ def test_excerpts_hold_the_beats_by_kind(prepared: Stored, excerpts: tuple[Excer
     for excerpt in excerpts:
         assert excerpt.start == FIRST
         reference = excerpt.reference
-        known = qrs_stress.load(prepared).leads[excerpt.record]
+        known = read(prepared).leads[excerpt.record]
         np.testing.assert_array_equal(excerpt.noisy, known.noisy[FIRST : FIRST + 8 * 360])
         assert set(reference + FIRST) <= set(known.beats)
         assert len(excerpt.missed) == len(excerpt.false) == 1
@@ -93,7 +89,7 @@ def test_an_unknown_clean_lead_is_left_out(excerpts: tuple[Excerpt, ...]) -> Non
     assert np.isfinite(axes.get_ylim()).all()
 
 
-def test_f1_and_its_marks_are_drawn_as_they_are_and_above_no_filter() -> None:
+def test_f1_and_its_goals_are_drawn_as_they_are_and_above_no_filter() -> None:
     table = pd.DataFrame(
         [
             {"method": method, "snr_db": level, "mean": base + more}
@@ -101,8 +97,8 @@ def test_f1_and_its_marks_are_drawn_as_they_are_and_above_no_filter() -> None:
             for level, base in ((6, 0.7), (0, 0.5))
         ]
     )
-    marks = {6: Goal(goal=0.95, first_step=0.8), 0: Goal(goal=0.9, first_step=0.6)}
-    figure = f1_figure(table, marks, "ours")
+    goals = {6: Goal(goal=0.95, first_step=0.8), 0: Goal(goal=0.9, first_step=0.6)}
+    figure = f1_figure(table, goals, "ours")
     straight, above = figure.axes
     lines = {line.get_label(): line for line in straight.lines}
     assert list(lines) == ["no filter", "fir", "ours"]
@@ -110,19 +106,19 @@ def test_f1_and_its_marks_are_drawn_as_they_are_and_above_no_filter() -> None:
     np.testing.assert_allclose(lines["ours"].get_ydata(), [0.7, 0.9])
     np.testing.assert_allclose(above.lines[2].get_ydata(), [0.2, 0.2])
     heights = [
-        sorted(path.vertices[0, 1] for path in goals.get_paths())
+        sorted(path.vertices[0, 1] for path in lines.get_paths())
         for axes in (straight, above)
-        for goals in axes.collections[:1]
+        for lines in axes.collections[:1]
     ]
     np.testing.assert_allclose(heights, [[0.9, 0.95], [0.25, 0.4]])
-    alone = f1_figure(table[table["method"] == "ours"], marks, "ours")
+    alone = f1_figure(table[table["method"] == "ours"], goals, "ours")
     assert len(alone.axes) == 1
 
 
 def test_the_page_shows_them(prepared: Stored, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    measured = [qrs_stress.filter_step(name, prepared).run(store) for name in ("none", "fir")]
-    html = qrs_stress.page_step(measured).run(store).file("benchmark.html").read_text()
+    measured = [PROTOCOL.filter_step(name, prepared).run(store) for name in ("none", "fir")]
+    html = PROTOCOL.page_step(measured).run(store).file("benchmark.html").read_text()
     assert "What fir makes of it" in html
     assert "<h3>Record 118</h3>" in html
     assert "Record 119" not in html

@@ -8,12 +8,12 @@ from scipy.signal import resample_poly
 
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.protocols._qt_bw.windows import Beats, cut_beats, record_beats
-from tests.ecgmodel.protocols.made import MARKS, sine, write_marked
+from tests.ecgmodel.protocols.made import ANNOTATIONS, sine, write_annotated
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Beats:
-    return record_beats(write_marked(tmp_path, "made", sine()))
+    return record_beats(write_annotated(tmp_path, "made", sine()))
 
 
 def test_beats_run_from_40_ms_before_a_p_onset_to_the_next(made: Beats):
@@ -56,8 +56,8 @@ def test_a_beat_of_496_samples_stays_and_a_longer_one_goes():
     assert beats.lengths.tolist() == [496]  # 344 * 1.44 = 495.4; 345 * 1.44 = 496.8
 
 
-def test_a_lead_without_gain_is_read_with_200_steps_per_mv(tmp_path: Path):
-    with_gain = record_beats(write_marked(tmp_path, "made", sine()))
+def test_a_lead_without_gain_is_read_with_200_adc_units_per_mv(tmp_path: Path):
+    with_gain = record_beats(write_annotated(tmp_path, "made", sine()))
     header = tmp_path / "made.hea"
     text = header.read_text()
     assert text.count("2000.0(0)/mV") == 2
@@ -66,20 +66,23 @@ def test_a_lead_without_gain_is_read_with_200_steps_per_mv(tmp_path: Path):
     np.testing.assert_allclose(without.windows, 10 * with_gain.windows, rtol=1e-5, atol=1e-5)
 
 
-def test_a_record_without_p_marks_gives_no_window(tmp_path: Path):
-    marks = tuple(mark for mark in MARKS if mark[1] != "p")
-    assert record_beats(write_marked(tmp_path, "made", sine(), marks)).windows.shape == (0, 512)
+def test_a_record_without_p_waves_gives_no_window(tmp_path: Path):
+    annotations = tuple(one for one in ANNOTATIONS if one[1] != "p")
+    assert record_beats(write_annotated(tmp_path, "made", sine(), annotations)).windows.shape == (
+        0,
+        512,
+    )
 
 
 def test_what_is_missing_is_named(tmp_path: Path):
-    path = write_marked(tmp_path, "made", sine())
+    path = write_annotated(tmp_path, "made", sine())
     (tmp_path / "made.pu1").unlink()
     with pytest.raises(MissingFileError, match=r"made\.pu1"):
         record_beats(path)
     signal = sine()
     signal[1000] = np.nan
     with pytest.raises(RecordError, match="1 missing"):
-        record_beats(write_marked(tmp_path, "gap", signal))
+        record_beats(write_annotated(tmp_path, "gap", signal))
 
 
 @pytest.mark.parametrize(("record", "windows"), [("sel103", 141), ("sel32", 978), ("sel33", 0)])
