@@ -13,10 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from ecgmodel.web import metrics
+from ecgmodel.web import counters
 from ecgmodel.web.guard import Guard
 from ecgmodel.web.intake import ANY, MULTIPART, SUFFIXES
-from ecgmodel.web.plotting import PLOTTING, scripts
 from ecgmodel.web.refusing import Refused
 from ecgmodel.web.service import Service
 from ecgmodel.web.settings import Options
@@ -41,7 +40,11 @@ _SIGNAL: dict[str, Any] = {
         },
         "fs": {"type": "number", "minimum": 50, "maximum": 4000, "description": "Hz"},
         "unit": {"type": "string", "enum": ["mV", "uV", "V"], "default": "mV"},
-        "leads": {"type": "array", "items": {"type": "string"}, "description": "their names"},
+        "leads": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "lead names",
+        },
     },
 }
 _FORM = {
@@ -68,19 +71,19 @@ _ERROR = {
     "required": ["error"],
     "properties": {
         "error": {"type": "string"},
-        "needs": {"type": "string", "description": "the option that has to be given"},
+        "needs": {"type": "string", "description": "name of the missing option"},
     },
 }
 _SAID = {
     400: "The request cannot be read.",
     401: "The token is missing or wrong.",
-    403: "A page of another server asks.",
-    408: "The body came too slowly.",
+    403: "The request comes from a page of another server.",
+    408: "The upload took too long.",
     413: "The recording is too large.",
-    415: "The kind of file is not known.",
-    422: "It is no ECG that can be cleaned, or an option is missing.",
-    503: "Too many recordings wait.",
-    504: "It took too long.",
+    415: "The file format is not supported.",
+    422: "The recording cannot be denoised, or an option is missing.",
+    503: "The queue is full.",
+    504: "Denoising took too long.",
 }
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
@@ -88,8 +91,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 _CLEANED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The recording, cleaned, as it came; of JSON also every 10 s with quality "
-        "before and after, SNR in dB, and why it is not to be trusted.",
+        "description": "The denoised recording, in the format of the input. JSON also has, "
+        "for every 10 s, the signal quality before and after, the estimated input SNR in dB, and "
+        "why a section is unreliable.",
         "content": {"application/json": {"schema": {"type": "object"}}, ANY: _BYTES},
     }
 }
@@ -107,8 +111,8 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
     """
     app = FastAPI(
         title="ECG denoiser",
-        description="Takes drift, muscle noise and electrode motion out of ECG recordings. For "
-        "research; not a medical device.",
+        description="Removes baseline wander, muscle artifact and electrode motion from ECG "
+        "recordings. For research use only; not a medical device.",
         version="1",
         docs_url=None,  # their pages load from other servers
         redoc_url=None,
@@ -120,7 +124,7 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
         response_class=FileResponse,
         responses=_CLEANED | _ERRORS,
         openapi_extra=_BODY,
-        summary="Clean a recording; it comes back in its format.",
+        summary="Denoise a recording; the answer has the format of the input.",
     )
     async def denoise(request: Request, options: Annotated[Options, Query()]) -> Response:
         return await service.clean(request, options)
@@ -130,7 +134,7 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
         return await service.clean(request, options, view=True)
 
     @app.head("/health", include_in_schema=False)
-    @app.get("/health", summary="Whether it works, and what it takes.")
+    @app.get("/health", summary="State and limits of the service.")
     async def health() -> dict[str, Any]:
         limits = service.limits.model_dump()
         return {"status": "ok", "model": service.model, "here": service.here, "limits": limits}
@@ -139,10 +143,10 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
         "/metrics",
         response_class=Response,
         responses={**_COUNTS, 401: _ERRORS[401]},
-        summary="Counts for Prometheus.",
+        summary="Metrics for Prometheus.",
     )
     async def counts() -> Response:
-        return Response(service.metrics.text(), media_type=metrics.MEDIA)
+        return Response(service.metrics.text(), media_type=counters.MEDIA)
 
     _show_page(app, service)
     most = service.limits.megabytes * 1_000_000
@@ -150,18 +154,11 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
 
 
 def _show_page(app: FastAPI, service: Service) -> None:
-    """Add the page; the plotting library comes out of its installed package."""
-    folder = scripts()
+    """Add the page."""
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
-
-    @app.get("/plotting/{name}", include_in_schema=False)
-    async def plotting(name: str) -> Response:
-        if name not in PLOTTING:
-            raise HTTPException(404, "Not Found")
-        return FileResponse(folder / name, headers={"Cache-Control": "no-cache"})
 
     @app.get("/example.zip", include_in_schema=False)
     async def example() -> Response:
@@ -180,7 +177,7 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         wrong = (f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())
-        return JSONResponse({"error": f"The address has wrong options. {'. '.join(wrong)}."}, 422)
+        return JSONResponse({"error": f"Invalid query parameters. {'. '.join(wrong)}."}, 422)
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:
@@ -188,4 +185,4 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def fault(_: Request, __: Exception) -> Response:
-        return JSONResponse({"error": "A fault of this service; see its log."}, 500)
+        return JSONResponse({"error": "Internal error; see the log of the service."}, 500)

@@ -59,9 +59,7 @@ def _unpack_one(
         while chunk := source.read(CHUNK):
             size += len(chunk)
             if size > most:
-                raise Refused(
-                    413, f"Unpacked it is more than {limits.unpacked_megabytes} MB, which may be."
-                )
+                raise Refused(413, f"The unpacked archive exceeds {limits.unpacked_megabytes} MB.")
             file.write(chunk)
     return size
 
@@ -97,7 +95,7 @@ def _inside(entry: zipfile.ZipInfo) -> PurePosixPath:
         or len(path.parts) > 8
     )
     if path.is_absolute() or ".." in path.parts or odd or any(len(p) > 200 for p in path.parts):
-        raise Refused(400, f"The archive holds {name[:100]!r}, which is no plain file name.")
+        raise Refused(400, f"The archive holds {name[:100]!r}, which is not a plain file name.")
     return path
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
-from ecgmodel.web.metrics import Metrics
+from ecgmodel.web.counters import Metrics
 from ecgmodel.web.refusing import Refused
 
 Scope = MutableMapping[str, Any]

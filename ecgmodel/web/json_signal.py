@@ -53,7 +53,7 @@ def read_json(path: Path, hints: Hints) -> JsonSignal:
     try:
         given = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise SignalError(f"The body is no JSON: {error}.") from error
+        raise SignalError(f"The body is not JSON: {error}.") from error
     if not isinstance(given, dict) or "signal" not in given or set(given) - set(KEYS):
         had = sorted(given)[:10] if isinstance(given, dict) else type(given).__name__
         raise SignalError(

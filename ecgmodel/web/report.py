@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import zlib
 from pathlib import Path
@@ -14,19 +15,18 @@ from numpy.typing import NDArray
 from ecgmodel.denoise.trust import Cleaned
 from ecgmodel.files import Ecg
 from ecgmodel.store import write_text
-from ecgmodel.web.plotting import PLOTTING, scripts
 from ecgmodel.web.view import facts_of, pack
 
 PAGE = Path(__file__).with_name("page")
-# Each after those that it imports.
-MODULES = ("words.js", "pyramid.js", "chart.js", "facts.js", "view.js", "viewer.js", "report.js")
+VENDOR = PAGE / "vendor"
 MOST_SAMPLES = 6_000_000
 """Of all leads, before and after. A longer recording is thinned: of each few samples the page holds
 the lowest and the highest, so that no spike is lost; it weighs about 10 MB at most."""
 STEPS_PER_MV = 1024.0  # signals are rounded to 1 uV, so that they can be packed
 
-_IMPORT = re.compile(r"^import \{([^}]*)\} from \"\./([\w.]+)\";\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const)) (\w+)", re.MULTILINE)
+START = 'import "report.js";'
+SERVICE = ("main.js", "service.js")  # what the page has for the service alone
+
 _SERVICE = re.compile(r"<!-- service -->.*?<!-- /service -->", re.DOTALL)
 
 
@@ -41,12 +41,12 @@ def write_report(path: Path, name: str, ecg: Ecg, cleaned: Cleaned, label: str) 
         label: How the page names the network.
     """
     data = base64.b64encode(zlib.compress(_view(name, ecg, cleaned, label), 6)).decode()
-    page = _SERVICE.sub("", (PAGE / "index.html").read_text(encoding="utf-8"))
-    parts = [f"<style>\n{(PAGE / 'style.css').read_text(encoding='utf-8')}</style>"]
-    parts += [_script((scripts() / one).read_text(encoding="utf-8")) for one in PLOTTING]
-    head = "\n".join(parts)
-    body = f'<script id="data" type="text/plain">{data}</script>\n{_script(_bundle(), True)}'
-    page = page.replace("</head>", f"{head}\n</head>").replace("</body>", f"{body}\n</body>")
+    page = _SERVICE.sub("", _read(PAGE / "index.html"))
+    styles = "\n".join(_read(file) for file in (VENDOR / "uPlot.min.css", PAGE / "style.css"))
+    head = [f"<style>\n{styles}</style>", _script(_read(VENDOR / "uPlot.iife.min.js")), _modules()]
+    body = f'<script id="data" type="text/plain">{data}</script>\n{_script(START, "module")}'
+    page = page.replace("</head>", "\n".join([*head, "</head>"]))
+    page = page.replace("</body>", f"{body}\n</body>")
     write_text(path, page)
     return path
 
@@ -62,8 +62,7 @@ def _view(name: str, ecg: Ecg, cleaned: Cleaned, label: str) -> bytes:
         ]
         facts |= {"fs": ecg.fs / each, "windows": windows}
         remarks.append(
-            f"drawn thinned, since the recording is long: of every {2 * each} samples the lowest "
-            "and the highest"
+            f"long recording: displayed as minimum and maximum of every {2 * each} samples"
         )
     pairs = [
         (_small(ecg.signal[:, lead], each), _small(cleaned.signal[:, lead], each))
@@ -91,19 +90,22 @@ def _small(lead: NDArray[np.float64], each: int) -> NDArray[np.float32]:
     return rounded
 
 
-def _bundle() -> str:
-    """Return the page's modules as one: each a function's body, whose exports are kept by name."""
-    parts = ["const modules = {};"]
-    for name in MODULES:
-        text = (PAGE / name).read_text(encoding="utf-8")
-        exported = [match.group(2) for match in _EXPORT.finditer(text)]
-        text = _IMPORT.sub(r'const {\1} = modules["\2"];' + "\n", text)
-        text = _EXPORT.sub(r"\1 \2", text)
-        given = f"return {{ {', '.join(exported)} }};"
-        parts.append(f'modules["{name}"] = await (async () => {{\n{text}\n{given}\n}})();')
-    return "\n".join(parts)
+def _modules() -> str:
+    """Return the page's modules by name: a file has no folder to import them from."""
+    addresses = {}
+    for file in sorted(PAGE.glob("*.js")):
+        if file.name in SERVICE:
+            continue
+        text = _read(file).replace('from "./', 'from "')
+        code = base64.b64encode(text.encode()).decode()
+        addresses[file.name] = f"data:text/javascript;base64,{code}"
+    return _script(json.dumps({"imports": addresses}), "importmap")
 
 
-def _script(text: str, is_module: bool = False) -> str:
-    kind = ' type="module"' if is_module else ""
-    return f"<script{kind}>\n{text.replace('</script', chr(60) + chr(92) + '/script')}\n</script>"
+def _script(text: str, kind: str = "text/javascript") -> str:
+    text = text.replace("</script", chr(60) + chr(92) + "/script")
+    return f'<script type="{kind}">\n{text}\n</script>'
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")

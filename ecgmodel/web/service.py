@@ -11,8 +11,8 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ecgmodel.web import archives
+from ecgmodel.web.counters import Metrics
 from ecgmodel.web.intake import take_in
-from ecgmodel.web.metrics import Metrics
 from ecgmodel.web.refusing import Refused
 from ecgmodel.web.settings import Job, Limits, Options, Outcome, Setup
 from ecgmodel.web.workers import Workers
@@ -89,7 +89,7 @@ class Service:
             outcome = await self._cleaned(request, Job(folder=folder, options=options, view=view))
         except asyncio.CancelledError as error:
             self.leave(folder)
-            raise Refused(503, "The service was stopped meanwhile.") from error
+            raise Refused(503, "The service was stopped.") from error
         except BaseException:
             self.leave(folder)
             raise
@@ -117,7 +117,7 @@ class Service:
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                raise Refused(400, "The client left before its recording was clean.")
+                raise Refused(400, "The client disconnected before the recording was denoised.")
             return work.result()
         finally:
             for task in (work, gone):
@@ -128,7 +128,7 @@ class Service:
         """Return a folder for a request, unless so many are here that it could not be cleaned."""
         self._check_queue()
         if len(self._moving) >= self.limits.transfers:
-            raise _busy(f"{len(self._moving)} recordings are on their way already.")
+            raise _busy(f"{len(self._moving)} uploads and downloads are in progress.")
         folder = Path(tempfile.mkdtemp(dir=self.root))
         self._moving.add(folder)
         self.metrics.at_work.set(self.here)
@@ -136,7 +136,7 @@ class Service:
 
     def _check_queue(self) -> None:
         if len(self._queued) >= self.limits.workers + self.limits.waiting:
-            raise _busy(f"{len(self._queued)} recordings are here already.")
+            raise _busy(f"{len(self._queued)} recordings are already in the queue.")
 
     def leave(self, folder: Path) -> None:
         """Remove a request's folder and free its place."""

@@ -13,18 +13,18 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    megabytes: int = Field(default=200, ge=1, description="Largest body, MB.")
-    json_megabytes: int = Field(default=50, ge=1, description="Largest body of JSON, MB.")
-    unpacked_megabytes: int = Field(default=400, ge=1, description="Of all files of a zip, MB.")
-    samples: int = Field(default=25_000_000, ge=1, description="Of all leads together.")
-    leads: int = Field(default=64, ge=1, le=256, description="Of one recording.")
-    files: int = Field(default=64, ge=1, description="Of one recording.")
-    seconds: float = Field(default=600.0, gt=0, description="For one recording, s.")
-    upload_seconds: float = Field(default=300.0, gt=0, description="Until all of it is here, s.")
-    waiting: int = Field(default=8, ge=0, description="Recordings that wait for their turn.")
-    transfers: int = Field(default=16, ge=1, description="Recordings that come in or go out.")
-    workers: int = Field(default=1, ge=1, description="Recordings that are cleaned at a time.")
-    memory_megabytes: int = Field(default=6000, ge=500, description="Of a worker, MB.")
+    megabytes: int = Field(default=200, ge=1, description="Largest upload, MB.")
+    json_megabytes: int = Field(default=50, ge=1, description="Largest JSON body, MB.")
+    unpacked_megabytes: int = Field(default=400, ge=1, description="Largest zip, unpacked, MB.")
+    samples: int = Field(default=25_000_000, ge=1, description="Most samples, all leads together.")
+    leads: int = Field(default=64, ge=1, le=256, description="Most leads of a recording.")
+    files: int = Field(default=64, ge=1, description="Most files of a recording.")
+    seconds: float = Field(default=600.0, gt=0, description="Longest time of denoising, s.")
+    upload_seconds: float = Field(default=300.0, gt=0, description="Longest time of an upload, s.")
+    waiting: int = Field(default=8, ge=0, description="Longest queue, recordings.")
+    transfers: int = Field(default=16, ge=1, description="Most simultaneous uploads and downloads.")
+    workers: int = Field(default=1, ge=1, description="Recordings denoised in parallel.")
+    memory_megabytes: int = Field(default=6000, ge=500, description="Memory limit of a worker, MB.")
 
 
 class Options(BaseModel):
@@ -33,7 +33,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fs: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Sampling rate, Hz, if the file states none."
+        None, gt=0, allow_inf_nan=False, description="Sampling rate, Hz, if missing in the file."
     )
     unit: str | None = Field(
         None, max_length=20, description="mV, uV or V, if the file does not say."
@@ -42,24 +42,24 @@ class Options(BaseModel):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="Converter steps per mV, where no unit is.",
+        description="ADC units per mV, if the file has no unit.",
     )
     column: list[str] = Field(
         default_factory=list, max_length=256, description="Names or numbers (from 1) of the leads."
     )
     time_column: str | None = Field(
-        None, max_length=200, description="Name or number of the column of times."
+        None, max_length=200, description="Name or number (from 1) of the time column."
     )
     untrusted: Literal["mark", "pass"] = Field(
         "mark",
-        description="Where the network is not to be trusted: clean there too and say so (mark), or "
-        "give back what came in (pass).",
+        description="Unreliable sections: denoise and flag them (mark), or return the input there "
+        "(pass).",
     )
     format: str | None = Field(
-        None, max_length=20, description="Format of the answer; without it, that of the recording."
+        None, max_length=20, description="Format of the answer; default: that of the input."
     )
     name: str | None = Field(
-        None, max_length=200, description="The file's name, where the body is the file."
+        None, max_length=200, description="File name, if the body is the file itself."
     )
 
 

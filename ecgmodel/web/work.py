@@ -71,13 +71,13 @@ class Cleaner:
             return Outcome(status=refused.status, error=refused.message)
         except MemoryError:
             return Outcome(
-                status=413, error="The recording needs more memory than it may. Cut it into parts."
+                status=413, error="The recording exceeds the memory limit. Split it into parts."
             )
         except Exception:  # one bad recording is not to end the service
             traceback.print_exc()
             return Outcome(
                 status=500,
-                error="It was not cleaned, by a fault of this service; see its log.",
+                error="Denoising failed by an internal error; see the log of the service.",
             )
 
     def _do(self, job: Job) -> Outcome:
@@ -146,8 +146,8 @@ def _the_one(folder: Path) -> Path:
     except MissingFileError as error:
         raise Refused(
             415,
-            f"There is no recording in what came: {', '.join(names) or 'nothing'}. Expected one of "
-            f"{', '.join(formats())}; of a WFDB record its header (.hea) too.",
+            f"No recording found in: {', '.join(names) or 'an empty upload'}. Expected one of "
+            f"{', '.join(formats())}; a WFDB record needs its header (.hea).",
         ) from error
     if len(recordings) != 1:
         raise Refused(422, f"Expected one recording at a time. Received: {', '.join(names)}.")
@@ -180,7 +180,7 @@ def _check_json(options: Options, size: int, limits: Limits) -> None:
         raise Refused(413, told)
     given = options.model_dump(exclude={"fs", "unit", "untrusted", "name"}, exclude_defaults=True)
     if given:
-        raise Refused(422, f"A signal of JSON takes no {', '.join(given)}. Leave it out.")
+        raise Refused(422, f"A JSON signal does not take {', '.join(given)}. Leave it out.")
 
 
 def _as_json(given: JsonSignal, cleaned: Cleaned, facts: dict[str, Any], out: Path) -> Path:

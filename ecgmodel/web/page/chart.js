@@ -1,35 +1,24 @@
-// The ECG on its paper, and the strip of the whole recording. Bokeh draws; what it draws is cut down
+// The ECG on its paper, and the strip of the whole recording. uPlot draws; what it draws is cut down
 // to the pixels that are seen, so that hours move as smoothly as seconds.
 
+import { navigate } from "./navigation.js";
+import { BELOW, ground, hatch, LEFT, notes, palette, squares, timeAxis, voltAxis } from "./paper.js";
 import { Pyramid } from "./pyramid.js";
-import { clock, number, reason, spans } from "./words.js";
+import { Strip } from "./strip.js";
+import { trace } from "./trace.js";
+import { reason, spans } from "./words.js";
 
-const { Document, Models, Plotting, embed } = window.Bokeh;
-const model = (name, attributes) => new (Models.get(name))(attributes);
+const { uPlot } = window;
 
 const MM = 4; // CSS pixels, so that the paper's lines all look alike; 1 mm is 3.78 of them
+const MM_IN_PRINT = 96 / 25.4;
+const PRINTED_MM = 250; // 10 s, which fit A4 and Letter across
 const SPEED = 25; // mm/s
-const SQUARE_S = 0.2;
-const SQUARE_MV = 0.5;
-const FINEST = 3; // pixels between lines of the paper
-const LABEL = 84; // pixels between labels of time
-const STEPS = [0.04, 0.2, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200];
+const ABOVE = 6; // pixels
 const SHORTEST_S = 0.2;
-const OFFSET_MV = 1.0; // beyond which what came in is drawn shifted, or it would be out of sight
+const OFFSET_MV = 1.0; // beyond which the original is drawn shifted, or it would be out of sight
 const KINDS = ["before", "after", "removed"];
 const SHOWN = { both: ["before", "after"], before: ["before"], after: ["after"], removed: ["removed"] };
-const STRIP = ["wholeBefore", "wholeAfter"];
-const BARE = { // a figure as wide as the page, with no axes or tools but those that it is given
-  sizing_mode: "stretch_width",
-  toolbar_location: null,
-  tools: [],
-  min_border: 0,
-  min_border_left: 52,
-  lod_threshold: null,
-  x_axis_type: null,
-  y_axis_type: null,
-};
-const empty = () => ({ x: new Float64Array(0), y: new Float64Array(0) });
 
 export class Chart {
   /**
@@ -40,70 +29,50 @@ export class Chart {
    *     before and after (mV).
    */
   constructor(paper, strip, changed, pointed) {
+    this.place = paper;
+    paper.chart = this; // for the console and for tests
     this.changed = changed;
     this.pointed = pointed;
-    this.places = [paper, strip];
+    this.mm = MM;
     this.gain = 10;
     this.kind = "both";
     this.pyramids = new Map();
-    this.x = model("Range1d", { start: 0, end: 10 });
-    this.y = model("Range1d", { start: -2, end: 2 });
-    this.sources = Object.fromEntries(
-      [...KINDS, ...STRIP].map((kind) => [kind, model("ColumnDataSource", { data: empty() })]),
-    );
-    this.doubts = model("ColumnDataSource", { data: { left: [], right: [], top: [], bottom: [] } });
-    this.words = model("ColumnDataSource", { data: { x: [], y: [], text: [] } });
+    this.view = { start: 0, end: 10 }; // s
+    this.middle = this.level_mv = 0; // of the recording, and of what is seen
+    this.doubtful = [];
+    this.look = palette();
     this.ecg = this.#makeEcg();
-    this.whole = this.#makeStrip();
-    this.colour();
-  }
-
-  /** Put both into the page, and be ready for a recording. */
-  async start() {
-    const both = new Document();
-    for (const root of [this.ecg, this.whole]) both.add_root(root);
-    const views = await embed.add_document_standalone(both, this.places[0], this.places);
-    for (const root of [this.ecg, this.whole]) {
-      const canvas = views.get(root).canvas_view.events_el;
-      canvas.tabIndex = -1; // the place around it has the focus
-      canvas.style.outline = "none";
-      canvas.style.setProperty("touch-action", "pan-y", "important"); // up and down is the page's
-    }
-    for (const range of [this.x, this.y]) {
-      for (const end of ["start", "end"]) {
-        range.properties[end].change.connect(() => this.#soon());
-      }
-    }
-    this.ecg.properties.inner_width.change.connect(() => this.#resized());
+    this.strip = new Strip(strip, () => this.look, (start, end) => this.see(start, end));
+    this.#listen();
   }
 
   /** Take a recording: {fs, samples, leads, signals, windows}; `lead` shows one of its leads. */
   open(recording) {
     this.recording = recording;
     this.pyramids.clear();
-    this.seconds = recording.samples / recording.fs;
-    const bounds = [0, Math.max(this.seconds, SHORTEST_S)];
-    for (const range of [this.x, this.whole.x_range]) {
-      range.setv({ bounds: null });
-      range.setv({ start: 0, end: bounds[1], bounds });
-    }
-    this.x.min_interval = Math.min(SHORTEST_S, bounds[1]);
-    this.whole.x_range.setv({ start: 0, end: bounds[1] });
+    this.seconds = Math.max(recording.samples / recording.fs, SHORTEST_S);
+    this.view = { start: 0, end: this.seconds };
     this.paper();
   }
 
   lead(index) {
     this.index = index;
-    const own = this.recording.windows.filter((window) => window.lead === index);
-    this.doubtful = spans(own);
-    const { before, after } = this.recording.signals[index];
+    const { fs, signals, windows } = this.recording;
+    const { before, after } = signals[index];
+    this.spans = spans(windows.filter((window) => window.lead === index));
+    this.doubtful = this.spans.map((span) => ({
+      start: span.start / fs,
+      stop: span.stop / fs,
+      text: `Unreliable: ${reason(span.reason)}`,
+    }));
     this.pyramids.clear();
     this.pyramids.set("before", new Pyramid(before));
     this.pyramids.set("after", new Pyramid(after));
     const apart = typical(before) - typical(after);
     this.offset = Math.abs(apart) > OFFSET_MV ? apart : 0;
     const [low, high] = this.pyramids.get("after").extent();
-    this.middle = Number.isNaN(low) ? 0 : (low + high) / 2;
+    this.extent = Number.isNaN(low) ? [-1, 1] : [low, high];
+    this.middle = (this.extent[0] + this.extent[1]) / 2;
     this.#drawStrip();
     this.centre();
   }
@@ -116,202 +85,183 @@ export class Chart {
   /** Set the amplitude's scale, mm/mV. */
   scale(gain) {
     this.gain = gain;
-    this.centre((this.y.start + this.y.end) / 2);
+    this.#soon();
   }
 
   centre(at = this.middle) {
-    const half = this.ecg.frame_height / (2 * this.gain * MM);
-    this.y.setv({ start: at - half, end: at + half });
+    this.level_mv = at;
+    this.#soon();
   }
 
   /** Let the middle of what is seen be the middle of the paper. */
   level() {
-    const shown = SHOWN[this.kind].flatMap((kind) => Array.from(this.sources[kind].data.y));
-    const values = shown.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
-    if (values.length) this.centre((values[0] + values.at(-1)) / 2);
+    const values = SHOWN[this.kind].flatMap((kind) => this.#slice(kind).y).filter(Number.isFinite);
+    if (!values.length) return;
+    const [low, high] = values.reduce(([a, b], y) => [Math.min(a, y), Math.max(b, y)], [Infinity, -Infinity]);
+    this.centre((low + high) / 2);
+  }
+
+  get width() {
+    return this.ecg.width - LEFT;
+  }
+
+  get span() {
+    return this.view.end - this.view.start;
   }
 
   get perSecond() {
-    return this.ecg.inner_width / (this.x.end - this.x.start);
+    return this.width / this.span;
   }
 
   paper() {
-    this.#span(this.ecg.inner_width / (SPEED * MM));
+    this.#span(this.width / (SPEED * this.mm));
   }
 
   all() {
-    this.x.setv({ start: 0, end: this.seconds });
+    this.see(0, this.seconds);
   }
 
-  zoom(factor) {
-    this.#span((this.x.end - this.x.start) / factor);
+  /** Come so much closer to a time, s; to the middle if none is given, or to a recording's start. */
+  zoom(factor, at = this.view.start <= 0 ? 0 : (this.view.start + this.view.end) / 2) {
+    const span = Math.min(Math.max(this.span / factor, SHORTEST_S), this.seconds);
+    const start = at - ((at - this.view.start) / this.span) * span;
+    this.see(start, start + span);
   }
 
   /** Move by a share of what is seen. */
   move(share) {
-    this.go(this.x.start + share * (this.x.end - this.x.start));
+    this.go(this.view.start + share * this.span);
   }
 
   /** Shift up or down, mm. */
   shift(mm) {
-    this.centre((this.y.start + this.y.end) / 2 - mm / this.gain);
+    this.centre(this.level_mv - mm / this.gain);
   }
 
   /** Let what is seen start at a time, s. */
   go(start) {
-    const span = this.x.end - this.x.start;
-    const first = Math.min(Math.max(0, start), Math.max(0, this.seconds - span));
-    this.x.setv({ start: first, end: first + span });
+    const first = Math.min(start, this.seconds - this.span); // Infinity is the end
+    this.see(first, first + this.span);
   }
 
-  /** Go to the next doubtful stretch after what is seen, or the first. */
+  /** Show a time, s; as much of it as there is. */
+  see(start, end) {
+    const span = Math.min(Math.max(end - start, Math.min(SHORTEST_S, this.seconds)), this.seconds);
+    const first = Math.min(Math.max(0, start), this.seconds - span);
+    this.view = { start: first, end: first + span };
+    this.#soon();
+  }
+
+  /** Go to the next unreliable section after what is seen, or the first. */
   next() {
-    const { fs } = this.recording;
-    const ahead = this.doubtful.find((span) => span.start / fs > this.x.start + 1.01);
-    const span = ahead ?? this.doubtful[0];
-    if (span) this.go(span.start / fs - 1);
-    return span;
+    const ahead = this.doubtful.find(({ start }) => start > this.view.start + 1.01);
+    const segment = ahead ?? this.doubtful[0];
+    if (segment) this.go(segment.start - 1);
+    return segment;
   }
 
-  /** Take the colours from the style sheet, which follows light and dark. */
+  /** Take the colours from the style sheet, which follows light, dark and print. */
   colour() {
-    const style = getComputedStyle(document.documentElement);
-    const of = (name) => style.getPropertyValue(`--${name}`).trim();
-    const font = { text_color: of("text"), text_font: of("font"), text_font_size: "12px" };
-    const prefixed = (prefix) =>
-      Object.fromEntries(Object.entries(font).map(([name, value]) => [`${prefix}_${name}`, value]));
-    const label = prefixed("major_label");
-    const named = { ...prefixed("axis_label"), axis_label_text_font_style: "normal" };
-    for (const plot of [this.ecg, this.whole]) {
-      plot.setv({
-        background_fill_color: of("paper"),
-        border_fill_color: of("ground"),
-        outline_line_color: of("line"),
-      });
-    }
-    for (const axis of this.axes) {
-      axis.setv({ ...label, ...named, axis_line_color: of("line"), major_tick_line_color: of("line") });
-    }
-    for (const grid of this.grids) {
-      const isLarge = grid.size === "large";
-      grid.setv({
-        grid_line_color: isLarge ? of("large") : null,
-        minor_grid_line_color: isLarge ? null : of("small"),
-      });
-    }
-    for (const kind of KINDS) this.lines[kind].glyph.line_color = of(kind);
-    this.lines.wholeBefore.glyph.line_color = of("before");
-    this.lines.wholeAfter.glyph.line_color = of("after");
-    for (const area of this.areas) {
-      area.glyph.setv({ fill_color: of("doubt"), hatch_color: of("doubt") });
-    }
-    this.said.glyph.setv({ ...font, text_color: of("doubt-text"), background_fill_color: of("paper") });
-    this.cross.line_color = of("text");
-    this.frame.setv({ fill_color: of("accent"), line_color: of("accent") });
+    this.look = palette();
+    for (const { plot } of [{ plot: this.ecg }, this.strip]) plot.redraw(false);
   }
 
   #makeEcg() {
-    const small = window.matchMedia("(max-width: 600px)").matches;
-    const figure = Plotting.figure({
-      x_range: this.x,
-      y_range: this.y,
-      frame_height: Math.round((small ? 80 : 100) * MM),
-      ...BARE,
-    });
-    this.squares = { x: squares(SQUARE_S), y: squares(SQUARE_MV) };
-    this.grids = ["small", "large"].flatMap((size) => // the large lines lie over the small ones
-      [0, 1].map((dimension) => {
-        const ticker = dimension ? this.squares.y : this.squares.x;
-        const grid = model("Grid", { dimension, ticker, level: "underlay" });
-        grid.size = size;
-        figure.add_layout(grid);
-        return grid;
-      }),
+    const look = () => this.look;
+    const half = () => (this.ecg.height - ABOVE - BELOW) / (2 * this.gain * this.mm);
+    const nothing = () => null;
+    return new uPlot(
+      {
+        ...this.#size(),
+        padding: [ABOVE, 0, 0, 0],
+        legend: { show: false },
+        select: { show: false },
+        cursor: {
+          y: false,
+          drag: { x: false, y: false, setScale: false },
+          points: { show: false },
+          bind: { mousedown: nothing, mouseup: nothing, dblclick: nothing },
+        },
+        scales: {
+          x: { time: false, range: () => [this.view.start, this.view.end] },
+          y: {
+            range: () => (this.ecg ? [this.level_mv - half(), this.level_mv + half()] : [-2, 2]),
+          },
+        },
+        series: [{}, ...KINDS.map((kind) => trace(() => this.look[kind], kind === "before" ? 1 : 1.4))],
+        axes: [timeAxis(look), voltAxis(look)],
+        hooks: {
+          drawClear: [
+            (plot) => {
+              ground(plot, look);
+              squares(plot, look);
+              hatch(plot, this.doubtful, look);
+            },
+          ],
+          draw: [(plot) => notes(plot, this.#seenDoubts(), look)],
+          setCursor: [(plot) => this.#point(plot)],
+        },
+      },
+      [[0], [null], [null], [null]],
+      this.place,
     );
-    this.times = times();
-    this.volts = squares(1);
-    const volts = model("LinearAxis", { ticker: this.volts, axis_label: "mV", axis_label_standoff: 2 });
-    volts.formatter.doFormat = (ticks) => ticks.map((tick) => number(tick, 0));
-    this.axes = [model("LinearAxis", { ...this.times }), volts];
-    figure.add_layout(this.axes[0], "below");
-    figure.add_layout(volts, "left");
-    volts.minor_tick_line_color = null;
-    this.areas = [hatched(figure, this.doubts)];
-    this.lines = {};
-    for (const kind of KINDS) {
-      this.lines[kind] = line(figure, this.sources[kind], kind === "before" ? 1 : 1.4);
-    }
-    this.said = figure.text({ field: "x" }, { field: "y" }, { field: "text" }, {
-      source: this.words,
-      x_offset: 4,
-      y_offset: 4,
-      text_baseline: "top",
-      padding: 3,
-      background_fill_alpha: 0.85,
-    });
-    const pan = model("PanTool", { dimensions: "both" });
-    const wheel = model("WheelZoomTool", { dimensions: "width", maintain_focus: false });
-    const cross = model("CrosshairTool", { dimensions: "height", line_alpha: 0.4 });
-    this.cross = cross;
-    figure.add_tools(pan, wheel, cross);
-    figure.on_event("mousemove", (event) => this.#point(event.x));
-    figure.on_event("mouseleave", () => this.pointed(null));
-    figure.toolbar.setv({ active_drag: pan, active_scroll: wheel });
-    return figure;
   }
 
-  #makeStrip() {
-    const figure = Plotting.figure({
-      frame_height: 56,
-      x_range: model("Range1d", { start: 0, end: 10 }),
-      y_range: model("Range1d", { start: -1, end: 1 }),
-      ...BARE,
-    });
-    this.wholeTimes = times();
-    const axis = model("LinearAxis", { ...this.wholeTimes });
-    figure.add_layout(axis, "below");
-    this.axes.push(axis);
-    this.areas.push(hatched(figure, this.doubts));
-    for (const kind of STRIP) this.lines[kind] = line(figure, this.sources[kind], 1);
-    this.lines.wholeBefore.glyph.line_alpha = 0.5;
-    const tool = model("RangeTool", { x_range: this.x, start_gesture: "none" });
-    this.frame = tool.overlay;
-    this.frame.setv({ fill_alpha: 0.18, line_width: 2, line_alpha: 1, line_dash: [] });
-    figure.add_tools(tool);
-    figure.toolbar.active_multi = tool;
-    figure.on_event("tap", (event) => this.go(event.x - (this.x.end - this.x.start) / 2));
-    return figure;
+  #size(width = this.place.clientWidth) {
+    const isSmall = window.matchMedia("(max-width: 600px)").matches;
+    return { width, height: Math.round((isSmall ? 80 : 100) * this.mm) + ABOVE + BELOW };
   }
 
-  #span(seconds) {
-    const middle = (this.x.start + this.x.end) / 2;
-    const span = Math.min(Math.max(seconds, this.x.min_interval), this.seconds);
-    const held = this.x.start <= 0 ? 0 : middle - span / 2;
-    const start = Math.min(Math.max(0, held), Math.max(0, this.seconds - span));
-    this.x.setv({ start, end: start + span });
+  #listen() {
+    const { over } = this.ecg;
+    navigate(
+      over,
+      (right, down) => {
+        this.level_mv += down / (this.gain * this.mm);
+        this.go(this.view.start - right / this.perSecond);
+      },
+      (factor, at) => this.zoom(factor, this.view.start + at / this.perSecond),
+    );
+    new ResizeObserver(() => this.mm === MM && this.#fit()).observe(this.place);
+    window.addEventListener("beforeprint", () => this.#print(true));
+    window.addEventListener("afterprint", () => this.#print(false));
   }
 
-  #resized() {
-    if (!this.recording) return;
-    if (this.speed && this.x.end - this.x.start < this.seconds) {
-      this.#span(this.ecg.inner_width / (this.speed * MM));
-    }
+  /** Print at the true scale, in light colours, and go back to what was seen. */
+  #print(isPrinting) {
+    document.documentElement.classList.toggle("is-printing", isPrinting);
+    if (isPrinting) this.kept = { ...this.view };
+    this.mm = isPrinting ? MM_IN_PRINT : MM;
+    this.look = palette();
+    this.#fit(isPrinting ? Math.round(PRINTED_MM * this.mm) + LEFT : undefined);
+    if (!isPrinting) this.see(this.kept.start, this.kept.end);
+    this.#draw();
+  }
+
+  /** Take the width that there is, or so many pixels, at the same speed. */
+  #fit(width = this.place.clientWidth) {
+    if (!this.recording || !width) return;
+    const isWhole = this.span >= this.seconds;
+    this.ecg.batch(() => this.ecg.setSize(this.#size(width)));
+    this.strip.plot.batch(() => this.strip.resize(width));
+    if (this.speed && !isWhole) this.#span(this.width / (this.speed * this.mm));
     this.#drawStrip();
     this.#soon();
   }
 
-  #soon() {
-    if (this.waiting || !this.recording) return;
-    this.waiting = true;
-    requestAnimationFrame(() => {
-      this.waiting = false;
-      this.#draw();
-    });
+  #span(seconds) {
+    this.zoom(this.span / Math.min(seconds, this.seconds));
   }
 
-  #point(at) {
+  #soon() {
+    if (this.waiting || !this.recording) return;
+    this.waiting = requestAnimationFrame(() => this.#draw());
+  }
+
+  #point(plot) {
+    if (!this.recording || plot.cursor.left < 0) return this.pointed(null);
     const { fs, samples, signals } = this.recording;
-    const index = Math.round(at * fs);
+    const index = Math.round(plot.posToVal(plot.cursor.left, "x") * fs);
     if (index < 0 || index >= samples) return this.pointed(null);
     const { before, after } = signals[this.index];
     return this.pointed({ at: index / fs, before: before[index], after: after[index] });
@@ -327,81 +277,46 @@ export class Chart {
     return this.pyramids.get(kind);
   }
 
+  /** Return {x, y} to draw, s and mV, null where a sample is missing. */
+  #slice(kind, start = this.view.start, end = this.view.end, pixels = this.width) {
+    const { fs } = this.recording;
+    const { x, y } = this.#pyramid(kind).slice(start * fs, end * fs, pixels);
+    const shift = kind === "after" ? 0 : this.offset;
+    for (let i = 0; i < x.length; i++) x[i] /= fs;
+    return { x, y: Array.from(y, (value) => (Number.isNaN(value) ? null : value - shift)) };
+  }
+
   #draw() {
-    const { fs } = this.recording;
-    const pixels = this.ecg.inner_width;
-    for (const kind of KINDS) {
-      const isShown = SHOWN[this.kind].includes(kind);
-      if (!isShown && !this.sources[kind].data.x.length) continue;
-      const data = isShown
-        ? this.#pyramid(kind).slice(this.x.start * fs, this.x.end * fs, pixels)
-        : empty();
-      for (let i = 0; i < data.x.length; i++) data.x[i] /= fs;
-      if (kind !== "after") shift(data.y, this.offset);
-      this.sources[kind].data = data;
-    }
-    this.#rule();
-    this.#doubt();
-    this.pointed(null);
-    this.speed = this.perSecond / MM;
-    this.changed({ start: this.x.start, end: this.x.end, speed: this.speed });
+    cancelAnimationFrame(this.waiting);
+    this.waiting = 0;
+    const shown = SHOWN[this.kind].map((kind) => [kind, this.#slice(kind)]);
+    const [[, { x }]] = shown;
+    const drawn = Object.fromEntries(shown.map(([kind, { y }]) => [kind, y]));
+    const nothing = new Array(x.length).fill(null);
+    this.ecg.setData([x, ...KINDS.map((kind) => drawn[kind] ?? nothing)]);
+    this.strip.frame(this.view.start, this.view.end);
+    this.speed = this.perSecond / this.mm;
+    this.changed({ ...this.view, speed: this.speed });
   }
 
-  /** Let the paper's lines and the labels fit the scale. */
-  #rule() {
-    const fine = this.perSecond;
-    const isPaper = fine * SQUARE_S >= FINEST;
-    const step = STEPS.find((one) => one * fine >= LABEL) ?? STEPS.at(-1);
-    this.times.ticker.interval = step;
-    this.squares.x.interval = isPaper ? SQUARE_S : step;
-    this.squares.x.num_minor_ticks = fine * SQUARE_S >= 5 * FINEST ? 5 : 0;
-    const high = this.gain * MM;
-    this.squares.y.num_minor_ticks = isPaper && high * SQUARE_MV >= 5 * FINEST ? 5 : 0;
-    this.volts.interval = high >= 18 ? 1 : high * 2 >= 18 ? 2 : 5;
-    this.times.formatter.digits = step < 1 ? (step < 0.1 ? 2 : 1) : 0;
-  }
-
-  #doubt() {
-    const { fs } = this.recording;
-    const seen = this.doubtful.filter(
-      (span) => span.stop / fs > this.x.start && span.start / fs < this.x.end,
-    );
-    const wide = seen.filter((span) => ((span.stop - span.start) / fs) * this.perSecond > 60);
-    this.words.data = {
-      x: wide.map((span) => Math.max(span.start / fs, this.x.start)),
-      y: wide.map(() => this.y.end),
-      text: wide.map((span) => `Not to be trusted: ${reason(span.reason)}`),
-    };
+  #seenDoubts() {
+    const { start, end } = this.view;
+    return this.doubtful
+      .filter((one) => one.stop > start && one.start < end)
+      .filter((one) => (one.stop - one.start) * this.perSecond > 60)
+      .map((one) => ({ at: one.start, text: one.text }));
   }
 
   #drawStrip() {
-    const { fs, samples } = this.recording;
-    const pixels = Math.max(200, this.whole.inner_width);
-    for (const [kind, name] of [["before", STRIP[0]], ["after", STRIP[1]]]) {
-      const data = this.pyramids.get(kind).slice(0, samples, pixels);
-      for (let i = 0; i < data.x.length; i++) data.x[i] /= fs;
-      if (kind === "before") shift(data.y, this.offset);
-      this.sources[name].data = data;
-    }
-    let [low, high] = this.pyramids.get("after").extent();
-    if (Number.isNaN(low)) [low, high] = [-1, 1];
+    if (this.index === undefined) return;
+    const [before, after] = ["before", "after"].map((kind) =>
+      this.#slice(kind, 0, this.seconds, Math.max(200, this.strip.width)),
+    );
+    const [low, high] = this.extent;
     const room = 0.3 * (high - low) + 0.01;
-    this.whole.y_range.setv({ start: low - room, end: high + room });
-    this.doubts.data = {
-      left: this.doubtful.map((span) => span.start / fs),
-      right: this.doubtful.map((span) => span.stop / fs),
-      bottom: this.doubtful.map(() => -1e4),
-      top: this.doubtful.map(() => 1e4),
-    };
-    const fine = this.whole.inner_width / this.seconds;
-    const step = STEPS.find((one) => one * fine >= LABEL) ?? STEPS.at(-1);
-    this.wholeTimes.ticker.interval = step;
-    this.wholeTimes.formatter.digits = step < 1 ? 1 : 0;
+    const data = { x: after.x, before: before.y, after: after.y };
+    this.strip.draw(this.seconds, [low - room, high + room], data, this.doubtful);
   }
-}
-
-function shift(values, offset) {
-  if (offset) for (let i = 0; i < values.length; i++) values[i] -= offset;
 }
 
 /** Return about the median of a signal. */
@@ -410,38 +325,4 @@ function typical(signal) {
   const some = [];
   for (let i = 0; i < signal.length; i += step) if (!Number.isNaN(signal[i])) some.push(signal[i]);
   return some.length ? Float64Array.from(some).sort()[some.length >> 1] : 0;
-}
-
-function squares(interval) {
-  return model("SingleIntervalTicker", { interval, num_minor_ticks: 5 });
-}
-
-/** Return ticker and formatter of an axis of time. */
-function times() {
-  const ticker = model("SingleIntervalTicker", { interval: 1, num_minor_ticks: 0 });
-  const formatter = model("BasicTickFormatter", {});
-  formatter.digits = 0;
-  formatter.doFormat = (ticks) => ticks.map((tick) => clock(tick, formatter.digits));
-  return { ticker, formatter };
-}
-
-function line(figure, source, width) {
-  return figure.line({ field: "x" }, { field: "y" }, {
-    source,
-    line_width: width,
-    line_join: "round",
-  });
-}
-
-function hatched(figure, source) {
-  const [left, right, bottom, top] = ["left", "right", "bottom", "top"].map((field) => ({ field }));
-  return figure.quad(left, right, bottom, top, {
-    source,
-    line_color: null,
-    fill_alpha: 0.1,
-    hatch_pattern: "right_diagonal_line",
-    hatch_alpha: 0.35,
-    hatch_scale: 10,
-    level: "underlay",
-  });
 }

@@ -12,18 +12,23 @@ export function showFacts(list, recording, lead) {
   const rate = recording.heart_rate[lead];
   const doubtful = windows.filter((window) => window.reason).length;
   list.replaceChildren(
-    fact("Noise that came in", `${number(of(windows, "snr_db"))} dB`, "SNR, median of 10 s stretches", "snr"),
+    fact("Estimated input SNR", `${number(of(windows, "snr_db"))} dB`, "median of 10 s sections", "snr"),
     fact(
-      "Quality, before → after",
+      "Quality, original → denoised",
       arrow(of(windows, "quality_in"), of(windows, "quality_out"), 2),
-      "0 is noise, 1 none seen",
+      "0 noise only, 1 no visible noise",
       "quality",
     ),
-    fact("Heart rate, before → after", `${arrow(rate.before, rate.after, 0)} /min`, "by XQRS", ""),
     fact(
-      "Not to be trusted",
+      "Heart rate, original → denoised",
+      `${arrow(rate.before, rate.after, 0)} bpm`,
+      "XQRS detector",
+      "",
+    ),
+    fact(
+      "Unreliable sections",
       `${doubtful} of ${windows.length}`,
-      doubtful ? "stretches of 10 s; listed below" : "stretches of 10 s",
+      doubtful ? "10 s sections; listed below" : "10 s sections",
       "",
     ),
   );
@@ -43,7 +48,7 @@ export function showView(list, recording, lead, view) {
   say("quality", arrow(of(seen, "quality_in"), of(seen, "quality_out"), 2));
 }
 
-/** List the stretches that are not to be trusted; each is a button that goes there. */
+/** List the unreliable sections; each is a button that goes there. */
 export function showUntrusted(spans, recording, go) {
   const list = document.getElementById("untrusted");
   const items = spans.slice(0, MOST).map((span) => {
@@ -59,7 +64,7 @@ export function showUntrusted(spans, recording, go) {
   document.getElementById("untrusted-none").hidden = spans.length > 0;
   const more = document.getElementById("untrusted-more");
   more.hidden = spans.length <= MOST;
-  more.textContent = `And ${spans.length - MOST} more, hatched in the strip.`;
+  more.textContent = `${spans.length - MOST} more, hatched in the overview.`;
 }
 
 export function showRemarks(section, remarks) {

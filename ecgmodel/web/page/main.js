@@ -19,7 +19,7 @@ async function open(chosen) {
   if (isNew && !edited) forgetHints();
   files = [...chosen];
   $("again").disabled = false;
-  await during(`Cleaning ${files.length === 1 ? files[0].name : `${files.length} files`}`, async (signal) => {
+  await during(`Denoising ${files.length === 1 ? files[0].name : `${files.length} files`}`, async (signal) => {
     await checkSize();
     return clean(files, options(), signal);
   });
@@ -29,7 +29,7 @@ async function openExample() {
   forgetHints();
   edited = false;
   let made = null;
-  await during("Making the example", async (signal) => {
+  await during("Creating the example", async (signal) => {
     made = [await example(signal)];
     return null;
   });
@@ -82,7 +82,7 @@ async function checkSize() {
   const size = files.reduce((sum, file) => sum + file.size, 0);
   const most = (await limits().catch(() => null))?.megabytes;
   if (most && size > most * 1e6) {
-    throw new ServiceError(413, `${number(size / 1e6)} MB are too large: ${most} MB may be.`);
+    throw new ServiceError(413, `The files have ${number(size / 1e6)} MB; the limit is ${most} MB.`);
   }
 }
 

@@ -59,12 +59,23 @@ function extremes(level, first, last) {
   return low <= high ? [low, high] : [NaN, NaN];
 }
 
+/** Like `extremes` of each few, without an array for each: a day has millions. */
 function coarser(level) {
   const count = Math.ceil(level.low.length / FACTOR);
-  const low = new Float32Array(count);
-  const high = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
-    [low[i], high[i]] = extremes(level, i * FACTOR, (i + 1) * FACTOR);
+  const low = new Float32Array(count).fill(NaN);
+  const high = new Float32Array(count).fill(NaN);
+  for (let block = 0; block < count; block++) {
+    const end = Math.min((block + 1) * FACTOR, level.low.length);
+    let least = Infinity;
+    let most = -Infinity;
+    for (let i = block * FACTOR; i < end; i++) {
+      if (level.low[i] < least) least = level.low[i];
+      if (level.high[i] > most) most = level.high[i];
+    }
+    if (least <= most) {
+      low[block] = least;
+      high[block] = most;
+    }
   }
   return { size: level.size * FACTOR, low, high };
 }

@@ -40,11 +40,11 @@ async function ask(address, request) {
     answer = await fetch(address, { ...request, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ServiceError(0, "The service does not answer. Is `ecg-denoise web` still running?");
+    throw new ServiceError(0, "The service does not respond. Check that `ecg-denoise web` is still running.");
   }
   if (!answer.ok) {
     const said = await answer.json().catch(() => ({}));
-    throw new ServiceError(answer.status, said.error ?? `It says ${answer.status}.`, said.needs);
+    throw new ServiceError(answer.status, said.error ?? `The service failed with status ${answer.status}.`, said.needs);
   }
   return answer.arrayBuffer();
 }

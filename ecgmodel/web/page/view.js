@@ -5,7 +5,7 @@ const MAGIC = "ECGV";
 export function parse(buffer) {
   const bytes = new Uint8Array(buffer);
   const text = new TextDecoder();
-  if (text.decode(bytes.subarray(0, 4)) !== MAGIC) throw new Error("Not understood.");
+  if (text.decode(bytes.subarray(0, 4)) !== MAGIC) throw new Error("Unexpected response: not an ECG view.");
   const length = new DataView(buffer).getUint32(4, true);
   const facts = JSON.parse(text.decode(bytes.subarray(8, 8 + length)));
   let at = 8 + length;

@@ -15,7 +15,7 @@ export class Viewer {
   }
 
   /** Show a recording: {recording, model, fs, recorded_fs, leads, signals, windows, ...}. */
-  async show(recording) {
+  show(recording) {
     this.recording = recording;
     document.body.classList.add("has-result");
     $("result").hidden = false;
@@ -24,14 +24,13 @@ export class Viewer {
     const leads = `${count} ${count === 1 ? "lead" : "leads"}`;
     const long = lasting(recording.samples / recording.fs);
     const about = [long, `${+recording.recorded_fs.toFixed(3)} Hz`, leads];
-    $("about").textContent = `${about.join(" · ")} · cleaned by ${recording.model}`;
+    $("about").textContent = `${about.join(" · ")} · denoised by ${recording.model}`;
     $("lead").replaceChildren(...recording.leads.map((name, i) => new Option(name, i)));
     showRemarks($("remarks"), recording.remarks);
     $("recording").focus();
     if (!this.chart) {
       const [changed, pointed] = [(view) => this.#changed(view), (point) => this.#pointed(point)];
       this.chart = new Chart($("chart"), $("overview"), changed, pointed);
-      await this.chart.start();
     }
     this.chart.open(recording);
     this.#lead(0);
@@ -39,9 +38,9 @@ export class Viewer {
 
   #lead(index) {
     this.chart.lead(index);
-    $("chart").setAttribute("aria-label", `Lead ${this.recording.leads[index]} before and after`);
+    $("chart").setAttribute("aria-label", `Lead ${this.recording.leads[index]}, original and denoised`);
     showFacts($("facts"), this.recording, index);
-    showUntrusted(this.chart.doubtful, this.recording, (start) => {
+    showUntrusted(this.chart.spans, this.recording, (start) => {
       this.chart.go(start - 1);
       $("chart").focus();
     });
@@ -50,7 +49,7 @@ export class Viewer {
   #changed(view) {
     const { chart } = this;
     const speed = Math.abs(view.speed - 25) < 0.3 ? "25" : number(view.speed, view.speed < 10 ? 1 : 0);
-    const shifted = chart.offset ? ` · before is drawn ${number(-chart.offset)} mV shifted` : "";
+    const shifted = chart.offset ? ` · original shifted by ${number(-chart.offset)} mV for display` : "";
     const digits = view.end - view.start < 60 ? 1 : 0;
     const where = `${clock(view.start, digits)} to ${clock(view.end, digits)}`;
     $("scale-text").textContent = `${where} · ${speed} mm/s · ${chart.gain} mm/mV${shifted}`;
@@ -59,7 +58,7 @@ export class Viewer {
 
   #pointed(point) {
     $("reading").textContent = point
-      ? `${clock(point.at, 2)} · before ${number(point.before, 2)} mV · after ${number(point.after, 2)} mV`
+      ? `${clock(point.at, 2)} · original ${number(point.before, 2)} mV · denoised ${number(point.after, 2)} mV`
       : "";
   }
 

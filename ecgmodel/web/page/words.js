@@ -1,14 +1,14 @@
 // Numbers and reasons as people read them.
 
 const REASONS = {
-  missing: "most samples are missing",
-  "lead off": "the lead is off",
-  clipped: "the converter was at its end (clipped)",
-  "too noisy": "more noise than can be taken out",
-  "too weak": "hardly any ECG is left",
-  "out of range": "samples that are no ECG",
-  "too large": "larger than an ECG can be",
-  "low rate": "sampled too slowly to tell noise from ECG",
+  missing: "most samples missing",
+  "lead off": "lead off: flat or missing signal",
+  clipped: "clipped at the ADC range",
+  "too noisy": "SNR too low for reliable denoising",
+  "too weak": "denoised amplitude too small for an ECG",
+  "out of range": "values outside the range of an ECG; output interpolated",
+  "too large": "denoised amplitude too large for an ECG",
+  "low rate": "sampling rate too low to separate noise from ECG",
 };
 
 export const reason = (name) => REASONS[name] ?? name;

@@ -119,7 +119,7 @@ def test_there_are_only_so_many_places(small: Web, client: httpx.Client) -> None
         until(lambda: [f.stat().st_size for f in small.left()] == [len(body)])
         busy = client.post("/denoise", json={"signal": [1], "fs": 360})
         assert busy.status_code == 503
-        assert "here already" in busy.json()["error"]
+        assert "in the queue" in busy.json()["error"]
         assert int(busy.headers["Retry-After"]) > 0
         assert slow.result().status_code == 504
     assert client.post("/denoise", json={"signal": [1], "fs": 360}).status_code == 200
@@ -140,7 +140,7 @@ def test_a_body_that_does_not_come_keeps_nobody_waiting(small: Web, client: http
                 assert one.status_code == 200, one.text
         busy = client.post("/denoise", json={"signal": [1], "fs": 360})
         assert busy.status_code == 503
-        assert f"{most} recordings are on their way" in busy.json()["error"]
+        assert f"{most} uploads and downloads are in progress" in busy.json()["error"]
         assert all(answer().startswith("HTTP/1.1 408") for answer in answers)
         until(lambda: client.get("/health").json()["here"] == 0)
         assert client.post("/denoise", json={"signal": [1], "fs": 360}).status_code == 200

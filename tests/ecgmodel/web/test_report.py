@@ -15,13 +15,12 @@ from ecgmodel.web import report
 
 # What the page holds, read as the page reads it.
 HELD = """() => {
-    const [figure] = Bokeh.documents[0].roots();
-    const [before, after] = figure.renderers.filter(one => one.glyph.type === "Line");
-    const ends = ({ data }) => {
-        const there = Array.from(data.y).filter(Number.isFinite);
-        return [data.x.at(-1), Math.min(...there), Math.max(...there)];
+    const [x, before, after] = document.getElementById("chart").chart.ecg.data;
+    const ends = y => {
+        const there = y.filter(Number.isFinite);
+        return [x.at(-1), Math.min(...there), Math.max(...there)];
     };
-    return [ends(before.data_source), ends(after.data_source)];
+    return [ends(before), ends(after)];
 }"""
 
 
@@ -31,7 +30,7 @@ def test_it_shows_all_of_a_recording_from_a_file_alone(
 ) -> None:
     monkeypatch.setattr(report, "MOST_SAMPLES", most)
     ecg = read_ecg(record)
-    cleaned = Denoiser.load().clean(ecg.signal, ecg.fs, rails=ecg.rails)
+    cleaned = Denoiser.load().clean(ecg.signal, ecg.fs, adc_ranges=ecg.adc_ranges)
     path = report.write_report(tmp_path / "r.html", "<ward>/p1", ecg, cleaned, "a network")
     assert [f.name for f in tmp_path.iterdir()] == ["r.html"]
     text = re.sub(r"<script.*?</script>", "", path.read_text(), flags=re.DOTALL)
@@ -54,7 +53,7 @@ def test_it_shows_all_of_a_recording_from_a_file_alone(
     ):
         assert last == pytest.approx(seconds, abs=0.02 * seconds)
         assert np.ptp(lead[np.isfinite(lead)]) == pytest.approx(high - low, abs=0.01)
-    assert ("thinned" in page.text_content("body")) == (most == 20_000)
+    assert ("minimum and maximum" in page.text_content("body")) == (most == 20_000)
     assert errors == []
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
     page.context.close()

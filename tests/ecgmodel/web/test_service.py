@@ -31,7 +31,7 @@ def files_of(record: Path) -> list[tuple[str, tuple[str, bytes]]]:
 def cleaned(record: Path, denoiser: Denoiser, into: Path, hints: Hints | None = None) -> list[Path]:
     """Clean a file by the library alone."""
     ecg = read_ecg(record, hints)
-    signal = denoiser.clean(ecg.signal, ecg.fs, rails=ecg.rails).signal
+    signal = denoiser.clean(ecg.signal, ecg.fs, adc_ranges=ecg.adc_ranges).signal
     comment = f"ECG cleaned by ecg-denoise with {network_label('default')}"
     return write_ecg(record, signal, into, comment=comment, hints=hints)
 
@@ -158,7 +158,7 @@ def test_input_comes_back_where_the_network_is_not_trusted(client: httpx.Client)
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not JSON"),
         ("[1, 2]", "Expected a JSON object"),
         ('{"signal": [1, 2]}', "Give fs"),
         ('{"signal": [[1], [2, 3]], "fs": 360}', "lists of [1, 2] numbers"),
@@ -168,7 +168,7 @@ def test_input_comes_back_where_the_network_is_not_trusted(client: httpx.Client)
         ('{"signal": [1], "fs": 360, "unit": "metre"}', "Expected a unit"),
         ('{"signal": [1], "fs": 360, "leads": ["I", "II"]}', "a name for each of 1 leads"),
         ('{"signal": [1], "fs": 360, "lead": 1}', "Expected a JSON object"),
-        ("[" * 100_000, "is no JSON"),
+        ("[" * 100_000, "is not JSON"),
         ('{"signal": [1e999], "fs": 1' + "0" * 400 + "}", "Expected a number of Hz"),
     ],
 )
@@ -193,7 +193,7 @@ def test_what_is_no_recording_is_refused(client: httpx.Client, record: Path) -> 
     signal = {"signal": [0.1], "fs": 360}
     useless = client.post("/denoise", json=signal, params={"format": "edf", "gain": 200})
     assert useless.status_code == 422
-    assert "takes no gain, format" in useless.json()["error"]
+    assert "does not take gain, format" in useless.json()["error"]
     odd = client.post("/denoise", content="x", params={"speed": 3})
     assert "speed" in odd.json()["error"]
 

@@ -22,18 +22,18 @@ class Metrics:
         )
         self._seconds = Histogram(
             "ecg_denoise_request_seconds",
-            "From the first byte of a request to the last of its answer, s.",
+            "Time from the first byte of a request to the last of its answer, s.",
             ("path",),
             registry=self.registry,
             buckets=SECONDS,
         )
         self._ecg = Counter(
             "ecg_denoise_ecg_seconds",
-            "ECG that was cleaned, all leads together, s.",
+            "ECG denoised, all leads together, s.",
             registry=self.registry,
         )
         self.at_work = Gauge(
-            "ecg_denoise_recordings", "Recordings that are here now.", registry=self.registry
+            "ecg_denoise_recordings", "Recordings in the service now.", registry=self.registry
         )
 
     def answered(self, path: str, status: int, seconds: float) -> None:
