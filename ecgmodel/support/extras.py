@@ -1,4 +1,4 @@
-"""Libraries that come with an extra of the package, and what to say where one is missing."""
+"""Optional libraries, and the message that names the extra to install."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from importlib.util import find_spec
 
 from ecgmodel.errors import MissingLibraryError
 
-# Which extra brings a library; all others come with the extra "pipeline".
+# Libraries by extra; all others belong to the extra "pipeline".
 _EXTRAS = {
     "parquet": {"pyarrow"},
-    "web": {"bokeh", "fastapi", "jinja2", "multipart", "prometheus_client", "starlette", "uvicorn"},
+    "web": {"fastapi", "multipart", "prometheus_client", "starlette", "uvicorn"},
 }
 
 
 def need(library: str) -> None:
-    """See that a library is installed.
+    """Check that a library is installed.
 
     Raises:
-        MissingLibraryError: It is not; the message says which extra brings it.
+        MissingLibraryError: It is not installed; the message names the extra that includes it.
     """
     if find_spec(library) is None:
         raise MissingLibraryError(missing(library), name=library)
 
 
 def missing(library: str) -> str:
-    """Return what to say where a library is not installed."""
+    """Return the message for a library that is not installed."""
     extra = next((extra for extra, names in _EXTRAS.items() if library in names), "pipeline")
     return (
-        f"{library} is not installed; it comes with the extra [{extra}]. Install the package with "
-        f"it, for example `pip install '.[{extra}]'` in a checkout."
+        f"{library} is not installed. It is part of the extra [{extra}]: install it with "
+        f"`pip install 'ecg-denoiser[{extra}]'` in the same environment."
     )

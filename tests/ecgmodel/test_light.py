@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
+
+from ecgmodel.sources.example import write_example
 
 GIVEN = ("numpy", "scipy", "onnxruntime", "wfdb", "pydantic")
-CLEAN = """
+FENCE = """
 import sys
 from importlib import metadata
 
@@ -25,6 +28,8 @@ class Fence:
 
 
 sys.meta_path.insert(0, Fence())
+"""
+CLEAN = """
 import numpy as np
 from ecgmodel.denoise.denoiser import Denoiser
 
@@ -54,6 +59,16 @@ except ModuleNotFoundError:
 """
 
 
+COMMAND = """
+import sys
+
+from ecgmodel.cli.main import main
+
+sys.argv[:] = ["ecg-denoise", "denoise", *sys.argv[2:]]
+main()
+"""
+
+
 def closure(names: tuple[str, ...]) -> set[str]:
     """Return distributions and all that they require."""
     found: set[str] = set()
@@ -71,14 +86,29 @@ def closure(names: tuple[str, ...]) -> set[str]:
     return found
 
 
-def test_nothing_else_is_needed() -> None:
-    allowed = closure(GIVEN)
-    assert not allowed & {"pyyaml", "keras", "tensorflow", "prefect", "mlflow", "filelock"}
+def fenced(allowed: set[str], code: str, *arguments: str) -> str:
+    """Run code that can import only these distributions, and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", CLEAN, ",".join(sorted(allowed))],
+        [sys.executable, "-c", FENCE + code, ",".join(sorted(allowed)), *arguments],
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip() == "fenced"
+    return done.stdout.strip()
+
+
+def test_the_core_needs_no_extra() -> None:
+    allowed = closure(GIVEN)
+    assert not allowed & {"pyyaml", "keras", "tensorflow", "prefect", "mlflow", "filelock"}
+    assert fenced(allowed, CLEAN) == "fenced"
+
+
+def test_the_command_denoises_with_all_extra_files_and_no_extra(tmp_path: Path) -> None:
+    allowed = closure(("ecg-denoiser",))
+    assert not allowed & {"filelock", "httpx", "pyarrow", "psutil", "prefect", "mlflow", "keras"}
+    (header, *_) = write_example(tmp_path)
+    wanted = ("--plot", "--quality", "--report")
+    fenced(allowed, COMMAND, str(header), "--out", str(tmp_path / "out"), *wanted)
+    suffixes = {file.suffix for file in (tmp_path / "out").iterdir()}
+    assert suffixes >= {".hea", ".dat", ".png", ".csv", ".html"}
