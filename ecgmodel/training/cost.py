@@ -1,31 +1,38 @@
 """What applying a network costs: parameters, and multiply-accumulates per second of ECG.
 
-Seconds depend on the machine; these do not. Every convolution and matrix product of the traced
-graph is counted, in whatever layer it stands.
+Seconds depend on the machine; these do not. Every convolution and matrix product of the network's
+ONNX graph is counted, in whatever layer it stands and whichever backend Keras runs on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ecgmodel.errors import ModelError
 from ecgmodel.signals.resampling import FS
+from ecgmodel.training.exporting import write_onnx
 
 if TYPE_CHECKING:
     import keras
 
+Shape = tuple[int, ...]
 # What weights may meet without a product: sums, look-ups, choices, and moving values about.
-_FREE = (
-    *("AddV2", "Add", "Sub", "BiasAdd", "Maximum", "Minimum", "SelectV2", "GatherV2"),
-    *("ResourceGather", "ConcatV2", "Pack", "Identity", "Shape", "NoOp"),
+_FREE = frozenset(
+    {
+        *("Add", "Sub", "Sum", "Max", "Min", "Where", "Gather", "GatherND"),
+        *("Concat", "Expand", "Identity", "Reshape", "Shape"),
+    }
 )
 # One multiplication for each value: a scale, a slope, or a hand-made sum of products.
-_ELEMENTWISE = ("Mul", "RealDiv", "DivNoNan", "Pow")
-_SOURCES = ("ReadVariableOp", "Const")
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+_ELEMENTWISE = frozenset({"Mul", "Div", "Pow", "PRelu"})
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,13 @@ def network_cost(model: keras.Model, window: int, overlap: float) -> Cost:
     """Return what cleaning a second of one lead costs.
 
     Args:
-        model: A network from `(n, window, 1)` to the same, under the TensorFlow backend.
+        model: A network from `(n, window, 1)` to the same.
         window: Samples of a tile.
         overlap: Share of a tile that the next one covers too.
 
     Raises:
-        ModelError: Weights are multiplied by something that is not counted.
+        ModelError: It cannot be exported to ONNX, or weights are multiplied by something that is
+            not counted.
 
     Example:
         >>> network_cost(build_network("conv_autoencoder"), 1024, 0.5).parameters
@@ -68,126 +76,137 @@ def count_macs(model: keras.Model, window: int) -> int:
     more than one axis; not biases, and not the scales of normalisations.
 
     Raises:
-        ModelError: Weights meet an operation that is not counted, a loop or a branch hides how
-            often it is done, or a length is not known from the window's.
+        ModelError: It cannot be exported to ONNX, weights meet an operation that is not counted,
+            or a loop or a branch hides how often it is done.
     """
-    import keras
-    import tensorflow as tf
-
-    if keras.backend.backend() != "tensorflow":
-        raise ModelError(
-            "Counting multiply-accumulates needs the TensorFlow backend. Received: "
-            f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow."
-        )
-    call = tf.function(lambda tiles: model(tiles, training=False))
-    graph = call.get_concrete_function(tf.TensorSpec((1, window, 1), tf.float32)).graph
-    variables = {tensor.name for tensor in graph.inputs[1:]}
-    return _count_graph(graph, {graph.inputs[0].name}, variables, model.name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_onnx(model, path, (1, window, 1))
+        return _count_graph(path, np.zeros((1, window, 1), np.float32), model.name)
 
 
-def _count_graph(graph: Any, data: set[str], weights: set[str], model: str) -> int:
-    """Count a graph's operations, and those of the functions that it calls.
+def _count_graph(path: Path, tiles: NDArray[np.float32], model: str) -> int:
+    """Count the operations of an ONNX file that the signal passes.
 
     Args:
-        graph: With its operations in the order in which they were made.
-        data: Names of the inputs that depend on the signal.
-        weights: Names of the inputs that are weights, or made of weights alone.
+        path: The file.
+        tiles: What it takes, `(1, window, 1)`.
         model: The network's name, for errors.
     """
-    total = 0
-    for operation in graph.get_operations():
-        names = {tensor.name for tensor in operation.inputs}
-        outputs = {tensor.name for tensor in operation.outputs}
-        if names & data:
-            data |= outputs
-            total += _count(graph, operation, data, weights, model)
-        elif operation.type in _SOURCES:
-            weights |= outputs if _may_be_kernel(operation.outputs[0]) else set()
-        elif names & weights:
-            weights |= outputs
-    return total
+    import onnx
+    from onnx import inliner
+
+    written = inliner.inline_local_functions(onnx.load(path))
+    graph = written.graph
+    sizes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    kernels = {name for name, shape in sizes.items() if _is_kernel(shape)}
+    data = {graph.input[0].name}
+    passed = []
+    for node in graph.node:
+        names = set(node.input)
+        if names & data or _has_parts(node):
+            data |= set(node.output)
+            _check(node, names & kernels, model)
+            passed.append(node)
+        elif names & kernels or (node.op_type == "Constant" and _is_kernel(_constant(node))):
+            kernels |= set(node.output)
+    shapes = sizes | _shapes(written, tiles, model)
+    return sum(_macs(node, kernels, shapes) for node in passed)
 
 
-def _may_be_kernel(tensor: Any) -> bool:
-    """Return whether a weight or constant is more than a bias, a scale or a list of lengths."""
-    return bool(tensor.dtype.is_floating and (tensor.shape.rank is None or tensor.shape.rank > 1))
+def _is_kernel(shape: Shape) -> bool:
+    """Return whether a weight is more than a bias, a scale or a list of lengths."""
+    return sum(length > 1 for length in shape) > 1
 
 
-def _count(graph: Any, operation: Any, data: set[str], weights: set[str], model: str) -> int:
-    """Count one operation that the signal passes."""
-    count = _COUNTS.get(operation.type)
-    if count is not None:
-        return count(operation)
-    if operation.type in _CALLS:
-        return _count_call(graph, operation, data, weights, model)
-    functions = [name for name, value in operation.node_def.attr.items() if value.HasField("func")]
-    met = {tensor.name for tensor in operation.inputs} & weights
-    if functions or (met and operation.type not in (*_FREE, *_ELEMENTWISE)):
-        what = "hides how often its parts are done" if functions else f"meets {sorted(met)}"
+def _constant(node: Any) -> Shape:
+    [value] = node.attribute
+    return tuple(value.t.dims)
+
+
+def _has_parts(node: Any) -> bool:
+    """Return whether an operation is a loop or a branch, which take values without naming them."""
+    return any(attribute.HasField("g") for attribute in node.attribute)
+
+
+def _check(node: Any, met: set[str], model: str) -> None:
+    """Refuse an operation that is not counted, although weights are multiplied in it."""
+    known = node.op_type in _COUNTS or node.op_type in _FREE | _ELEMENTWISE
+    if _has_parts(node) or (met and not known):
+        what = "hides how often its parts are done" if _has_parts(node) else f"meets {sorted(met)}"
         raise ModelError(
-            f"{model} uses {operation.type} ({operation.name}), which {what} and is not counted. "
-            f"Counted are {', '.join((*_COUNTS, *_ELEMENTWISE))}: add the missing kind to "
+            f"{model} uses {node.op_type} ({node.name}), which {what} and is not counted. "
+            f"Counted are {', '.join((*_COUNTS, *sorted(_ELEMENTWISE)))}: add the missing kind to "
             "ecgmodel/training/cost.py."
         )
-    return _elements(operation.outputs[0]) if met and operation.type in _ELEMENTWISE else 0
 
 
-def _count_call(graph: Any, operation: Any, data: set[str], weights: set[str], model: str) -> int:
-    """Count the function that an operation calls, e.g. one that is compiled on its own."""
-    # The function as it was traced: one made anew from its definition knows no weights' shapes.
-    inner = graph._get_function(operation.get_attr("f").name).graph
-    pairs = list(zip(inner.inputs, operation.inputs, strict=True))
-    inside, kernels = (
-        {there.name for there, here in pairs if here.name in known} for known in (data, weights)
+def _shapes(written: Any, tiles: NDArray[np.float32], model: str) -> dict[str, Shape]:
+    """Return the shape of each value, as it is when the network cleans.
+
+    onnx's own inference does not follow the lengths that exporters compute inside the graph.
+    """
+    import onnx
+    import onnxruntime
+
+    named = {output.name for output in written.graph.output}
+    inside = [name for node in written.graph.node for name in node.output if name]
+    written.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in inside if name not in named
     )
-    return _count_graph(inner, inside, kernels, model)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3  # errors alone
+    try:
+        session = onnxruntime.InferenceSession(written.SerializeToString(), options)
+        given = session.get_inputs()[0].name
+        values = session.run(inside, {given: tiles})
+    except Exception as error:  # of onnxruntime, which has no class of its own for them
+        raise ModelError(f"{model} cannot be counted: onnxruntime says {error}") from error
+    return {given: tiles.shape} | {
+        name: np.shape(value) for name, value in zip(inside, values, strict=True)
+    }
 
 
-def _elements(tensor: Any) -> int:
-    if not tensor.shape.is_fully_defined():
-        raise ModelError(
-            f"The shape {tensor.shape} of {tensor.name} does not follow from the window's. Give "
-            "the layer's lengths as numbers, or count it in ecgmodel/training/cost.py."
-        )
-    return math.prod(tensor.shape)
+def _macs(node: Any, kernels: set[str], shapes: Mapping[str, Shape]) -> int:
+    count = _COUNTS.get(node.op_type)
+    if count is not None:
+        return count(node, shapes)
+    if node.op_type in _ELEMENTWISE and kernels & set(node.input):
+        return math.prod(shapes[node.output[0]])
+    return 0
 
 
-def _convolution(operation: Any) -> int:
-    *width, inputs, _ = operation.inputs[1].shape
-    return _elements(operation.outputs[0]) * math.prod(width) * inputs
+def _convolution(node: Any, shapes: Mapping[str, Shape]) -> int:
+    _, *kernel = shapes[node.input[1]]  # outputs, inputs of a group, widths
+    return math.prod(shapes[node.output[0]]) * math.prod(kernel)
 
 
-def _depthwise(operation: Any) -> int:
-    *width, _, _ = operation.inputs[1].shape
-    return _elements(operation.outputs[0]) * math.prod(width)
+def _transposed(node: Any, shapes: Mapping[str, Shape]) -> int:
+    _, *kernel = shapes[node.input[1]]  # inputs, outputs of a group, widths
+    return math.prod(shapes[node.input[0]]) * math.prod(kernel)
 
 
-def _transposed(operation: Any) -> int:
-    *width, outputs, _ = operation.inputs[1].shape
-    return _elements(operation.inputs[2]) * math.prod(width) * outputs
+def _product(node: Any, shapes: Mapping[str, Shape]) -> int:
+    turned = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
+    return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if turned else -1]
 
 
-def _product(operation: Any) -> int:
-    transposed = "transpose_a" if operation.type == "MatMul" else "adj_x"
-    inner = operation.inputs[0].shape[-2 if operation.get_attr(transposed) else -1]
-    return _elements(operation.outputs[0]) * inner
-
-
-def _einsum(operation: Any) -> int:
-    terms = operation.get_attr("equation").decode().split("->")[0].split(",")
+def _einsum(node: Any, shapes: Mapping[str, Shape]) -> int:
+    [equation] = node.attribute
+    terms = equation.s.decode().replace(" ", "").split("->")[0].split(",")
     sizes = {
         name: size
-        for term, tensor in zip(terms, operation.inputs, strict=True)
-        for name, size in zip(term, tensor.shape, strict=True)
+        for term, value in zip(terms, node.input, strict=True)
+        for name, size in zip(term, shapes[value], strict=True)
     }
     return math.prod(sizes.values())
 
 
-_COUNTS: dict[str, Callable[[Any], int]] = {
-    "Conv2D": _convolution,
-    "DepthwiseConv2dNative": _depthwise,
-    "Conv2DBackpropInput": _transposed,
+_COUNTS: dict[str, Callable[[Any, Mapping[str, Shape]], int]] = {
+    "Conv": _convolution,
+    "ConvTranspose": _transposed,
     "MatMul": _product,
-    "BatchMatMulV2": _product,
+    "Gemm": _product,
     "Einsum": _einsum,
 }

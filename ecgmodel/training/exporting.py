@@ -1,11 +1,13 @@
-"""A Keras network written as ONNX, and compared with itself."""
+"""Export of a Keras network to ONNX, with a check that both give the same output."""
 
 from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,57 +16,97 @@ from ecgmodel.denoise.onnx import KEY, Facts, read_onnx
 from ecgmodel.errors import ModelError
 from ecgmodel.support.quiet import import_keras
 
+if TYPE_CHECKING:
+    import keras
+
 CLOSE_MV = 1e-4
-"""How far both may be apart, mV."""
-MICROSOFT = "com.microsoft"  # onnxruntime's own operations
+"""Largest allowed difference between the outputs of both, mV."""
+MICROSOFT = "com.microsoft"  # operator set of onnxruntime
 
 
 def export_onnx(network: Path, target: Path, facts: Facts) -> float:
-    """Write a `.keras` file as an `.onnx` file, if both give the same.
+    """Write a `.keras` file as an `.onnx` file, if both give the same output.
 
     Args:
         network: The `.keras` file.
         target: The file to write.
-        facts: How it is applied.
+        facts: Sampling rate, window and overlap with which the network is applied.
 
     Returns:
-        The largest difference on signals of all sizes, mV.
+        The largest difference on signals of different amplitudes, mV.
 
     Raises:
-        MissingFileError: There is no such network.
-        ModelError: It cannot be exported, or does not give the same.
+        MissingFileError: The network does not exist.
+        ModelError: It cannot be exported, or the outputs differ by more than `CLOSE_MV`.
     """
     import_keras()
-    import keras
-
     from ecgmodel.networks import load_network
 
     model = load_network(network)
     tiles = _trial(facts.window)
     expected = np.asarray(model(tiles))
-    signature = [keras.InputSpec(shape=(None, facts.window, 1), dtype="float32")]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
-        try:
-            with warnings.catch_warnings():  # Keras asks NumPy for a name that will change
-                warnings.simplefilter("ignore", FutureWarning)
-                model.export(made, format="onnx", verbose=False, input_signature=signature)
-        except Exception as error:  # of tf2onnx, TensorFlow or Keras
-            raise ModelError(f"{network} cannot be exported to ONNX: {error}") from error
+        write_onnx(model, made, (None, facts.window, 1))
         _finish(made, facts)
         tiled, _ = read_onnx(made)
         apart = float(np.abs(tiled.apply(tiles[..., 0]) - expected[..., 0]).max())
         if not apart <= CLOSE_MV:
             raise ModelError(
-                f"{network} gives other results as ONNX: {apart:g} mV apart, expected at most "
-                f"{CLOSE_MV:g}. Is an operation of it unknown to the exporter?"
+                f"{network}: the ONNX export differs from the network by {apart:g} mV; at most "
+                f"{CLOSE_MV:g} mV is allowed. The exporter probably does not support one of its "
+                "operations."
             )
         made.replace(target)
     return apart
 
 
+def write_onnx(model: keras.Model, target: Path, shape: tuple[int | None, ...]) -> None:
+    """Write a network with the ONNX exporter of Keras.
+
+    Args:
+        model: The network, under a backend with an exporter: TensorFlow, or JAX with `jax2onnx`.
+        target: The file to write.
+        shape: Shape of the input; None for dimensions of any size.
+
+    Raises:
+        ModelError: The network cannot be exported.
+    """
+    import keras
+
+    signature = [keras.InputSpec(shape=shape, dtype="float32")]
+    try:
+        with warnings.catch_warnings(), _whole_graph():
+            # Keras uses a deprecated name of NumPy.
+            warnings.simplefilter("ignore", FutureWarning)
+            model.export(target, format="onnx", verbose=False, input_signature=signature)
+    except Exception as error:  # raised by the exporter, the backend or Keras
+        raise ModelError(f"{model.name} cannot be exported to ONNX: {error}") from error
+
+
+@contextmanager
+def _whole_graph() -> Iterator[None]:
+    """Inline the functions that TensorFlow traces within a network.
+
+    Keras compiles grouped convolutions as separate functions, which the exporter leaves out.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
 def _trial(window: int) -> NDArray[np.float32]:
-    """Return tiles `(n, window, 1)`: pulses in noise, drifting, tiny, flat."""
+    """Return test tiles `(n, window, 1)`: pulses with noise and wander, tiny ones, flat ones."""
     rng = np.random.default_rng(0)
     time = np.arange(window) / window
     beats = np.exp(-((((time * 12) % 1) - 0.5) ** 2) / 0.002)
@@ -75,29 +117,29 @@ def _trial(window: int) -> NDArray[np.float32]:
 
 
 def _finish(path: Path, facts: Facts) -> None:
-    """Join what onnxruntime does not join by itself, and write down how the file is applied."""
+    """Fuse operations that onnxruntime does not fuse itself, and store the facts in the file."""
     import onnx
 
     model = onnx.load(path)
-    _join_biases(model.graph)
-    if _join_gelus(model.graph):
+    _fuse_biases(model.graph)
+    if _fuse_gelus(model.graph):
         model.opset_import.append(onnx.helper.make_opsetid(MICROSOFT, 1))
     onnx.helper.set_model_props(model, {KEY: facts.model_dump_json()})
     onnx.save(model, path)
 
 
-def _join_biases(graph: Any) -> None:
-    """Make what is added to each channel of a convolution's output part of the convolution."""
+def _fuse_biases(graph: Any) -> None:
+    """Make each Add of a per-channel bias after a convolution part of the convolution."""
     from onnx import numpy_helper
 
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    takers = _takers(graph)
+    consumers = _consumers(graph)
     for convolution in [node for node in graph.node if node.op_type == "Conv"]:
         last, rank = convolution, 4  # the exporter makes convolutions two-dimensional
-        after = takers.get(last.output[0], [])
+        after = consumers.get(last.output[0], [])
         if [node.op_type for node in after] == ["Squeeze"]:
             last, rank = after[0], 3
-            after = takers.get(last.output[0], [])
+            after = consumers.get(last.output[0], [])
         if len(convolution.input) > 2 or [node.op_type for node in after] != ["Add"]:
             continue
         add = after[0]
@@ -113,48 +155,48 @@ def _join_biases(graph: Any) -> None:
                 break
 
 
-def _join_gelus(graph: Any) -> int:
-    """Join what `ecgmodel.networks._layers.gelu` became; onnxruntime knows other forms alone.
+def _fuse_gelus(graph: Any) -> int:
+    """Fuse the operations of `ecgmodel.networks._layers.gelu`, a form onnxruntime does not fuse.
 
-    Together it takes a third of the time.
+    The fused operation takes a third of the time.
 
     Returns:
-        How many were joined.
+        Number of fused GELUs.
     """
-    made = {output: node for node in graph.node for output in node.output}
-    takers = _takers(graph)
+    producers = {output: node for node in graph.node for output in node.output}
+    consumers = _consumers(graph)
     constants = {tensor.name for tensor in graph.initializer}
     parts: list[Any] = []
-    joined = [node for node in graph.node if node.op_type == "Erf"]
-    for erf in joined:
-        scaled = made[erf.input[0]]  # x / sqrt 2
+    fused = [node for node in graph.node if node.op_type == "Erf"]
+    for erf in fused:
+        scaled = producers[erf.input[0]]  # x / sqrt 2
         [x] = [name for name in scaled.input if name not in constants]
-        [added] = takers[erf.output[0]]  # 1 + erf
-        [product] = takers[added.output[0]]
+        [added] = consumers[erf.output[0]]  # 1 + erf
+        [product] = consumers[added.output[0]]
         [other] = [name for name in product.input if name != added.output[0]]
-        half = made[other]  # x / 2
+        half = producers[other]  # x / 2
         if half.op_type != "Mul" or x not in half.input:
             raise ModelError(f"{erf.name}: expected a GELU around each Erf. Received: {half}")
         parts += [erf, scaled, added, half]
         product.CopyFrom(_gelu(x, product))
     names = {node.name for node in parts}
-    kept = [node for node in graph.node if node.name not in names]
+    remaining = [node for node in graph.node if node.name not in names]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(remaining)
     used = {name for node in graph.node for name in node.input}
     tensors = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(tensors)
-    return len(joined)
+    return len(fused)
 
 
-def _takers(graph: Any) -> dict[str, list[Any]]:
-    """Return the nodes that take each value."""
-    takers: dict[str, list[Any]] = {}
+def _consumers(graph: Any) -> dict[str, list[Any]]:
+    """Return the nodes that use each value as input."""
+    consumers: dict[str, list[Any]] = {}
     for node in graph.node:
         for name in node.input:
-            takers.setdefault(name, []).append(node)
-    return takers
+            consumers.setdefault(name, []).append(node)
+    return consumers
 
 
 def _gelu(x: str, product: Any) -> Any:

@@ -1,4 +1,4 @@
-"""All weights in one vector are changed as Keras's own Adam changes each of them."""
+"""Updates of all weights as one vector equal those of Keras's Adam."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def trained(optimizer: keras.optimizers.Optimizer, steps: int) -> keras.Model:
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
-def test_it_is_adam(clip_norm: float | None) -> None:
+def test_updates_equal_adam(clip_norm: float | None) -> None:
     ours = trained(AveragingAdam(0.01, None, clip_norm), 30)
     theirs = trained(keras.optimizers.Adam(0.01, global_clipnorm=clip_norm), 30)
     for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
 
 
-def test_the_average_follows_the_weights_and_is_put_back() -> None:
+def test_the_average_follows_the_weights_and_weights_are_restored() -> None:
     decay, model = 0.5, network()
     model.compile(AveragingAdam(0.01, decay), "mse")
     model.optimizer.build(model.trainable_variables)
@@ -52,7 +52,7 @@ def test_the_average_follows_the_weights_and_is_put_back() -> None:
         np.testing.assert_array_equal(weight, value)
 
 
-def test_it_is_made_again_from_its_settings() -> None:
+def test_the_optimizer_is_recreated_from_its_config() -> None:
     again = AveragingAdam.from_config(AveragingAdam(0.02, 0.9, 1.0).get_config())
     assert (float(again.learning_rate), again.decay, again.clip_norm) == pytest.approx(
         (0.02, 0.9, 1)

@@ -1,4 +1,4 @@
-"""Batches hold every window once, in an order that the seed and the epoch decide."""
+"""Batches contain every window once, in an order that depends on seed and epoch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_shard(path: Path, noisy: np.ndarray, clean: np.ndarray, group: int = 5
 
 @pytest.fixture
 def shards(tmp_path: Path) -> list[Path]:
-    """Shards whose windows carry their number: noisy is the number, clean its negative."""
+    """Shards of numbered windows: noisy is the number, clean its negative."""
     first, paths = 0, []
     for i, rows in enumerate(SHARD_ROWS):
         number = np.arange(first, first + rows, dtype=np.float32)[:, None] + np.zeros((1, SAMPLES))
@@ -47,7 +47,7 @@ def numbers(batches: ShardBatches, epoch: int) -> np.ndarray:
 
 @pytest.mark.parametrize("shuffle_rows", [0, 1, 64, 100, 10_000])
 @pytest.mark.parametrize("batch_size", [1, 32, 402, 1000])
-def test_an_epoch_holds_every_window_once(
+def test_an_epoch_contains_every_window_once(
     shards: list[Path], shuffle_rows: int, batch_size: int
 ) -> None:
     batches = ShardBatches(shards, batch_size, seed=3, shuffle_rows=shuffle_rows)
@@ -62,7 +62,7 @@ def test_an_epoch_holds_every_window_once(
         np.testing.assert_array_equal(noisy, -clean)
 
 
-def test_order_follows_from_seed_and_epoch_alone(shards: list[Path]) -> None:
+def test_order_depends_only_on_seed_and_epoch(shards: list[Path]) -> None:
     batches = ShardBatches(shards, 32, seed=3, shuffle_rows=100)
     first = numbers(batches, 1)
     assert not np.array_equal(first, numbers(batches, 2))
@@ -72,7 +72,7 @@ def test_order_follows_from_seed_and_epoch_alone(shards: list[Path]) -> None:
     assert not np.array_equal(numbers(other, 1), first)
 
 
-def test_without_shuffling_the_order_is_that_of_the_shards(shards: list[Path]) -> None:
+def test_without_shuffling_the_shards_order_is_kept(shards: list[Path]) -> None:
     batches = ShardBatches(shards, 32, shuffle_rows=0)
     np.testing.assert_array_equal(numbers(batches, 5), np.arange(sum(SHARD_ROWS)))
 
@@ -90,7 +90,7 @@ def test_a_batch_mixes_shards(tmp_path: Path) -> None:
     assert abs(np.corrcoef(order, np.arange(len(shard)))[0, 1]) < 0.5
 
 
-def test_memory_holds_the_buffer_not_the_dataset(tmp_path: Path) -> None:
+def test_memory_use_is_the_buffer_not_the_dataset(tmp_path: Path) -> None:
     rows, samples, group = 512, 1024, 128
     window = np.zeros((rows, samples))
     paths = [write_shard(tmp_path / f"{i}.parquet", window, window, group) for i in range(10)]
@@ -106,7 +106,7 @@ def test_memory_holds_the_buffer_not_the_dataset(tmp_path: Path) -> None:
     assert peak + most_arrow < 0.25 * dataset
 
 
-def test_reads_what_the_pipeline_writes(tmp_path: Path) -> None:
+def test_shards_of_the_pipeline_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "shard.parquet"
     clean = np.sin(np.arange(SAMPLES)).astype(np.float32)
     others = [kind for kind in schema(SAMPLES) if kind.name not in ("noisy", "clean")]
@@ -126,7 +126,7 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
         ShardBatches([tmp_path / "gone.parquet"], 8)
 
 
-def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_shard_is_named(tmp_path: Path) -> None:
     path = tmp_path / "text.parquet"
     path.write_text("not at all Parquet")
     with pytest.raises(DatasetError, match=r"text\.parquet"):
@@ -151,13 +151,13 @@ def test_a_shard_without_the_columns_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shards", [0, 1])
-def test_no_windows_is_an_error_that_says_where_to_look(tmp_path: Path, shards: int) -> None:
+def test_shards_without_windows_are_refused(tmp_path: Path, shards: int) -> None:
     empty = write_shard(tmp_path / "0.parquet", np.zeros((0, 8)), np.zeros((0, 8)))
     with pytest.raises(DatasetError, match=r"at least one window.*quality gate"):
         ShardBatches([empty][:shards], 8)
 
 
-def test_a_shard_cut_short_while_in_use_is_named(shards: list[Path]) -> None:
+def test_a_shard_truncated_while_in_use_is_named(shards: list[Path]) -> None:
     batches = ShardBatches(shards, 32)
     shards[0].write_bytes(shards[0].read_bytes()[:500])
     with pytest.raises(DatasetError, match=r"0\.parquet"):

@@ -1,4 +1,4 @@
-"""Every architecture leaves Keras for ONNX, does the same there, and says how it is applied."""
+"""Every architecture can be exported to ONNX, with the same output and its facts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NETWORKS = {
 
 
 def saved(folder: Path, name: str) -> tuple[keras.Model, Path]:
-    """Return a network whose weights are all drawn anew, so that none is zero."""
+    """Return a network with random weights, none of which is zero."""
     network = build_network(name, NETWORKS[name])
     rng = np.random.default_rng(0)
     for variable in network.trainable_variables:
@@ -38,7 +38,7 @@ def saved(folder: Path, name: str) -> tuple[keras.Model, Path]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_does_the_same(tmp_path: Path, name: str) -> None:
+def test_onnx_gives_the_same_output(tmp_path: Path, name: str) -> None:
     network, path = saved(tmp_path, name)
     assert export_onnx(path, tmp_path / FILE, FACTS) <= CLOSE_MV
     denoiser = Denoiser.load(tmp_path / FILE)
@@ -49,7 +49,7 @@ def test_it_does_the_same(tmp_path: Path, name: str) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == [FILE, "network.keras"]
 
 
-def test_gelus_and_biases_become_one_operation(tmp_path: Path) -> None:
+def test_gelus_and_biases_are_fused(tmp_path: Path) -> None:
     _, path = saved(tmp_path, "strided_unet")
     export_onnx(path, tmp_path / FILE, FACTS)
     nodes = onnx.load(tmp_path / FILE).graph.node
@@ -59,7 +59,7 @@ def test_gelus_and_biases_become_one_operation(tmp_path: Path) -> None:
     assert all(len(node.input) == 3 for node in nodes if node.op_type == "Conv")
 
 
-def test_threads_give_what_one_gives(tmp_path: Path) -> None:
+def test_several_threads_give_the_same_output_as_one(tmp_path: Path) -> None:
     _, path = saved(tmp_path, "strided_unet")
     export_onnx(path, tmp_path / FILE, FACTS)
     signal = np.random.default_rng(1).normal(size=(20_000, 2)).astype(np.float32)
@@ -67,28 +67,28 @@ def test_threads_give_what_one_gives(tmp_path: Path) -> None:
     np.testing.assert_allclose(three(signal, 360), one(signal, 360), atol=CLOSE_MV)
 
 
-def test_a_network_that_would_do_something_else_is_not_written(
+def test_an_export_with_different_output_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, path = saved(tmp_path, "conv_autoencoder")
     monkeypatch.setattr("ecgmodel.training.exporting.CLOSE_MV", -1.0)
-    with pytest.raises(ModelError, match="gives other results as ONNX"):
+    with pytest.raises(ModelError, match="the ONNX export differs from the network"):
         export_onnx(path, tmp_path / FILE, FACTS)
     assert [p.name for p in tmp_path.iterdir()] == ["network.keras"]
 
 
-def test_a_file_that_does_not_say_how_it_is_applied_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_facts_is_refused(tmp_path: Path) -> None:
     _, path = saved(tmp_path, "conv_autoencoder")
     export_onnx(path, tmp_path / FILE, FACTS)
     model = onnx.load(tmp_path / FILE)
     onnx.helper.set_model_props(model, {KEY: '{"fs": 360}'})
     onnx.save(model, tmp_path / FILE)
-    with pytest.raises(ModelError, match="does not say how it is applied"):
+    with pytest.raises(ModelError, match="not exported by this project"):
         Denoiser.load(tmp_path / FILE)
 
 
 @pytest.mark.parametrize("one", shipped(), ids=lambda one: one.name)
-def test_what_is_shipped_was_made_from_the_network_beside_it(one) -> None:
+def test_the_shipped_onnx_file_matches_the_shipped_network(one) -> None:
     recipe = one.settings()
     denoiser = Denoiser.load(one.name)
     assert one.file(FILE).stat().st_size < 10e6

@@ -1,13 +1,14 @@
-"""Training learns, keeps the best, and goes on after a kill as if nothing had happened."""
+"""Training learns, saves the best epoch, and gives the same result after kills."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import random
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import keras
@@ -16,6 +17,7 @@ import pytest
 
 from ecgmodel.errors import ModelError
 from ecgmodel.networks import build_network, load_network
+from ecgmodel.support import stopping
 from ecgmodel.training import checkpoint
 from ecgmodel.training.batches import ShardBatches
 from ecgmodel.training.fit import CHECKPOINTS, HISTORY, NETWORK, WEIGHTS, History, peek, train
@@ -24,7 +26,7 @@ from tests.ecgmodel.training.test_batches import write_shard
 from tests.processes import PROCESSES
 
 SAMPLES = 64
-# Gains below a tenth do not count, so that both the plateau and the patience are met.
+# With min_delta = 0.1 this short training reaches both the plateau and the patience.
 SETTINGS = TrainingSettings(
     epochs=30,
     batch_size=32,
@@ -44,7 +46,7 @@ OPTIONS = {"filters": (8, 4), "dropout": 0.2}
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pulses at random places, in noise: three shards to train with, one to validate."""
+    """Pulses at random positions in noise: three training shards, one validation shard."""
     folder = tmp_path_factory.mktemp("shards")
     rng = np.random.default_rng(0)
     for name in ("train0", "train1", "train2", "validation"):
@@ -70,7 +72,7 @@ def build() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def whole(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, History]:
-    """A training that nothing interrupted."""
+    """An uninterrupted training."""
     work = tmp_path_factory.mktemp("whole")
     return work, fit(shards, work)
 
@@ -85,7 +87,7 @@ def assert_same(work: Path, whole: tuple[Path, History]) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_it_learns_lowers_the_rate_and_stops(whole: tuple[Path, History]) -> None:
+def test_training_lowers_loss_and_learning_rate_and_stops(whole: tuple[Path, History]) -> None:
     history = whole[1]
     losses = [row["val_loss"] for row in history.rows]
     assert losses[-1] < 0.5 * losses[0]
@@ -95,7 +97,7 @@ def test_it_learns_lowers_the_rate_and_stops(whole: tuple[Path, History]) -> Non
     assert [row["epoch"] for row in history.rows] == list(range(1, len(losses) + 1))
 
 
-def test_the_best_averaged_weights_are_kept(shards: Path, whole: tuple[Path, History]) -> None:
+def test_the_best_averaged_weights_are_saved(shards: Path, whole: tuple[Path, History]) -> None:
     work, history = whole
     assert history.best_loss == min(row["val_loss"] for row in history.rows)
     assert history.rows[history.best_epoch - 1]["val_loss"] == history.best_loss
@@ -110,7 +112,7 @@ def test_the_best_averaged_weights_are_kept(shards: Path, whole: tuple[Path, His
     )
 
 
-def test_trained_weights_are_kept_where_no_epoch_is_better(
+def test_initial_weights_are_saved_if_no_epoch_is_better(
     shards: Path, whole: tuple[Path, History], tmp_path: Path
 ) -> None:
     def again() -> keras.Model:
@@ -132,7 +134,7 @@ def test_history_is_written(whole: tuple[Path, History]) -> None:
 
 
 class KilledError(Exception):
-    """Stands for whatever ends a process between two epochs."""
+    """Ends a training between two epochs."""
 
 
 def stop_at(last: int) -> Callable[[int, dict[str, float]], None]:
@@ -145,14 +147,14 @@ def stop_at(last: int) -> Callable[[int, dict[str, float]], None]:
 
 @pytest.fixture(scope="module")
 def broken(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a training left that was interrupted after four epochs."""
+    """The folder of a training that was interrupted after four epochs."""
     work = tmp_path_factory.mktemp("broken")
     with pytest.raises(KilledError):
         fit(shards, work, extra={"run": "42"}, on_epoch=stop_at(4))
     return work
 
 
-def test_rows_come_once_and_facts_are_kept(
+def test_each_row_is_reported_once_and_facts_are_stored(
     shards: Path, whole: tuple[Path, History], broken: Path, tmp_path: Path
 ) -> None:
     assert peek(tmp_path) == {}
@@ -167,7 +169,7 @@ def test_rows_come_once_and_facts_are_kept(
     assert_same(work, whole)
 
 
-def test_the_time_of_all_epochs_is_added_up_over_a_stop(
+def test_the_duration_is_summed_over_resumptions(
     shards: Path, whole: tuple[Path, History], broken: Path, tmp_path: Path
 ) -> None:
     work = shutil.copytree(broken, tmp_path / "work")
@@ -198,7 +200,7 @@ def test_a_finished_training_is_not_repeated(
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_more_epochs_go_on_from_where_it_was(
+def test_more_epochs_resume_from_the_last_checkpoint(
     shards: Path, whole: tuple[Path, History], tmp_path: Path
 ) -> None:
     fit(shards, tmp_path, SETTINGS.model_copy(update={"epochs": 2}))
@@ -208,7 +210,7 @@ def test_more_epochs_go_on_from_where_it_was(
 
 
 @pytest.mark.parametrize("damaged", [1, 2])
-def test_damaged_checkpoints_are_passed_over(
+def test_damaged_checkpoints_are_skipped(
     shards: Path,
     whole: tuple[Path, History],
     broken: Path,
@@ -228,7 +230,7 @@ def test_damaged_checkpoints_are_passed_over(
     assert_same(work, whole)
 
 
-def test_another_training_in_the_same_folder_starts_again(
+def test_checkpoints_of_another_training_are_ignored(
     shards: Path, broken: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     work = shutil.copytree(broken, tmp_path / "work")
@@ -249,7 +251,7 @@ def nested() -> keras.Model:
     return keras.Model(noisy, keras.layers.Conv1D(1, 3, padding="same")(deep(noisy)))
 
 
-def test_random_generators_deep_inside_a_network_go_on_too(shards: Path, tmp_path: Path) -> None:
+def test_nested_random_generators_are_restored(shards: Path, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 4})
     straight = fit(shards, tmp_path / "straight", settings, build=nested)
     with pytest.raises(KilledError):
@@ -257,16 +259,16 @@ def test_random_generators_deep_inside_a_network_go_on_too(shards: Path, tmp_pat
     assert fit(shards, tmp_path / "broken", settings, build=nested) == straight
 
 
-def test_a_loss_that_is_not_finite_says_epoch_and_remedy(shards: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_is_refused(shards: Path, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(ModelError, match=r"Epoch 1: .*nan.*training\.learning_rate \(now 1e\+30\)"):
         fit(shards, tmp_path, settings)
     found = checkpoint.load(tmp_path / CHECKPOINTS)
     assert found is not None
-    assert found.epoch == 0  # nothing of it was kept
+    assert found.epoch == 0  # the epoch was not saved
 
 
-def test_a_damaged_window_says_so(tmp_path: Path) -> None:
+def test_a_window_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     clean = np.zeros((90, SAMPLES))
     for name in ("train0", "validation"):
         write_shard(tmp_path / f"{name}.parquet", clean + np.nan, clean)
@@ -274,7 +276,7 @@ def test_a_damaged_window_says_so(tmp_path: Path) -> None:
         fit(tmp_path, tmp_path / "work")
 
 
-def test_the_bar_shows_the_way_and_the_losses(
+def test_the_bar_shows_progress_and_losses(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit(shards, tmp_path, SETTINGS.model_copy(update={"epochs": 2}), progress=True)
@@ -284,51 +286,63 @@ def test_the_bar_shows_the_way_and_the_losses(
     assert "epoch=2" in shown
 
 
-def train_in_a_process(shards: Path, work: Path, log: Path) -> None:
+def train_in_a_process(shards: Path, work: Path, log: Path, moment: str, at: int) -> None:
+    """Train, and be killed at a moment after an epoch."""
+    check, fsync, batches = stopping.check, os.fsync, itertools.count(1)
+
     def note(kind: str, epoch: float) -> None:
         with log.open("a") as file:
             file.write(f"{kind} {epoch:.0f}\n")
 
+    def on_epoch(epoch: int, _: dict[str, float]) -> None:
+        note("epoch", epoch)
+        if moment == "after it wrote" and epoch == at:
+            be_killed()
+
+    def writing(handle: int) -> None:
+        half = any((work / CHECKPOINTS).glob("*.tmp"))
+        if moment == "while it writes" and half and newest(work) == at:
+            be_killed()
+        fsync(handle)
+
+    def learning() -> None:
+        check()
+        if moment == "while it learns" and newest(work) == at and next(batches) == 3:
+            be_killed()
+
+    stopping.check, os.fsync = learning, writing  # of this process alone
     fit(
         shards,
         work,
         on_start=lambda rows: [note("start", row["epoch"]) for row in rows],
-        on_epoch=lambda epoch, _: note("epoch", epoch),
+        on_epoch=on_epoch,
     )
 
 
-def test_kill_at_any_moment_changes_nothing(
+def be_killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def newest(work: Path) -> int:
+    return max(checkpoint._epochs(work / CHECKPOINTS), default=-1)
+
+
+def test_a_kill_changes_nothing_wherever_it_comes(
     shards: Path, whole: tuple[Path, History], tmp_path: Path
 ) -> None:
-    work, log, rng, killed_at = tmp_path / "work", tmp_path / "log", random.Random(1), []
-    for moment in ("while it writes", "after it wrote", "while it learns", "while it writes", None):
-        process = PROCESSES.Process(target=train_in_a_process, args=(shards, work, log))
-        goal = newest(work) + rng.randint(1, 2)
+    work, log = tmp_path / "work", tmp_path / "log"
+    moments = (("while it writes", 1), ("after it wrote", 3), ("while it learns", 4))
+    for moment, at in (*moments, ("never", 0)):
+        arguments = (shards, work, log, moment, at)
+        process = PROCESSES.Process(target=train_in_a_process, args=arguments)
         process.start()
-        if moment:
-            wait(process, lambda goal=goal: newest(work) >= goal)
-            if moment == "while it writes":
-                wait(process, lambda: any((work / CHECKPOINTS).glob("*.tmp")))
-            if moment == "while it learns":
-                time.sleep(rng.random() * 0.2)
-            process.kill()
-            killed_at.append(newest(work))
         process.join(300)
-    assert killed_at == sorted(killed_at)
-    assert killed_at[-1] < len(whole[1].rows)  # each kill hit a training under way
+        if moment != "never":
+            assert process.exitcode == -signal.SIGKILL
+            assert newest(work) == at
     assert_same(work, whole)
     lines = [line.split() for line in log.read_text().splitlines()]
     reported = [int(epoch) for kind, epoch in lines if kind == "epoch"]
     assert len(reported) == len(set(reported))
     started = {int(epoch) for kind, epoch in lines if kind == "start"}
     assert started | set(reported) == {row["epoch"] for row in whole[1].rows}
-
-
-def wait(process: BaseProcess, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while not condition() and process.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.0005)
-
-
-def newest(work: Path) -> int:
-    return max(checkpoint._epochs(work / CHECKPOINTS), default=-1)

@@ -1,4 +1,4 @@
-"""Training under JAX, from Parquet, where no TensorFlow can be imported."""
+"""Training under JAX, from Parquet, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecgmodel.training.batches import ShardBatches
 from tests.ecgmodel.training.test_batches import write_shard
 
 SAMPLES = 64
-# Each network small enough to be compiled fast, with the loss that it was published with.
+# Each network with its published loss, small enough to compile fast.
 NETWORKS = {
     "conv_autoencoder": ({"filters": [8, 4], "dropout": 0.2}, "relative"),
     "fcn_dae": ({"filters": [8, 4], "width": 6}, "mse"),
@@ -53,7 +53,7 @@ assert sys.modules["tensorflow"] is None
 
 
 def write_pulses(folder: Path) -> None:
-    """Write pulses at random places, in noise, as shards to train and to validate with."""
+    """Write shards for training and validation: pulses at random positions in noise."""
     rng = np.random.default_rng(0)
     for name, rows in (("train", 200), ("validation", 50)):
         place = rng.integers(10, SAMPLES - 10, (rows, 1))
@@ -67,7 +67,7 @@ def write_pulses(folder: Path) -> None:
     ["conv_autoencoder", *(pytest.param(n, marks=pytest.mark.slow) for n in list(NETWORKS)[1:])],
 )
 def test_two_epochs_from_parquet_without_tensorflow(tmp_path: Path, name: str) -> None:
-    """It learns, and what it learned does the same under TensorFlow."""
+    """The loss falls, and the saved network gives the same output under TensorFlow."""
     write_pulses(tmp_path)
     options, loss = NETWORKS[name]
     done = subprocess.run(

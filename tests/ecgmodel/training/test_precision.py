@@ -1,4 +1,4 @@
-"""Products of bfloat16 are for the training alone, and hardly change what it learns."""
+"""bfloat16 applies only to training, and hardly changes its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgmodel.training.precision import OPTION, computing
 options = tf.config.optimizer.get_experimental_options
 
 
-def test_it_holds_inside_alone() -> None:
+def test_bfloat16_applies_only_inside_the_block() -> None:
     before = options().get(OPTION, False)
     with computing("bfloat16"):
         assert options()[OPTION]
@@ -28,7 +28,7 @@ def test_float32_changes_nothing() -> None:
         assert options() == before
 
 
-def test_weights_stay_float32_and_the_loss_falls_alike() -> None:
+def test_weights_stay_float32_and_the_loss_falls_equally() -> None:
     noisy = np.random.default_rng(0).normal(size=(64, 128, 1)).astype(np.float32)
     losses = {}
     for precision in ("float32", "bfloat16"):

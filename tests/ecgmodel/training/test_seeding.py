@@ -1,4 +1,4 @@
-"""First weights follow from the seed alone."""
+"""Initial weights depend only on the seed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ OPTIONS = {"filters": (8, 4), "dropout": 0.2}
 
 
 def state(network: keras.Model) -> list[np.ndarray]:
-    """Return weights and the states of the generators of dropout."""
+    """Return the weights, and the states of the random generators of dropout."""
     return [keras.ops.convert_to_numpy(v) for v in network.variables]
 
 
-def test_weights_follow_from_the_seed_while_others_draw_random_numbers() -> None:
+def test_weights_depend_on_the_seed_and_not_on_other_threads() -> None:
     expected = state(seeded(build_network("conv_autoencoder", OPTIONS), 3))
     done = threading.Event()
 
@@ -38,7 +38,7 @@ def test_weights_follow_from_the_seed_while_others_draw_random_numbers() -> None
         thread.join()
 
 
-def test_each_layer_and_each_seed_draws_its_own() -> None:
+def test_layers_and_seeds_give_different_weights() -> None:
     def build(units: int) -> keras.Model:
         inputs = keras.Input((6,))
         return keras.Model(inputs, keras.layers.Dense(6)(keras.layers.Dense(units)(inputs)))
@@ -48,7 +48,7 @@ def test_each_layer_and_each_seed_draws_its_own() -> None:
     assert not np.array_equal(one[0], one[2])
 
 
-def test_a_seed_that_was_given_stays() -> None:
+def test_an_explicit_seed_is_kept() -> None:
     inputs = keras.Input((6,))
     layer = keras.layers.Dense(4, kernel_initializer=keras.initializers.GlorotUniform(seed=11))
     network = keras.Model(inputs, layer(inputs))
