@@ -28,6 +28,7 @@ class Fault:
         status: Answer with this status and no file.
         delay_s: Wait so long before answering, s.
         stall_s: Wait so long in the middle of the body, s.
+        hold: Send no more after so many bytes of the body, until the server closes.
         truncate: Close the connection after so many bytes of the body.
         corrupt: Flip the bits of the body's first byte.
         ignore_range: Send the whole file with 200, whatever range was asked for.
@@ -41,6 +42,7 @@ class Fault:
     status: int | None = None
     delay_s: float = 0.0
     stall_s: float = 0.0
+    hold: int | None = None
     truncate: int | None = None
     corrupt: bool = False
     ignore_range: bool = False
@@ -223,6 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: fault.truncate]
             self.close_connection = True
         for start in range(0, len(body), _CHUNK):
+            if fault.hold is not None and start >= fault.hold:
+                mirror.closing.wait()
             self.wfile.write(body[start : start + _CHUNK])
             mirror.sent(path, len(body[start : start + _CHUNK]))
             if fault.stall_s:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from filelock import FileLock
 
 from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store, Stored, Unit
@@ -56,6 +57,8 @@ REPORT = "report conv_autoencoder simulated"
 EXPORT = "export model"
 VERDICT = "verdict version 1"
 LOSS = "loss"
+# Of a `Command`: at which call of which function it is to be killed.
+KILLED_AT = "ECG_TEST_KILLED_AT"
 
 
 def units(stage: str, *names: str) -> set[str]:
@@ -82,14 +85,28 @@ def small(store: Path, *changes: Mapping[str, Any]) -> Settings:
 
 @cache
 def first_run(folder: Path) -> tuple[Settings, Training]:
-    """Run the pipeline in a new store, once a session, and return its settings and result."""
+    """Run the pipeline in a new store, and return its settings and result.
+
+    Of the workers that share a folder the first one works. The others run the same and find it
+    done, so that each one's own Prefect server knows of it too.
+    """
     from flows.pipeline import pipeline
 
     settings = small(folder / "first" / "store")
-    with counted() as made:
-        result = pipeline(settings)
-    assert sorted(made) == sorted(PREPARED | TRAINED)
+    done = folder / "first" / "done"
+    with FileLock(folder / "first.lock"):
+        with counted() as made:
+            result = pipeline(settings)
+        assert sorted(made) == ([] if done.exists() else sorted(PREPARED | TRAINED))
+        if not done.exists():
+            copy_store(settings.store, kept(settings))
+        done.touch()
     return settings, result
+
+
+def kept(first: Settings) -> Path:
+    """Return the first run's store as it was in the end; nobody writes to it while it is copied."""
+    return first.store.with_name("kept")
 
 
 def _merged(tree: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +210,7 @@ class Command:
         self.process.kill()
         self.process.wait()
 
-    def wait(self, timeout_s: float = 300) -> str:
+    def wait(self, timeout_s: float = 900) -> str:
         """Wait for its end, and return what it printed.
 
         Raises:
@@ -205,15 +222,17 @@ class Command:
         return text
 
 
-def run_command(settings: Settings, folder: Path, project: Path = ROOT) -> Command:
+def run_command(
+    settings: Settings, folder: Path, project: Path = ROOT, **environment: str
+) -> Command:
     """Start `ecg-denoise run` with settings."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "settings.yaml"
     file.write_text(yaml.safe_dump(settings.model_dump(mode="json")))
-    return Command(["run", "--config", str(file)], folder, project)
+    return Command(["run", "--config", str(file)], folder, project, **environment)
 
 
-def until(holds: Callable[[], Any], timeout_s: float = 120, what: str = "") -> None:
+def until(holds: Callable[[], Any], timeout_s: float = 300, what: str = "") -> None:
     """Wait until something holds.
 
     Raises:

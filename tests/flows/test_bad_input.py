@@ -1,4 +1,4 @@
-"""Bad input: one bad record is left out and reported; what cannot work stops the run early."""
+"""Bad input: one bad record is omitted and reported; what cannot work stops the run early."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_names_of_nobody_stop_the_run_before_any_download(own: Settings) -> None
         ),
         (
             {"gate": {"rules": ["primary", "qrs_stress"]}, "source": {"base_url": "{}"}},
-            r"gate\.rules.*protocol qrs-stress.*source\.base_url=.*Leave the rule out",
+            r"gate\.rules.*protocol qrs-stress.*source\.base_url=.*Remove the rule",
         ),
         ({"store": "{}/file"}, r"store=.*/file is a file"),
         ({"gate": {"test_set": "{}"}}, r"gate\.test_set=.* is not a dataset"),
@@ -149,7 +149,7 @@ def test_a_recording_under_two_names_counts_once_where_it_does_least_harm(own: S
     assert dataset.info["splits"]["own/sim02"] == "test"
     (left_out,) = dataset.info["left_out"]
     assert left_out["record"] == "own/acopy"
-    assert "same recording as own/sim02" in left_out["reason"]
+    assert "identical to own/sim02" in left_out["reason"]
 
 
 def test_a_record_name_cannot_leave_the_folder(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from ecgmodel.errors import SettingsError, UnknownNameError
 from ecgmodel.models.trained import trained
 from ecgmodel.networks import load_network
 from ecgmodel.protocols import leak_free, qt_bw
-from ecgmodel.protocols._leak_free import training as leak_free_training
 from ecgmodel.protocols._methods import general
 from ecgmodel.settings.config import Settings
 from ecgmodel.steps.training import fit_step
@@ -23,7 +23,7 @@ from ecgmodel.store import Store
 from flows.benchmark import benchmark
 from flows.prepare import prepare
 from flows.protocol_work import FlowWork
-from tests.ecgmodel.protocols.made import made_noise, write_marked
+from tests.ecgmodel.protocols.made import made_noise, write_annotated
 from tests.flows import small
 from tests.tiny_wfdb import publish
 from tests.wfdb_files import ecg, write_record
@@ -39,8 +39,8 @@ beats: {windows: 64}
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Databases as PhysioNet lays them out: made records that test, validate and train."""
     root = tmp_path_factory.mktemp("mirror")
-    for seed, name in enumerate((*qt_bw.QUICK["qtdb"], "sel100", "sel114")):
-        write_marked(root / "qtdb" / "1.0.0", name, ecg(8, 250.0, seed=seed))
+    for seed, name in enumerate((*qt_bw.PROTOCOL.quick["qtdb"], "sel100", "sel114")):
+        write_annotated(root / "qtdb" / "1.0.0", name, ecg(8, 250.0, seed=seed))
     write_record(root / "nstdb" / "1.0.0", "bw", made_noise(), 360.0, gain=2000.0)
     for database in ("qtdb", "nstdb"):
         publish(root / database / "1.0.0")
@@ -60,7 +60,8 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "trained"
     (root / "qt-bw" / "tiny").mkdir(parents=True)
     (root / "qt-bw" / "tiny" / "recipe.yaml").write_text(RECIPE)
-    monkeypatch.setattr(qt_bw, "trained", lambda protocol: trained(protocol, root))
+    networks = replace(qt_bw.PROTOCOL.networks, folders=lambda: trained("qt-bw", root))
+    monkeypatch.setattr(qt_bw, "PROTOCOL", replace(qt_bw.PROTOCOL, networks=networks))
     return root
 
 
@@ -70,7 +71,7 @@ def test_it_trains_measures_shows_logs_and_keeps_and_then_only_looks_up(
     with small.counted() as made:
         done = benchmark("qt-bw", retrain=True, settings=settings)
     trainings = small.units("qt_bw_train", "tiny version 1", "tiny version 2")
-    methods = small.units("qt_bw_evaluate", "tiny", *qt_bw.FILTERS)
+    methods = small.units("qt_bw_evaluate", "tiny", *qt_bw.PROTOCOL.filters)
     assert trainings | methods | {"benchmark qt-bw"} <= set(made)
     page = done.page.file("benchmark.html").read_text()
     assert "MECG-E (magnitude + phase)" in page
@@ -133,14 +134,14 @@ def test_a_quick_version_takes_its_few_records(
     assert run.info.run_name == "benchmark qt-bw (quick)"
     assert run.data.tags["ecg.benchmark.quick"] == "true"
     assert {m for m in made if m.startswith("download qtdb")} == small.units(
-        "download", *(f"qtdb/{name}" for name in qt_bw.QUICK["qtdb"])
+        "download", *(f"qtdb/{name}" for name in qt_bw.PROTOCOL.quick["qtdb"])
     )
-    with pytest.raises(SettingsError, match="nobody to train on"):
+    with pytest.raises(SettingsError, match="no training records"):
         benchmark("qt-bw", quick=True, retrain=True, settings=settings)
 
 
 def test_a_protocol_without_training_says_so_before_it_fetches_anything(settings: Settings) -> None:
-    with pytest.raises(SettingsError, match="qrs-stress trains nothing of its own"):
+    with pytest.raises(SettingsError, match="qrs-stress trains no networks"):
         benchmark.fn("qrs-stress", retrain=True, settings=settings)
     assert not settings.store.exists()
 
@@ -169,25 +170,27 @@ def test_networks_are_measured_and_trained_one_by_one(
 
 
 def test_a_network_for_continuous_ecg_is_trained_by_its_recipe_and_kept(
-    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefect_server: None, tmp_path: Path
 ) -> None:
     folder = tmp_path / "trained" / "leak-free" / "tiny"
     folder.mkdir(parents=True)
     (folder / "recipe.yaml").write_text(yaml.safe_dump(small.SMALL))
     found = partial(general, tmp_path / "package", tmp_path / "trained")
-    monkeypatch.setattr(leak_free_training, "general", found)
+    networks = replace(leak_free.PROTOCOL.networks, folders=found)
     asked = Settings(store=tmp_path / "store")
     work = FlowWork(asked, Store(asked.store))
-    assert leak_free.recipes() == ("tiny",)
+    assert networks.names() == ("tiny",)
     dataset = prepare(small.small(asked.store), announce=False)
-    (step,) = leak_free.fit_steps(work, dataset, leak_free.recipes())
-    made = leak_free.fitted_models(("tiny",), [step.run(work.store)])
+    (step,) = networks.fit_steps(work, dataset, networks.names())
+    made = networks.fitted(("tiny",), [step.run(work.store)])
     assert (made["tiny"].window, made["tiny"].overlap) == (512, 0.0625)
     # The same training as that of the command `train` with this recipe as its settings.
     assert fit_step(dataset, small.small(asked.store)).unit.key == step.unit.key
-    leak_free.keep(made)
+    networks.keep(made)
     (kept,) = found()
-    shapes = [load_network(p).count_params() for p in (made["tiny"].path, kept.file("model.keras"))]
+    shapes = [
+        load_network(p).count_params() for p in (*made["tiny"].files, kept.file("model.keras"))
+    ]
     assert shapes[0] == shapes[1]
 
 

@@ -60,7 +60,7 @@ def test_a_shard_altered_in_place_is_mended_under_both_of_its_names(
 @pytest.mark.parametrize(
     ("how", "unit", "name"),
     [
-        ("delete", small.BASELINES[1], "stretches.parquet"),
+        ("delete", small.BASELINES[1], "segments.parquet"),
         ("alter", small.MEASURE, "examples.npz"),
         ("alter", small.REPORT, "report.html"),
         ("delete", small.REPORT, "manifest.json"),

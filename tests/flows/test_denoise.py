@@ -116,10 +116,10 @@ def test_every_record_comes_out_and_bad_ones_are_named(
     assert small.units("denoise", *NAMES) <= set(made)
     assert "gone" in newest("denoised")
     (run,) = (run for run in runs("denoise") if run.name == f"denoise 8 recordings with {network}")
-    assert run.state.message.startswith("4 of 8 left out: ")
+    assert run.state.message.startswith("4 of 8 not cleaned: ")
     assert "Cleaned 4 recordings" in run.state.message
     page = newest("quality")
-    assert page.index("Left out: 4 of 8") < page.index("p0") < page.index("Worst minutes")
+    assert page.index("Not cleaned: 4 of 8") < page.index("p0") < page.index("Worst minutes")
     assert page.count("data:image/png;base64,") == 3
     assert result.drift.verdict == "not enough recordings"  # nothing is known of a file's training
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgmodel.errors import PassingSourceError
+from ecgmodel.errors import TransientSourceError
 from ecgmodel.settings.config import Settings
 from flows.prepare import prepare
 from flows.train import Training
@@ -63,7 +63,7 @@ def test_a_source_that_goes_down_loses_nothing(mirror: MirrorServer, tmp_path: P
     settings = small.small(tmp_path / "store", small.from_mirror(mirror.url, retries=1))
     for name in ("sim05", "sim06"):
         mirror.fail(f"*/{name}.dat", reset=True)
-    with pytest.raises(PassingSourceError, match=r"sim0[56]\.dat"):
+    with pytest.raises(TransientSourceError, match=r"sim0[56]\.dat"):
         prepare(settings)
     assert mirror.count("*/sim05.dat") == 2
     mirror.heal()

@@ -48,7 +48,7 @@ def test_it_is_registered_once_with_card_people_and_history(fresh: Settings) -> 
     assert lineage(registry, version) == shipped_start(DEFAULT).lineage
     (change,) = registry.history()
     assert (change.version, change.former, change.how) == (1, None, "shipped")
-    assert "comes with the package" in change.reason
+    assert "shipped with the package" in change.reason
     client = registry.tracker.client
     described = client.get_model_version(registry.name, "1").description
     assert described.startswith("# default: a denoiser")
@@ -106,13 +106,15 @@ def test_a_simulated_training_is_judged_against_it_and_does_not_replace_it(
     verdict = result.judged.verdict
     assert verdict
     assert not verdict.promoted
-    assert verdict.reason.startswith("It learned from simulated recordings last")
+    assert verdict.reason.startswith("The challenger was last trained on simulated recordings")
     assert verdict.champion == f"version {shipped_version.number}"
     assert verdict.headlines["champion"].improvement > verdict.headlines["challenger"].improvement
     assert verdict.headlines["challenger"].filter == "butterworth"
     assert any("has no test of its own" in note for note in verdict.notes)
     assert result.judged.champion == shipped_version.number
-    assert result.judged.text.startswith(f"version {challenger} refused: It learned")
+    assert result.judged.text.startswith(
+        f"version {challenger} refused: The challenger was last trained"
+    )
     assert verdict.headlines["challenger"].sentence in result.judged.text
 
 

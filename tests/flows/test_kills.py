@@ -1,9 +1,10 @@
-"""`kill -9` at any moment, and two runs at once: the same result, and nothing is done twice."""
+"""`kill -9` wherever it comes, and two runs at once: the same result, and nothing is done twice."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sqlite3
 import time
 from collections import Counter
@@ -21,19 +22,28 @@ from mlflow.entities import LoggedModelStatus
 from ecgmodel.networks import load_network
 from ecgmodel.settings.config import Settings, TrackingSettings
 from ecgmodel.store import Store, Stored, read_stored
-from flows.pipeline import pipeline
 from flows.train import Training, train
 from tasks.tracking import Registry, Tracker
 from tests.flows import small
 
-LONGER: dict[str, Any] = {"training": {"epochs": 12, "batch_size": 16, "patience": None}}
+pytestmark = pytest.mark.timeout(1800)
+LONGER: dict[str, Any] = {"training": {"epochs": 6, "batch_size": 16, "patience": None}}
 
 
 @pytest.fixture(scope="module")
-def unkilled(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unkilled(first: tuple[Settings, Training], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a run that nobody kills."""
-    store = tmp_path_factory.mktemp("unkilled") / "store"
-    pipeline(small.small(store, LONGER))
+    store = prepared(small.kept(first[0]), tmp_path_factory.mktemp("unkilled"))
+    train(small.small(store, LONGER), small.unit_folder(store, small.PUBLISH))
+    return store
+
+
+def prepared(first: Path, folder: Path) -> Path:
+    """Return a copy of a store with its dataset alone."""
+    store = small.copy_store(first, folder / "store")
+    for other in store.iterdir():
+        if other.name not in ("download", "resample", "mix", "dataset"):
+            shutil.rmtree(other)
     return store
 
 
@@ -73,22 +83,20 @@ def history(model: Stored) -> dict[str, Any]:
     return json.loads(model.file("history.json").read_text())
 
 
-def kill_when(settings: Settings, folder: Path, moment: Callable[[], bool], delay_s: float) -> None:
-    """Start the command, and kill it a while after a moment has come, if it still runs then."""
-    command = small.run_command(settings, folder)
-    try:
-        small.until(lambda: moment() or command.process.poll() is not None, 240)
-        time.sleep(delay_s)
-    finally:
-        command.kill()
+def killed_at(settings: Settings, folder: Path, function: str, call: int) -> None:
+    """Run the command, which is killed at a call of a function."""
+    command = small.run_command(settings, folder, **{small.KILLED_AT: f"{function} {call}"})
+    assert command.process.wait(900) == -signal.SIGKILL, command.output.read_text()
 
 
-def test_a_run_killed_in_training_ends_as_one_that_was_not(unkilled: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store"
+def test_a_run_killed_in_training_ends_as_one_that_was_not(
+    first: tuple[Settings, Training], unkilled: Path, tmp_path: Path
+) -> None:
+    store = prepared(small.kept(first[0]), tmp_path)
     settings = small.small(store, LONGER)
-    kill_when(settings, tmp_path / "killed", lambda: checkpoints(store) >= 3, 0.05)
-    done = checkpoints(store)
-    assert 3 <= done < LONGER["training"]["epochs"]
+    # The first checkpoint is that of no epoch.
+    killed_at(settings, tmp_path / "killed", "ecgmodel.training.checkpoint.save", 5)
+    assert checkpoints(store) == 3
     again = small.run_command(settings, tmp_path / "again")
     again.wait()
     assert again.made[0] == small.FIT
@@ -107,7 +115,8 @@ def test_a_run_killed_while_it_logs_its_model_logs_a_whole_one(
 ) -> None:
     shutil.rmtree(store / "mlflow")
     settings = small.small(store)
-    kill_when(settings, tmp_path / "killed", partial(names_a_model_that_is_not_there, store), 0)
+    uploading = "mlflow.tracking.client:MlflowClient.log_model_artifacts"
+    killed_at(settings, tmp_path / "killed", uploading, 1)
     assert names_a_model_that_is_not_there(store)
     with small.counted() as made:
         result = train(settings, small.unit_folder(store, small.PUBLISH))
@@ -161,6 +170,16 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(
         kill_when(settings, tmp_path / STAGES[at], begun, float(rng.uniform(0, 1)))
     small.run_command(settings, tmp_path / "last").wait()
     assert_same(store, unkilled)
+
+
+def kill_when(settings: Settings, folder: Path, moment: Callable[[], bool], delay_s: float) -> None:
+    """Start the command, and kill it a while after a moment has come, if it still runs then."""
+    command = small.run_command(settings, folder)
+    try:
+        small.until(lambda: moment() or command.process.poll() is not None, 240)
+        time.sleep(delay_s)
+    finally:
+        command.kill()
 
 
 STAGES = ("download", "resample", "mix", "dataset", "train", "evaluate", "report", "artifacts")

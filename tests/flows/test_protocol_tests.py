@@ -8,7 +8,8 @@ import pytest
 from prefect import flow
 
 from ecgmodel.errors import UnknownNameError
-from ecgmodel.protocols import qrs_stress
+from ecgmodel.protocols._qrs_stress.data import read
+from ecgmodel.protocols.qrs_stress import PROTOCOL
 from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store, Stored
 from flows.protocol_tests import protocol_tests
@@ -45,8 +46,8 @@ def test_published_recordings_are_fetched_once(
         source = small.from_mirror(server.url, kind=kind)
         settings = small.small(tmp_path / "store", source, GATE)
         found = asked(settings)
-        test = qrs_stress.load(found["qrs-stress"])
-        assert set(test.leads) == set(qrs_stress.RECORDINGS["nstdb"])
+        test = read(found["qrs-stress"])
+        assert set(test.leads) == set(PROTOCOL.records["nstdb"])
         assert set(test.clean) == {"118", "119"}
         with small.counted() as made:
             again = asked(settings)

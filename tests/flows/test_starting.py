@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ecgmodel.errors import MissingFileError, ModelError, NothingNewError
+from ecgmodel.errors import AlreadyTrainedError, MissingFileError, ModelError
 from ecgmodel.settings.config import Settings
 from ecgmodel.store import Store
 from flows.commands.registry import retrain as retrain_command
@@ -55,7 +55,7 @@ def test_a_training_from_the_champion_knows_its_people_and_is_made_once(store: P
     with small.counted() as made:
         again = pipeline(settings)
     assert made == []
-    assert again.judged.text == "version 2 is the champion already"
+    assert again.judged.text == "version 2 is already the champion"
     assert retrain(settings) is None
 
 
@@ -80,11 +80,11 @@ def test_weights_of_strangers_train_and_are_not_promoted(
     shutil.copy(small.unit_folder(store, small.FIT) / "model.keras", file)
     result = pipeline(small.small(store, *start(str(file), MORE)))
     assert "strange.keras" in caplog.text
-    assert "does not say who trained it" in caplog.text
+    assert "training subjects of" in caplog.text
     verdict = result.judged.verdict
     assert verdict
     assert not verdict.promoted
-    assert verdict.reason.startswith("strange.keras (")
+    assert "from the weights of strange.keras (" in verdict.reason
     assert "`ecg-denoise promote 2`" in result.judged.text
     use(store, 2)  # by hand; whoever goes on from it does not know either
     later = retrain(
@@ -92,14 +92,14 @@ def test_weights_of_strangers_train_and_are_not_promoted(
     )
     assert later
     assert later.judged.verdict
-    assert later.judged.verdict.reason.startswith("strange.keras (")
+    assert "from the weights of strange.keras (" in later.judged.verdict.reason
 
 
 def test_a_training_that_betters_nothing_says_so(store: Path) -> None:
     hot = {"training": {"start_from": "models:/ecg-denoiser/1", "learning_rate": 1.0, "epochs": 1}}
     result = pipeline(small.small(store, MORE, hot))
     assert result.outcome.startswith(result.judged.text)
-    assert result.outcome.endswith("better than the weights it started from.")
+    assert result.outcome.endswith("since none of 1 epochs improved on them.")
 
 
 def test_what_cannot_start_is_refused_before_anything_is_made(
@@ -109,7 +109,7 @@ def test_what_cannot_start_is_refused_before_anything_is_made(
     cases = {
         "default": (ModelError, r"network.architecture=strided_unet and network.options="),
         "champion": (RegistryError, r"no version of ecg-denoiser is in use .*start_from=default"),
-        "models:/ecg-denoiser/3": (RegistryError, "There is no version '3'"),
+        "models:/ecg-denoiser/3": (RegistryError, "has no version '3'"),
         str(tmp_path / "gone.keras"): (MissingFileError, r"training.start_from: .*gone\.keras"),
     }
     for name, (error, said) in cases.items():
@@ -122,7 +122,7 @@ def test_a_champion_that_learned_this_dataset_from_new_weights_has_nothing_to_le
     store: Path,
 ) -> None:
     use(store, 1)
-    with pytest.raises(NothingNewError, match="start_from=models:/ecg-denoiser/1"):
+    with pytest.raises(AlreadyTrainedError, match="start_from=models:/ecg-denoiser/1"):
         pipeline(small.small(store, *start("champion")))
     assert retrain(small.small(store, *start("champion"))) is None
 

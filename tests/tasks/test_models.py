@@ -96,5 +96,5 @@ def test_a_version_that_lost_its_network_is_named(
     (tmp_path / "emptied" / "MLmodel").write_text("flavors: {}\n")
     source = (tmp_path / "emptied").as_uri()
     registry.tracker.client.create_model_version(registry.name, source)
-    with pytest.raises(RegistryError, match="Version 2 of ecg-denoiser has lost its network"):
+    with pytest.raises(RegistryError, match="The network of version 2 of ecg-denoiser is missing"):
         load_denoiser("models:/ecg-denoiser/2", small.small(store))

@@ -100,7 +100,7 @@ def test_without_a_former_champion_there_is_nothing_to_go_back_to(
     registry = Registry(Tracker(settings.tracking, Store(settings.store)))
     assert registry.champion() is None
     assert registry.history() == []
-    with pytest.raises(RegistryError, match="nothing to go back to"):
+    with pytest.raises(RegistryError, match="no earlier champion"):
         registry.roll_back("")
 
 

@@ -196,9 +196,9 @@ def test_named_leads_come_out_under_their_names(served: Served) -> None:
         ({"inputs": [[[0.0]]]}, "Expected a signal of shape (samples,) or (samples, leads)"),
         ({"inputs": [[0.0, 1.0], [2.0]]}, "inhomogeneous"),
         ({"inputs": ["I", "II"]}, "Expected a signal of real numbers"),
-        ({"inputs": {"I": [0.0], "II": [0.0, 1.0]}}, "Expected leads of one length"),
+        ({"inputs": {"I": [0.0], "II": [0.0, 1.0]}}, "Expected leads of equal length"),
         ({"dataframe_records": [{"I": 0.0, "at": "noon"}]}, "Expected a signal of numbers"),
-        ({"inputs": np.zeros((2, 300)).tolist()}, "Give signal.T"),
+        ({"inputs": np.zeros((2, 300)).tolist()}, "pass signal.T"),
         ({"signal": [0.0]}, "exactly one of the input fields"),
     ],
 )

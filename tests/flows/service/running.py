@@ -49,8 +49,9 @@ class Service:
         self.state = folder / "state"
         self.file = folder / "ecg.yaml"
         ports = {"prefect_port": self.prefect_port, "mlflow_port": self.mlflow_port}
-        own = {"state": str(self.state), "sweep_s": 1.0, **ports, **service}
-        # Retrainings start from new weights: there is no champion of the small network's kind.
+        brief = {"sweep_s": 3.0, "start_timeout_s": 600.0}
+        own = {"state": str(self.state), **brief, **ports, **service}
+        # Retrainings start from random weights: there is no champion of the small network's kind.
         tree = {"preset": "quick", **SMALL, "service": own}
         self.file.write_text(yaml.safe_dump(tree))
 
@@ -70,7 +71,7 @@ class Service:
             env={**inherited, **self._login, **(environment or {})},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
 
     def client(self) -> SyncPrefectClient:
@@ -151,7 +152,7 @@ class Service:
         with self.client() as client:
             return client.read_flow_run(one.id)
 
-    def until(self, holds: Callable[[], Any], what: str, timeout_s: float = 180) -> None:
+    def until(self, holds: Callable[[], Any], what: str, timeout_s: float = 600) -> None:
         """Wait until something holds; what the logs say is part of the error."""
         try:
             until(holds, timeout_s, what)

@@ -62,7 +62,7 @@ def test_a_time_that_nobody_planned_gets_one_run(
     now = datetime.now(UTC) + 48 * HOUR
     before = set(waiting(client, deployment))
     (line,) = make_up(client, deployment, now)
-    assert "makes up for the one that was due at" in line
+    assert "catch-up run for" in line
     assert len(set(waiting(client, deployment)) - before) == 1
     assert make_up(client, deployment, now) == []  # it waits already
 

@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_again_and_again_fails_with_advice(
     service.until(lambda: file.read_text().split() == ["begun"] * 2, "the second attempt")
     service.process_of(run).kill()
     assert ended(service, run) == "Failed"
-    assert "lost 2 times (service.max_attempts=2)" in str(service.run(run).state)
+    assert "died 2 times (service.max_attempts=2)" in str(service.run(run).state)
     assert file.read_text().split() == ["begun"] * 2
 
 
@@ -118,7 +118,7 @@ def test_status_says_that_nobody_watches_once_the_supervisor_is_killed(service: 
     until(lambda: not supervisor.is_running(), 20, "the supervisor's end")
     said = service.command("status")
     assert said.returncode == 3
-    assert "supervisor  does not run: nothing is mended" in said.stdout
+    assert "supervisor  not running: no recovery" in said.stdout
     assert service.command("down").stdout.strip() == "Stopped."
     assert service.processes() == []
 
@@ -135,7 +135,7 @@ def test_a_server_that_hangs_keeps_nobody_from_stopping(tmp_path: Path) -> None:
 
 
 def due_in(service: Service, begin: datetime, end: datetime, state: str) -> list[FlowRun]:
-    """Return the runs of a state that were due in a stretch of time."""
+    """Return the runs of a state that were due in a segment of time."""
     with service.client() as client:
         runs = client.read_flow_runs(limit=200)
     return [

@@ -40,7 +40,7 @@ def test_the_shipped_network_is_in_use_at_once_and_cleans(service: Service, tmp_
     service.until(done, "the cleaned recording")
     assert "ecg-denoiser version 1" in (tmp_path / "out" / "p1.hea").read_text()
     past = service.command("history").stdout
-    assert "ecg-denoiser 1 in use (shipped): The network default comes with the package" in past
+    assert "ecg-denoiser 1 in use (shipped): The network default is shipped" in past
     # A second start of the service changes nothing.
     assert service.command("down").returncode == 0
     assert service.command("up", "--detach").returncode == 0

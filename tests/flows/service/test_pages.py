@@ -84,7 +84,7 @@ def test_prefect_shows_deployments_and_a_run_with_its_verdict(
     shown = {artifact.key: artifact for artifact in found}
     assert len(shown) == 5
     assert all(artifact.description for artifact in found)
-    sees(page, f"{url}/artifacts/artifact/{shown['trigger'].id}", "Asked for by hand")
+    sees(page, f"{url}/artifacts/artifact/{shown['trigger'].id}", "Started by hand")
     verdict = f"{url}/artifacts/artifact/{shown['verdict'].id}"
     sees(page, verdict, f"version {version.number}: ", "SNR improvement against no filter")
     assert drawn(page) == 1

@@ -19,15 +19,11 @@ from ecgmodel.store import MANIFEST, Store
 from tasks.tracking import Registry, Tracker
 from tests.flows import small
 from tests.flows.service.running import Service, running
-from tests.flows.test_kills import (
-    LONGER,
-    assert_same,
-    checkpoints,
-    names_a_model_that_is_not_there,
-)
+from tests.flows.test_kills import assert_same, checkpoints, names_a_model_that_is_not_there
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # about 45 s a kill
 
+LONGER: dict[str, Any] = {"training": {"epochs": 12, "batch_size": 16, "patience": None}}
 # In their order, so that each kill meets a run that still has work to do there.
 FOLDERS = ("download", "resample", "mix", "dataset")
 TRAINING = ("train", "evaluate", "report", "export", "log", "register", "verdict", "promote")

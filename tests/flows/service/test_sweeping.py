@@ -68,7 +68,7 @@ def test_attempts_are_limited_and_then_it_says_what_to_do(
     ended = client.read_flow_run(run.id)
     assert ended.state is not None
     assert ended.state.is_failed()
-    assert "lost 3 times" in (ended.state.message or "")
+    assert "died 3 times" in (ended.state.message or "")
     assert about(sweep(client, 3, datetime.now(UTC) + LATER), run) == []
 
 
