@@ -1,1 +1,1 @@
-"""Speed of the pipeline, as ratios that are measured in one run: `python -m benchmarks`."""
+"""Benchmarks of speed and memory, as ratios measured in one run: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""The command: runs benchmarks in temporary folders and prints their table."""
+"""Runs benchmarks in temporary folders and prints a table of the results."""
 
 from __future__ import annotations
 
@@ -12,24 +12,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks._measure import Row, as_markdown
+from ecgmodel.support.telemetry import switch_off as switch_off_telemetry
 
 NAMES = ("mixing", "feeding", "inference", "using", "rerun", "scaling")
-# As the command `ecg-denoise` has them: quiet logs and no calls home.
+# The environment of the command `ecg-denoise`: quiet logs.
 ENVIRONMENT = {
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
-    """Run the benchmarks that the arguments name, print the table, and return its rows."""
+    """Run the named benchmarks, print the table, and return its rows."""
     chosen = _parser().parse_args(arguments)
+    switch_off_telemetry()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     rows: list[Row] = []
@@ -47,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", type=_known, help=", ".join(NAMES))
-    parser.add_argument("--quick", action="store_true", help="tiny data: shows that it works")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there, too")
-    parser.add_argument("--scratch", type=Path, help="folder for temporary folders")
+    parser.add_argument("--quick", action="store_true", help="tiny data, to test the benchmarks")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="also write the table here")
+    parser.add_argument("--scratch", type=Path, help="parent folder of temporary folders")
     return parser
 
 
@@ -60,11 +58,11 @@ def _known(name: str) -> str:
 
 
 def _heading(quick: bool) -> str:
-    """Return what the figures depend on."""
+    """Return machine, load and method of the measurements."""
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
-    how = "Tiny data (--quick): the figures mean nothing." if quick else ""
+    how = "Tiny data (--quick): the results are not meaningful." if quick else ""
     where = f"{platform.system()}, Python {platform.python_version()}, {os.cpu_count()} processors"
-    medians = "Medians of repetitions in turn; the best one in brackets."
+    medians = "Medians of alternating repetitions, with the best in brackets."
     return " ".join(filter(None, [f"{where}{load}.", medians, how]))
 
 

@@ -1,4 +1,4 @@
-"""What all benchmarks share: repetitions in turn, and rows of a table."""
+"""Shared parts of the benchmarks: alternating repetitions, and rows of the table."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Row:
     """A line of the table.
 
     Attributes:
-        benchmark: Which benchmark.
-        measured: What was measured.
-        ours: This project's figures.
-        against: What they are compared with.
-        ratio: The ratio of the medians, "" where there is none.
-        goal: What the ratio or figure is to reach, "" for none.
-        reached: "yes", "no", or "" where there is no goal.
+        benchmark: Name of the benchmark.
+        measured: The measured quantity.
+        ours: Result of this project.
+        against: Result of the reference.
+        ratio: Ratio of the medians, "" if there is none.
+        goal: Goal for the ratio or the result, "" for none.
+        reached: "yes", "no", or "" without a goal.
     """
 
     benchmark: str
@@ -43,7 +43,7 @@ Figure = TypeVar("Figure")
 
 
 def in_turn(repeats: int, *sides: Callable[[], Figure]) -> list[list[Figure]]:
-    """Return what each side measures, over repetitions A B A B, so that all meet the same load."""
+    """Return the results of each side over alternating repetitions (A B A B), at similar load."""
     found: list[list[Figure]] = [[] for _ in sides]
     for _ in range(repeats):
         for side, figures in zip(sides, found, strict=True):
@@ -52,7 +52,7 @@ def in_turn(repeats: int, *sides: Callable[[], Figure]) -> list[list[Figure]]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long a call takes, s."""
+    """Return the duration of a call, s."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -66,7 +66,7 @@ def rates(amount: float, times: Sequence[float], unit: str) -> str:
 
 def spans(times: Sequence[float]) -> str:
     """Return the median time and the shortest one."""
-    return f"{statistics.median(times):.2f} s (least {min(times):.2f})"
+    return f"{statistics.median(times):.2f} s (best {min(times):.2f})"
 
 
 def compared(
@@ -78,7 +78,7 @@ def compared(
     other: Sequence[float],
     goal: float,
 ) -> Row:
-    """Return the row of two sides that did the same amount of work in the given times."""
+    """Return the row of two sides with the same amount of work and the given times."""
     ratio = statistics.median(other) / statistics.median(ours)
     best = min(other) / min(ours)
     return Row(
@@ -86,14 +86,14 @@ def compared(
         measured,
         rates(amount, ours, unit),
         rates(amount, other, unit),
-        f"{ratio:.2f} (of the best {best:.2f})",
+        f"{ratio:.2f} (best runs {best:.2f})",
         f"at least {goal:g}",
         yes_or_no(ratio >= goal),
     )
 
 
 def yes_or_no(reached: bool) -> str:
-    """Return whether a goal was reached, as the table has it."""
+    """Return whether a goal was reached, as text for the table."""
     return "yes" if reached else "**no**"
 
 
@@ -106,7 +106,7 @@ def as_markdown(rows: Iterable[Row]) -> str:
 
 
 class Ran(NamedTuple):
-    """A process that ended well: how long it took, s, its processor time, s, what it printed."""
+    """A completed process: duration (s), CPU time (s) and output."""
 
     seconds: float
     cpu: float
@@ -114,14 +114,14 @@ class Ran(NamedTuple):
 
 
 def python(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-    """Run this Python in a process of its own, from the project's folder.
+    """Run this Python in a separate process, in the folder of the project.
 
     Args:
         *arguments: Its arguments.
-        environment: Variables on top of this process's.
+        environment: Additional environment variables.
 
     Raises:
-        RuntimeError: It failed; the message holds the end of what it said.
+        RuntimeError: The process failed; the message contains the end of its output.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
@@ -135,7 +135,9 @@ def python(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran
     took = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        said = (done.stdout + done.stderr)[-3000:]
-        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{said}")
+        output = (done.stdout + done.stderr)[-3000:]
+        raise RuntimeError(
+            f"{' '.join(arguments)} failed with exit code {done.returncode}:\n{output}"
+        )
     cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return Ran(took, cpu, done.stdout)

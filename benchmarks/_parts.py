@@ -1,6 +1,7 @@
-"""One cached run in this process, which notes what its time goes into; a helper of `rerun`.
+"""Runs the pipeline from the cache in this process and measures its parts; used by `rerun`.
 
-Parts that overlap (hashing runs in threads) count by the time in which the main thread waits.
+Overlapping parts (hashing runs in threads) are measured by the time for which the main thread
+waits.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ def main(started: float, arguments: list[str]) -> dict[str, float]:
     """Run the command, and return the seconds of its parts.
 
     Args:
-        started: When the process was asked for, s since the epoch.
-        arguments: Those of the command.
+        started: Time at which the process was started, s since the epoch.
+        arguments: Arguments of the command.
     """
     import flows.pipeline
     import flows.prepare
@@ -28,7 +29,7 @@ def main(started: float, arguments: list[str]) -> dict[str, float]:
     import tasks.caching
     from tasks.tracking import Tracker
 
-    marks = {"interpreter and imports": time.time() - started}
+    parts = {"interpreter and imports": time.time() - started}
     spent = {"hashing": 0.0, "tasks": 0.0, "MLflow": 0.0}
     begun = time.perf_counter()
 
@@ -48,7 +49,7 @@ def main(started: float, arguments: list[str]) -> dict[str, float]:
     original = flows.prepare.prepare_noise
 
     def first_step(*args: Any) -> Any:
-        marks["Prefect's start"] = time.perf_counter() - begun
+        parts["Prefect's start"] = time.perf_counter() - begun
         return original(*args)
 
     vars(flows.prepare)["prepare_noise"] = first_step
@@ -61,8 +62,8 @@ def main(started: float, arguments: list[str]) -> dict[str, float]:
     sys.argv[1:] = arguments
     cli.main()
     spent["tasks"] -= spent["hashing"]
-    rest = time.perf_counter() - begun - marks["Prefect's start"] - sum(spent.values())
-    return {**marks, **spent, "Prefect's flows and artifacts": rest}
+    rest = time.perf_counter() - begun - parts["Prefect's start"] - sum(spent.values())
+    return {**parts, **spent, "Prefect's flows and artifacts": rest}
 
 
 if __name__ == "__main__":

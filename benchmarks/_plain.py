@@ -1,4 +1,4 @@
-"""Prepares a dataset as a flow, or by a plain loop over the same steps."""
+"""Prepares a dataset as a Prefect flow, or by a plain loop over the same steps."""
 
 from __future__ import annotations
 
@@ -23,44 +23,48 @@ from tasks.caching import AT_ONCE
 
 
 def plain(settings: Settings) -> Stored:
-    """Do what the flow `prepare` does, without Prefect."""
+    """Run the steps of the flow `prepare` without Prefect."""
     store = Store(settings.store)
     database = settings.source.noise_database
-    source = open_source(settings, database, store)
+    source = open_source(settings.source, database, store)
     listed = source.records(database, noise_records(settings.mix.test.types))
-    found = _all([download_step(source, record, settings, True) for record in listed], store)
-    resampled = _all([resample_step(download, settings, True) for download in found], store)
+    found = _all([download_step(source, record, settings.source) for record in listed], store)
+    resampled = _all(
+        [resample_step(download, settings.resample, is_noise=True) for download in found], store
+    )
     noise = {str(r.name).rpartition("/")[2]: r for r in resampled}
     clean = [
         (origin, record)
         for name in settings.source.clean_databases
-        for origin in [open_source(settings, name, store)]
+        for origin in [open_source(settings.source, name, store)]
         for record in origin.records(name, settings.source.records)
     ]
-    downloads = _all([download_step(s, r, settings, False) for s, r in clean], store)
-    records = _all([resample_step(d, settings, False) for d in downloads], store)
-    jobs, skipped = plan(records, settings)
-    shards = _all([mix_step(r, noise, job, settings) for r, job in jobs], store)
-    return dataset_step(shards, noise, skipped, settings).run(store)
+    how = settings.source, settings.resample
+    downloads = _all([download_step(s, r, *how) for s, r in clean], store)
+    records = _all([resample_step(d, settings.resample) for d in downloads], store)
+    jobs, skipped = plan(records, settings.split)
+    cells = settings.mix, settings.quality
+    shards = _all([mix_step(r, noise, job, *cells) for r, job in jobs], store)
+    return dataset_step(shards, noise, skipped, settings.source).run(store)
 
 
 def _all(steps: Sequence[Step], store: Store) -> list[Stored]:
-    """Do steps, as many at once as the flow does."""
+    """Run steps, with the same concurrency as the flow."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda step: step.run(store), steps))
 
 
 def preparing(how: str) -> Callable[[Settings], Stored]:
-    """Return what prepares a dataset, "flow" or "plain"; for a flow, Prefect is started now."""
+    """Return the function that prepares a dataset; for "flow", Prefect is started first."""
     if how == "plain":
         return plain
     from prefect import flow
 
     @flow
-    def nothing() -> None:
-        """Start what Prefect starts once a process."""
+    def empty() -> None:
+        """Trigger the start-up of Prefect, which happens once per process."""
 
-    nothing()
+    empty()
     return prepare
 
 

@@ -1,4 +1,4 @@
-"""Recordings to measure with: PhysioNet's where a mirror is there, else simulated ones."""
+"""Recordings for the benchmarks: from a PhysioNet mirror if available, else simulated."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ GAIN = 200.0
 
 
 def mirror() -> Path | None:
-    """Return the folder laid out like PhysioNet with mitdb and nstdb, None if there is none."""
+    """Return the folder of a PhysioNet mirror with mitdb and nstdb, None if there is none."""
     folder = Path(os.environ.get("ECG_PHYSIONET_MIRROR", ROOT.parent / "shared/physionet"))
-    there = all((folder / name / "1.0.0" / "RECORDS").is_file() for name in ("mitdb", "nstdb"))
-    return folder.absolute() if there else None
+    complete = all((folder / name / "1.0.0" / "RECORDS").is_file() for name in ("mitdb", "nstdb"))
+    return folder.absolute() if complete else None
 
 
 def mitdb(folder: Path) -> list[Path]:
-    """Return mitdb's records in a mirror, as paths without suffix."""
+    """Return the records of mitdb in a mirror, as paths without suffix."""
     base = folder / "mitdb" / "1.0.0"
     return [base / name for name in (base / "RECORDS").read_text().split()]
 
@@ -32,14 +32,14 @@ def mitdb(folder: Path) -> list[Path]:
 def write_simulated(folder: Path, names: list[str], minutes: float) -> list[Path]:
     """Write records at 360 Hz with two leads; return paths without suffix.
 
-    They differ in a sample alone: equal ones would count as one recording.
+    They differ only in one sample, since identical records would be treated as one.
     """
     made = _simulated_ecg.simulate(0, 1, 60 * minutes)
     usable = np.ones(made.signal.shape, bool)
     signal = to_standard_rate(made.signal, usable, _simulated_ecg.FS)[0]
     paths = []
     for number, name in enumerate(names):
-        signal[0] = 0.005 * (number % 400)  # a converter step each
+        signal[0] = 0.005 * (number % 400)  # one ADC unit per record
         paths.append(_write(folder, name, signal, list(_simulated_ecg.LEADS)))
     return paths
 

@@ -1,9 +1,9 @@
-"""What each choice behind the general model gains: one change a run, measured on validation.
+"""Ablation study of the shipped network: one change of the recipe per run, on validation data.
 
 `python -m benchmarks.ablation DATASET` trains the recipe and each change of `ablation.yaml` for the
-same number of steps on a prepared dataset, cleans its validation windows (people and noise that
-train nothing, and that test nothing), and writes the paired difference in SNR improvement. Runs are
-kept in the store: one that was stopped goes on, and one that is done is looked up.
+same number of steps on a prepared dataset, cleans its validation windows (subjects and noise that
+are neither in the training nor in the test), and writes the paired difference in SNR improvement.
+Runs are stored: an interrupted one resumes, and a finished one is not repeated.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ecgmodel.support.quiet import import_keras
 
 RECIPE = ROOT / "ecgmodel" / "models" / "default" / "recipe.yaml"
 CHANGES = Path(__file__).with_suffix(".yaml")
-BASE = "as in the recipe"
+BASE = "recipe"
 TABLE = "windows.parquet"
 STRONG_DB = 0.0
-"""Noise at least as strong as the signal."""
+"""SNR up to which noise is at least as strong as the signal, dB."""
 
 
 def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:
-    """Run what the arguments name, print the table, and return it."""
+    """Run the ablations, print the table, and return it."""
     asked = _parser().parse_args(arguments)
     changes: dict[str, list[str]] = {BASE: [], **yaml.safe_load(CHANGES.read_text())}
     if asked.only:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:
 
 
 def measure_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
-    """What a network does on the dataset's validation windows: a row of metrics each."""
+    """Return the step that evaluates a network on the validation windows of a dataset."""
     unit = Unit(
         "validate",
         model.name,
@@ -67,10 +67,10 @@ def measure_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
 
 
 def compared(measured: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return each run's SNR improvement, dB, and how far it is above or below the recipe's.
+    """Return the SNR improvement of each run and its difference from the recipe, dB.
 
     Args:
-        measured: Rows of metrics by run, `BASE` among them.
+        measured: Rows of metrics by run, including `BASE`.
     """
     both = pd.concat(list(measured.values()), ignore_index=True)
     noisy = both[both["snr_db"].notna()]
@@ -89,12 +89,12 @@ def compared(measured: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def as_markdown(table: pd.DataFrame, steps: int) -> str:
-    """Return the table of `compared` as a page shows it."""
+    """Return the table of `compared` in Markdown."""
     head = (
-        f"Each run {steps:,} steps. SNR improvement on validation windows, dB; change against the "
-        "recipe with its 95 % interval over people; at SNRs up to 0 dB; above.",
+        f"Each run has {steps:,} steps. SNR improvement on validation windows, dB; difference from "
+        "the recipe with its 95 % interval over subjects; difference at SNRs up to 0 dB and above.",
         "",
-        "| run | improvement | change | up to 0 dB | above |",
+        "| run | improvement | difference | up to 0 dB | above 0 dB |",
         "| --- | ---: | ---: | ---: | ---: |",
     )
     lines = []
@@ -110,7 +110,7 @@ def as_markdown(table: pd.DataFrame, steps: int) -> str:
 
 
 def _settings(config: Path, steps: int, dataset: Stored, pairs: Sequence[str]) -> Settings:
-    """Return the recipe with a change, for as many steps as all other runs."""
+    """Return the recipe with a change, for the given number of steps."""
     settings = load_settings(config, pairs)
     varied, batch = settings.training.augmentation, settings.training.batch_size
     rows = int(dataset.info["counts"]["train"]["rows"])
@@ -132,12 +132,12 @@ def _measure(model: Stored, dataset: Stored, settings: Settings, into: Path) -> 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks.ablation", description=__doc__)
-    parser.add_argument("dataset", type=Path, help="the folder that `ecg-denoise prepare` names")
-    parser.add_argument("--config", type=Path, default=RECIPE, help="the recipe")
-    parser.add_argument("--steps", type=int, default=2000, help="steps of each training")
-    parser.add_argument("--store", type=Path, default=Path("store"), help="where runs are kept")
-    parser.add_argument("--only", nargs="*", help="these changes alone")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there, too")
+    parser.add_argument("dataset", type=Path, help="folder that `ecg-denoise prepare` prints")
+    parser.add_argument("--config", type=Path, default=RECIPE, help="settings file of the recipe")
+    parser.add_argument("--steps", type=int, default=2000, help="training steps of each run")
+    parser.add_argument("--store", type=Path, default=Path("store"), help="folder of all results")
+    parser.add_argument("--only", nargs="*", help="run only these changes")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="also write the table here")
     return parser
 
 

@@ -1,9 +1,9 @@
-"""Training from Parquet shards, against Keras's `fit` on arrays in memory.
+"""Training from Parquet shards, compared with Keras's `fit` on arrays in memory.
 
-The same network, optimiser, windows, batch size and epochs. The first epoch of each side is left
-out, since TensorFlow traces the network in it. The side of the project is the real training with
-all that it does beside fitting: validation, checkpoints, the best weights. Processor time says
-what feeding costs where other work disturbs the clock.
+Both sides have the same network, optimiser, windows, batch size and epochs. The first epoch is left
+out, since TensorFlow traces the network in it. The side of the project is the complete training,
+with validation, checkpoints and selection of the best weights. CPU time is less affected by other
+processes than elapsed time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ecgmodel.support.randomness import generator
 
 GOAL = 0.95
 BATCH = 128
-Stamp = tuple[float, float]  # seconds of the clock and of the processors
+Stamp = tuple[float, float]  # elapsed time and CPU time, s
 
 
 def run(quick: bool, scratch: Path) -> list[Row]:
-    """Return the rows for time and for processor time."""
+    """Return the rows for elapsed time and for CPU time."""
     windows, samples, epochs, repeats = (1024, 256, 2, 1) if quick else (16_384, 1024, 2, 7)
     train = _arrays("train", windows, samples)
     validation = _arrays("validation", windows // 8, samples)
@@ -38,10 +38,10 @@ def run(quick: bool, scratch: Path) -> list[Row]:
         lambda: _from_parquet(shards, shards_v, next(folders), epochs),
         lambda: _in_memory(train, validation, epochs),
     )
-    what = f"{windows:,} windows of {samples} an epoch, conv_autoencoder"
+    what = f"{windows:,} windows of {samples} samples per epoch, conv_autoencoder"
     amount = windows * (epochs - 1)
     rows = []
-    for clock, name in enumerate(("time", "processor time")):
+    for clock, name in enumerate(("time", "CPU time")):
         ours, other = ([stamp[clock] for stamp in side] for side in found)
         rows.append(compared("feeding", f"{what}: {name}", amount, "windows/s", ours, other, GOAL))
     return rows
@@ -56,7 +56,7 @@ def _between(start: Stamp, end: Stamp) -> Stamp:
 
 
 def _arrays(name: str, windows: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return noisy and clean windows `(windows, samples, 1)`; what is in them is no matter."""
+    """Return random noisy and clean windows, `(windows, samples, 1)`."""
     rng = generator(0, name)
     clean = np.cumsum(rng.standard_normal((windows, samples, 1), np.float32), axis=1) * 0.05
     return clean + 0.1 * rng.standard_normal(clean.shape, np.float32), clean
@@ -88,7 +88,7 @@ def _provenance(rows: int) -> dict[str, list[Any]]:
 
 
 def _from_parquet(shards: list[Path], validation: list[Path], work: Path, epochs: int) -> Stamp:
-    """Return the seconds that the project's training takes for all epochs but the first."""
+    """Return the duration of this project's training without the first epoch."""
     from ecgmodel.networks import build_network
     from ecgmodel.training.batches import ShardBatches
     from ecgmodel.training.fit import train
@@ -109,7 +109,7 @@ def _from_parquet(shards: list[Path], validation: list[Path], work: Path, epochs
 def _in_memory(
     train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray], epochs: int
 ) -> Stamp:
-    """Return the seconds that `fit` on arrays takes for all epochs but the first."""
+    """Return the duration of `fit` on arrays without the first epoch."""
     import keras
 
     from ecgmodel.networks import build_network

@@ -1,7 +1,8 @@
-"""What a network does to Gaussian noise, which no test has: on clean windows of who validates.
+"""SNR improvement on Gaussian noise, which the test sets do not contain, on validation windows.
 
 `python -m benchmarks.gaussian DATASET` adds white and pink noise to clean validation windows of a
-prepared dataset at several SNRs (zero-mean power), cleans them, and prints the mean gain in dB.
+prepared dataset at several SNRs (zero-mean power), cleans them, and prints the mean SNR improvement
+in dB.
 """
 
 from __future__ import annotations
@@ -25,25 +26,25 @@ from ecgmodel.support.randomness import generator
 
 SNRS_DB = (-6.0, 0.0, 6.0, 12.0, 18.0)
 SLOPES = {"white": 0.0, "pink": 0.5}
-"""How the amplitude falls with frequency: power by twice as much."""
+"""Spectral slope of each noise colour: amplitude ~ frequency ** -slope."""
 WINDOWS = 16
-"""Windows of each recording at most, evenly over it."""
+"""Maximum number of windows per recording, evenly spread."""
 
 Rows = NDArray[np.float32]
 
 
 def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:
-    """Measure, print the table, and return the mean gain by colour and SNR."""
+    """Measure, print the table, and return the mean SNR improvement by colour and SNR."""
     parser = argparse.ArgumentParser("python -m benchmarks.gaussian", description=__doc__)
-    parser.add_argument("dataset", type=Path, help="the folder that `ecg-denoise prepare` names")
-    parser.add_argument("--model", default=DEFAULT, help="what `Denoiser.load` takes")
+    parser.add_argument("dataset", type=Path, help="folder that `ecg-denoise prepare` prints")
+    parser.add_argument("--model", default=DEFAULT, help="name or file, as for `Denoiser.load`")
     asked = parser.parse_args(arguments)
     denoiser = Denoiser.load(asked.model)
     shards = split_shards(read_stored(asked.dataset), "validation")
     measured = [
         pd.DataFrame({"colour": colour, "snr_db": snr_db, "gain": gains})
         for shard in shards
-        for colour, snr_db, gains in gained(denoiser, clean_windows(shard), shard.stem)
+        for colour, snr_db, gains in improvements(denoiser, clean_windows(shard), shard.stem)
     ]
     table = pd.concat(measured).groupby(["colour", "snr_db"])["gain"].mean().unstack()
     table = table.loc[list(SLOPES)]
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:
     return table
 
 
-def gained(
+def improvements(
     denoise: Callable[[Rows, float], NDArray], clean: Rows, name: str
 ) -> Iterator[tuple[str, float, NDArray[np.float64]]]:
     """Yield colour, SNR (dB) and the SNR improvement of each window, dB.
@@ -59,7 +60,7 @@ def gained(
     Args:
         denoise: Takes `(samples,)` in mV and its sampling rate, Hz.
         clean: `(windows, samples)` in mV at 360 Hz.
-        name: What the noise follows from.
+        name: Name from which the noise is seeded.
     """
     power = clean.var(axis=1)
     for colour, slope in SLOPES.items():
@@ -86,7 +87,7 @@ def clean_windows(shard: Path) -> Rows:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """Return the mean gain in dB, a line a colour."""
+    """Return the mean SNR improvement in dB as a table, one line per colour."""
     head = ["| SNR, dB | " + " | ".join(f"{snr:g}" for snr in table.columns) + " |"]
     head.append("| --- |" + " ---: |" * table.shape[1])
     lines = [

@@ -1,11 +1,11 @@
-"""How fast one lead is cleaned, in how much memory: networks and classical filters side by side.
+"""Speed and memory of cleaning one lead, for networks and classical filters.
 
-Each method runs in a process of its own: the general network (`ecgmodel/models/default`) by
-`Denoiser`, as it is shipped, and by Keras; the published peers by Keras, all in the tiles of that
-network; and the filters. What a network has learned does not change its speed, so the peers are
-new. Slow ones clean a shorter lead; the time is given for a day. Seconds are those after the first
-tiles, which compile the network; memory is the most that is held beyond the libraries and the
-recording. Processor time says what it costs where other work disturbs the clock.
+Each method runs in a separate process: the shipped network (`ecgmodel/models/default`) with
+`Denoiser` and with Keras; published networks with Keras, in tiles of the same length; and the
+filters. Published networks have random weights, which do not affect their speed. Slow methods clean
+a shorter lead, and times are extrapolated to a day. Time is measured after the first tiles, which
+compile the network; memory is the peak beyond libraries and recording. CPU time is less affected by
+other processes than elapsed time.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from ecgmodel.protocols._applying import Applied, Clean, apply
 DAY = 86_400.0
 GOAL_S, GOAL_RATIO = 10.0, 5.0
 GENERAL, REFERENCE, KERAS = "general", "deepfilter", "general by Keras"
-PEERS = ("fcn_dae", REFERENCE, "tcdae", "conv_autoencoder")
+PUBLISHED = ("fcn_dae", REFERENCE, "tcdae", "conv_autoencoder")
 FILTERS = ("butterworth", "wavelet", "neurokit")
-# Hours of ECG that each cleans; a day where none is given.
+# Hours of ECG cleaned by slow methods; all others clean a day.
 HOURS = {REFERENCE: 2.0, "tcdae": 1.0}
 SHIPPED = ROOT / "ecgmodel" / "models" / "default"
 
 
 def run(quick: bool, scratch: Path) -> list[Row]:
-    """Return a row a method, with the general network's two goals first."""
+    """Return a row per method, with the two goals of the shipped network first."""
     repeats = 1 if quick else 3
-    names = (GENERAL, KERAS, *PEERS, *FILTERS)
+    names = (GENERAL, KERAS, *PUBLISHED, *FILTERS)
     python("-m", "benchmarks.inference", "make", str(scratch))
     sides = [partial(_in_process, name, scratch, quick) for name in names]
     found = dict(zip(names, in_turn(repeats, *sides), strict=True))
@@ -50,7 +50,7 @@ def _in_process(name: str, scratch: Path, quick: bool) -> Applied:
 
 
 def _a_day(found: list[Applied]) -> tuple[float, float]:
-    """Return the median seconds, and those of the processor, for a day of ECG."""
+    """Return the median elapsed time and CPU time for a day of ECG, s."""
     days = [DAY / one.ecg for one in found]
     return (
         statistics.median(one.seconds * day for one, day in zip(found, days, strict=True)),
@@ -67,32 +67,33 @@ def _row(name: str, found: list[Applied], reference: list[Applied]) -> Row:
     is_general = name == GENERAL
     return Row(
         "inference",
-        f"{name}: a day of one lead" + ("" if cleaned == 24 else f", from {cleaned:g} h of it"),
-        f"{seconds:.1f} s (least {least:.1f}), {processor:.1f} s of processor time; "
-        f"{memory:,.0f} MB; ready in {starting:.1f} s",
+        f"{name}: a day of one lead"
+        + ("" if cleaned == 24 else f", extrapolated from {cleaned:g} h"),
+        f"{seconds:.1f} s (best {least:.1f}), {processor:.1f} s of CPU time; "
+        f"{memory:,.0f} MB; start-up {starting:.1f} s",
         f"{REFERENCE} {other:.1f} s",
-        f"{ratio:.2f} (of processor time {others_processor / processor:.2f})",
+        f"{ratio:.2f} (CPU time {others_processor / processor:.2f})",
         f"under {GOAL_S:g} s, and at least {GOAL_RATIO:g} times as fast" if is_general else "",
         yes_or_no(seconds < GOAL_S and ratio >= GOAL_RATIO) if is_general else "",
     )
 
 
 def _tiling() -> tuple[int, float]:
-    """Return the general network's tile in samples, and the tiles' overlap."""
+    """Return length (samples) and overlap of the tiles of the shipped network."""
     read = yaml.safe_load((SHIPPED / "recipe.yaml").read_text())
     return int(read["mix"]["window"]), float(read["evaluation"]["overlap"])
 
 
 def _make(scratch: Path) -> None:
-    """Write a new network of each peer."""
+    """Save each published network with random weights."""
     from ecgmodel.networks import build_network
 
-    for name in PEERS:
+    for name in PUBLISHED:
         build_network(name).save(scratch / f"{name}.keras")
 
 
 def _loader(name: str, scratch: Path) -> Callable[[], Clean]:
-    """Import what a method needs, and return what loads it."""
+    """Import the libraries of a method, and return the function that loads it."""
     if name in FILTERS:
         from ecgmodel.evaluation import baselines
 

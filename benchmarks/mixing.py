@@ -1,11 +1,11 @@
-"""Resample + mix + write, against the same arithmetic in bare NumPy and SciPy and plain files.
+"""Resampling, mixing and writing, compared with the same arithmetic in plain NumPy and SciPy.
 
-Both sides read the WFDB files, filter every lead without phase, cut the same windows, add noise
-that is cut at random places (of the same types in the same shares, at the same SNRs), and write
-the same arrays. The bare side has no checks, no provenance, no Parquet and no random numbers that
-follow from names: it is told the windows, and works on all rows of a noise type at once. The mask
-of usable samples and the quality gate, plain NumPy in themselves, are arithmetic too: the first
-row has them on both sides, the second on the project's alone.
+Both sides read the WFDB files, filter every lead with zero phase, cut the same windows, add noise
+from random positions (same types, shares and SNRs), and write the same arrays. The plain side has
+no checks, no provenance, no Parquet and no random numbers seeded by names: it receives the windows,
+and processes all rows of a noise type at once. Mask of usable samples and quality gate are plain
+NumPy themselves: the first row of the table has them on both sides, the second only on the
+project's.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MIX = MixSettings(window=1024, train=TrainMix(types=TYPES, on_top={}, copies=2))
 
 
 class Plan(NamedTuple):
-    """What the bare side is told of a record.
+    """The windows of a record, for the plain side.
 
     Attributes:
-        record: Its path without suffix.
+        record: Path of the record without suffix.
         length: Standard length, samples.
         rows: For each lead and noise type, the first sample and the SNR of each row.
     """
@@ -49,7 +49,7 @@ class Plan(NamedTuple):
 
 
 def run(quick: bool, scratch: Path) -> list[Row]:
-    """Return the rows with and without mask and gate on the bare side."""
+    """Return the rows with and without mask and quality gate on the plain side."""
     records, noise_files, what = _records(quick, scratch)
     noise = _noise(noise_files, scratch)
     settings = ResampleSettings(length=None) if quick else ResampleSettings()
@@ -58,7 +58,7 @@ def run(quick: bool, scratch: Path) -> list[Row]:
         for record in records:
             _one(record, settings, noise, _emptied(scratch / "ours" / record.name))
 
-    ours()  # also warms both sides up: files are read, libraries are loaded
+    ours()  # warms up both sides: reads files, loads libraries
     plans = [_plan(record, scratch / "ours" / record.name) for record in records]
     windows = sum(len(starts) for plan in plans for _, _, starts, _ in plan.rows)
 
@@ -77,14 +77,14 @@ def run(quick: bool, scratch: Path) -> list[Row]:
     return [
         compared("mixing", measured, windows, "windows/s", times[0], other, GOAL)
         for measured, other in (
-            (f"{what}; against the same with mask and gate", times[1]),
-            (f"{what}; against the same without mask and gate", times[2]),
+            (f"{what}; plain code with mask and quality gate", times[1]),
+            (f"{what}; plain code without mask and quality gate", times[2]),
         )
     ]
 
 
 def _records(quick: bool, scratch: Path) -> tuple[list[Path], list[Path], str]:
-    """Return the paths of clean records and of noise records, and what they are."""
+    """Return the paths of clean records and of noise records, and a description."""
     folder = mirror()
     if folder and not quick:
         noise = [folder / "nstdb" / "1.0.0" / name for name in NOISE]
@@ -97,7 +97,7 @@ def _records(quick: bool, scratch: Path) -> tuple[list[Path], list[Path], str]:
 
 
 def _noise(files: list[Path], scratch: Path) -> NoisePart:
-    """Return the training part of the noise, read as the pipeline does."""
+    """Return the training part of the noise, resampled by the pipeline."""
     how = ResampleSettings(length=None, target="as_recorded", uncalibrated_gain=200.0)
     recordings = {}
     for file in files:
@@ -110,14 +110,14 @@ def _noise(files: list[Path], scratch: Path) -> NoisePart:
 
 
 def _one(record: Path, settings: ResampleSettings, noise: NoisePart, into: Path) -> None:
-    """Take a record through the pipeline's own code."""
+    """Resample and mix a record by the pipeline."""
     facts = resample_record(record, record.name, 0.0, "atr", settings, into)
     job = MixJob(record.name, record.name, "train")
     mix_record(into, job, facts, noise, MIX, QualitySettings(), into)
 
 
 def _plan(record: Path, done: Path) -> Plan:
-    """Return which windows the pipeline has chosen, and with which noise."""
+    """Return the windows that the pipeline has chosen, with noise types and SNRs."""
     length = len(np.load(done / USABLE, mmap_mode="r"))
     columns = ["lead", "start", "noise_type", "target_snr_db"]
     table = pq.read_table(done / "shard.parquet", columns=columns).to_pandas()
@@ -130,7 +130,7 @@ def _plan(record: Path, done: Path) -> Plan:
 
 
 def _bare(plan: Plan, noise: NoisePart, judged: bool, into: Path) -> None:
-    """Do the arithmetic of `_one` with nothing around it."""
+    """Do the arithmetic of `_one` in plain NumPy and SciPy."""
     signal = wfdb.rdrecord(str(plan.record)).p_signal[: plan.length]
     usable = usable_samples(signal, FS, MaskSettings()) if judged else np.ones(signal.shape, bool)
     sos = scipy.signal.butter(2, 0.5, "highpass", fs=FS, output="sos")
@@ -172,7 +172,7 @@ def _mixed(
 
 
 def _pieces(name: str, count: int, noise: NoisePart, rng: np.random.Generator) -> np.ndarray:
-    """Return pieces of a noise recording from random places, without their means."""
+    """Return zero-mean noise from random positions of a recording, `(count, window)`."""
     first, end = noise.ranges[name]
     signal = noise.recordings[name].signal
     starts = rng.integers(first, end - MIX.window + 1, count)

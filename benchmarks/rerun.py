@@ -1,8 +1,8 @@
-"""The second, fully cached run of the pipeline, and what orchestration adds to the first one.
+"""Duration of a fully cached run of the pipeline, and overhead of the orchestration.
 
-The cached run is the real command in a fresh process: it imports, starts Prefect, hashes every
-file of the store, runs every task to find it cached, and asks MLflow whether the training is
-logged. It is measured whole; one more run, which is a little slower for it, notes its parts.
+The cached run is the command in a new process: it imports libraries, starts Prefect, hashes every
+file in the store, finds every task cached, and checks that the training is logged in MLflow. Its
+total is measured; a further, slightly slower run measures its parts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ START_S = 120.0
 
 
 def run(quick: bool, scratch: Path) -> list[Row]:
-    """Return the rows for the cached run, with and without a server, and for orchestration."""
+    """Return the rows of the cached run, with and without a server, and of the orchestration."""
     settings, what = _settings(quick, scratch)
     pairs = [
         argument for name, value in settings.items() for argument in ("--set", f"{name}={value}")
@@ -40,7 +40,7 @@ def run(quick: bool, scratch: Path) -> list[Row]:
     repeats = 1 if quick else 3
     with _prefect_server(scratch / "server") as url:
         served = {"PREFECT_HOME": str(scratch / "server"), "PREFECT_API_URL": url}
-        python(*command, environment=served)  # its database has seen the flows now
+        python(*command, environment=served)  # registers the flows in the server's database
         cpu: dict[str, float] = {}
 
         def again(environment: dict[str, str]) -> float:
@@ -60,7 +60,7 @@ def run(quick: bool, scratch: Path) -> list[Row]:
 
 
 def _settings(quick: bool, scratch: Path) -> tuple[dict[str, str], str]:
-    """Return what to run on: all of mitdb, where it is there; a short training will do."""
+    """Return settings and description: all of mitdb if available, with a short training."""
     short = {"training.epochs": "1"}
     folder = mirror()
     if folder and not quick:
@@ -76,7 +76,7 @@ def _settings(quick: bool, scratch: Path) -> tuple[dict[str, str], str]:
 
 
 def _size(store: Path) -> str:
-    """Return how much is hashed; a file with several names counts once."""
+    """Return number and size of the hashed files; a file with several names is counted once."""
     units = [read_stored(path.parent) for path in store.glob("*/*/manifest.json")]
     stats = [unit.file(name).stat() for unit in units for name in unit.files]
     unique = {(s.st_dev, s.st_ino): s.st_size for s in stats}
@@ -86,24 +86,24 @@ def _size(store: Path) -> str:
 def _row(measured: str, times: list[float], cpu: float, parts: dict[str, float]) -> Row:
     reached = statistics.median(times) < GOAL_S
     split = ", ".join(f"{name} {taken:.1f} s" for name, taken in parts.items())
-    ours = f"{spans(times)}, {cpu:.1f} s of processor time"
+    ours = f"{spans(times)}, {cpu:.1f} s of CPU time"
     goal = f"under {GOAL_S:g} s"
-    return Row("rerun", measured, ours, f"of it: {split}", "", goal, yes_or_no(reached))
+    return Row("rerun", measured, ours, f"parts: {split}", "", goal, yes_or_no(reached))
 
 
 def _parts(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Return the seconds of the parts of one more cached run."""
+    """Return the durations of the parts of a further cached run, s."""
     arguments = ["-m", "benchmarks._parts", f"{time.time()!r}", *command[2:]]
     start = time.perf_counter()
-    said = python(*arguments, environment=environment).printed
-    parts: dict[str, float] = json.loads(said.splitlines()[-1])
-    parts["the process's end"] = time.perf_counter() - start - sum(parts.values())
+    printed = python(*arguments, environment=environment).printed
+    parts: dict[str, float] = json.loads(printed.splitlines()[-1])
+    parts["exit of the process"] = time.perf_counter() - start - sum(parts.values())
     return parts
 
 
 @contextlib.contextmanager
 def _prefect_server(home: Path) -> Iterator[str]:
-    """Run a Prefect server of our own on a free port, and yield the address of its API."""
+    """Run a separate Prefect server on a free port, and yield the address of its API."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -138,7 +138,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _orchestration(quick: bool, pairs: list[str], scratch: Path, what: str, first: float) -> Row:
-    """Compare `prepare` as a flow with the same steps in a plain loop, four at once in both."""
+    """Compare `prepare` as a flow with a plain loop over the same steps, both four at a time."""
     numbers = itertools.count()
     home = {"PREFECT_HOME": str(scratch / "prefect"), "PREFECT_API_URL": ""}
 
@@ -152,8 +152,8 @@ def _orchestration(quick: bool, pairs: list[str], scratch: Path, what: str, firs
     share = 1 - statistics.median(plain) / statistics.median(flow)
     return Row(
         "rerun",
-        f"first prepare, {what} (the whole first run took {first:.0f} s)",
+        f"first prepare, {what} (total of the first run: {first:.0f} s)",
         f"flow {spans(flow)}",
         f"plain loop over the steps {spans(plain)}",
-        f"{share:.0%} is orchestration",
+        f"{share:.0%} orchestration",
     )

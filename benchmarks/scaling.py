@@ -1,9 +1,9 @@
-"""Time and memory of `prepare` against the number of records: linear, and flat.
+"""Scaling of `prepare` with the number of records: linear time, constant memory.
 
-Every measurement is a process of its own. Prefect is started by an empty flow before the clock
-runs (with --quick the same steps run in a plain loop); the noise recordings, which every dataset
-needs once, are part of the time. So time is a fixed part and one that should grow with the records:
-"linear" compares the time of each further record from x4 to x16 with that from x1 to x4.
+Every measurement is a separate process. Prefect is started by an empty flow before the measurement
+(with --quick, the same steps run in a plain loop). The time includes the noise recordings, which
+are prepared once per dataset, so that it has a constant part. To test linearity, the time per
+additional record from x4 to x16 is compared with that from x1 to x4.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ecgmodel.support.machine import peak_mb
 
 FACTORS = (1, 4, 16)
 TOLERANCE = 0.10
-# Of each four records, two train, one validates and one tests, so that the mix stays the same.
+# Each four records have the same splits, so that the amount of work per record is the same.
 SPLITS = ("train", "train", "validation", "test")
 
 
@@ -45,7 +45,7 @@ def run(quick: bool, scratch: Path) -> list[Row]:
         return found["seconds"]
 
     if not quick:
-        measure(factors[0])  # makes Prefect's database, which is not to be measured
+        measure(factors[0])  # creates Prefect's database, which is not measured
         peaks[factors[0]].clear()
         cpu[factors[0]].clear()
     times = in_turn(repeats, *(lambda f=factor: measure(f) for factor in factors))
@@ -54,7 +54,7 @@ def run(quick: bool, scratch: Path) -> list[Row]:
     memory = {f: statistics.median(p) for f, p in peaks.items()}
     return [
         _time_row(f"{what}: time", sizes, times),
-        _time_row(f"{what}: processor time", sizes, list(cpu.values())),
+        _time_row(f"{what}: CPU time", sizes, list(cpu.values())),
         _memory_row(f"{what}: peak memory", memory),
     ]
 
@@ -65,7 +65,7 @@ def _records(folder: Path, factor: int, minutes: float) -> Path:
 
 
 def _in_process(how: str, records: Path, noise: Path, store: Path, home: Path) -> dict[str, float]:
-    """Prepare a dataset in a fresh process, and return its seconds and peak memory."""
+    """Prepare a dataset in a new process, and return duration (s) and peak memory (MB)."""
     ran = python(
         *("-m", "benchmarks.scaling", how, str(records), str(noise), str(store)),
         environment={"PREFECT_HOME": str(home)},
@@ -84,7 +84,7 @@ def _time_row(what: str, sizes: list[int], times: list[list[float]]) -> Row:
         "scaling",
         what,
         " / ".join(f"{m:.2f} s" for m in medians),
-        "a further record: " + ", then ".join(f"{s:.3f} s" for s in steps),
+        "per additional record: " + ", then ".join(f"{s:.3f} s" for s in steps),
         f"{change:.2f}",
         f"linear within {TOLERANCE:.0%}",
         yes_or_no(abs(change - 1) <= TOLERANCE) if len(steps) > 1 else "not measured",
@@ -100,7 +100,7 @@ def _memory_row(what: str, peaks: dict[int, float]) -> Row:
         " / ".join(f"{p:,.0f} MB" for p in figures),
         "",
         f"{growth:.2f}",
-        f"flat within {TOLERANCE:.0%}",
+        f"constant within {TOLERANCE:.0%}",
         yes_or_no(growth <= 1 + TOLERANCE),
     )
 

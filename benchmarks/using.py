@@ -1,8 +1,8 @@
-"""What cleaning takes as users do it: the command, long recordings, and a stream.
+"""Time and memory of cleaning in typical use: the command, long recordings, and streams.
 
-Each figure comes from a process of its own. Lengths are compared after a first piece, which loads
-and warms up; memory is the most that is held beyond the libraries and, for a whole recording, the
-recording that goes in and the one that comes out.
+Each measurement is a separate process. Recordings of different length are compared after a first
+piece, which loads and warms up; memory is the peak beyond libraries and, for whole recordings,
+input and output.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ FS = 360
 
 
 class Took(NamedTuple):
-    """What cleaning took.
+    """Duration and memory of a cleaning.
 
     Attributes:
-        seconds: By the clock.
-        memory_mb: The most that was held meanwhile, beyond what was held before, MB.
+        seconds: Elapsed time, s.
+        memory_mb: Peak memory beyond that before the cleaning, MB.
     """
 
     seconds: float
@@ -40,7 +40,7 @@ class Took(NamedTuple):
 
 
 def run(quick: bool, scratch: Path) -> list[Row]:
-    """Return rows of the command, of lengths, and of streams."""
+    """Return the rows of the command, of recordings of different length, and of streams."""
     repeats = 1 if quick else 3
     return [
         _command(scratch, 60.0 if quick else HOUR / 2, 1 if quick else 5),
@@ -51,7 +51,7 @@ def run(quick: bool, scratch: Path) -> list[Row]:
 
 
 def _command(scratch: Path, ecg: float, repeats: int) -> Row:
-    """The command on a WFDB record, from its start to its end."""
+    """Return the row of the command on a WFDB record, including its start-up."""
     python("-m", "benchmarks.using", "record", str(scratch), str(ecg))
     again = (
         "-m",
@@ -72,7 +72,7 @@ def _command(scratch: Path, ecg: float, repeats: int) -> Row:
 
 
 def _lengths(repeats: int, hours: tuple[float, float]) -> list[Row]:
-    """A short and a long recording, whole: is time linear?"""
+    """Return the row that tests whether time is linear in the length of a recording."""
     sides = [partial(_apart, "whole", str(h)) for h in hours]
     short, long = in_turn(repeats, *sides)
     each = [
@@ -84,8 +84,8 @@ def _lengths(repeats: int, hours: tuple[float, float]) -> list[Row]:
         Row(
             "using",
             f"`Denoiser`, one lead of {hours[1]:g} h against {hours[0]:g} h",
-            f"{each[1]:.3f} s an hour; {long[0].memory_mb:,.0f} MB",
-            f"{each[0]:.3f} s an hour; {short[0].memory_mb:,.0f} MB",
+            f"{each[1]:.3f} s per hour; {long[0].memory_mb:,.0f} MB",
+            f"{each[0]:.3f} s per hour; {short[0].memory_mb:,.0f} MB",
             f"{ratio:.2f}",
             f"at most {1 + LINEAR:g}",
             yes_or_no(ratio <= 1 + LINEAR),
@@ -94,7 +94,7 @@ def _lengths(repeats: int, hours: tuple[float, float]) -> list[Row]:
 
 
 def _streams(hours: tuple[float, float]) -> list[Row]:
-    """A short and a long stream: is memory flat?"""
+    """Return the row that tests whether memory is constant in the length of a stream."""
     short, long = (_apart("stream", str(h)) for h in hours)
     more = long.memory_mb - short.memory_mb
     return [
@@ -111,7 +111,7 @@ def _streams(hours: tuple[float, float]) -> list[Row]:
 
 
 def _latency() -> Row:
-    """How far a stream is behind."""
+    """Return the row of the latency of a stream."""
     from ecgmodel.denoise.denoiser import Denoiser
 
     denoiser = Denoiser.load()
@@ -149,12 +149,14 @@ def _stream(hours: float) -> Took:
     before, began = peak_mb(), time.perf_counter()
     samples = sum(len(piece) for piece in denoiser.stream(chunks(), FS))
     if samples != int(hours * HOUR) * FS:
-        raise RuntimeError(f"{samples} samples came out.")
+        raise RuntimeError(
+            f"Expected {int(hours * HOUR) * FS} samples from the stream. Received: {samples}"
+        )
     return Took(time.perf_counter() - began, peak_mb() - before)
 
 
 def _lead(hours: float) -> NDArray[np.float32]:
-    """Return simulated ECG, the same minute again and again."""
+    """Return simulated ECG, the same minute repeated."""
     from ecgmodel.sources import _simulated_ecg
 
     minute = _simulated_ecg.simulate(0, 1, 60.0).signal[:, 0].astype(np.float32)

@@ -4,7 +4,7 @@
     python docs/make_images.py before-after physionet/nstdb/1.0.0/118e06.hea --at 9:12
     python docs/make_images.py notebook
 
-The first draws `docs/images/trace.png` from a stretch that an evaluation kept; the second
+The first draws `docs/images/trace.png` from a segment that an evaluation kept; the second
 `docs/images/before-after.png`, six seconds of a recording's first lead; the third runs
 `docs/quickstart.ipynb` and keeps its outputs, without progress bars and with small pictures.
 """
@@ -29,7 +29,7 @@ COLOURS = 48  # enough for a few lines on paper, and a quarter of the bytes
 def draw_trace(
     examples: Path, role: str, noise: str, into: Path = DOCS / "images/trace.png"
 ) -> None:
-    """Draw one of the stretches of an evaluation on ECG paper, and say which it is."""
+    """Draw one of the segments of an evaluation on ECG paper, and say which it is."""
     from ecgmodel.evaluation.examples import load
     from ecgmodel.evaluation.figures import encode
     from ecgmodel.evaluation.traces import section_figure
@@ -38,7 +38,7 @@ def draw_trace(
     into.parent.mkdir(exist_ok=True)
     into.write_bytes(shrink(encode(section_figure(shown), "png", dpi=110)))
     print(
-        f"{into}: {into.stat().st_size:,} bytes. {role} stretch: {shown.record}, lead "
+        f"{into}: {into.stat().st_size:,} bytes. {role} segment: {shown.record}, lead "
         f"{shown.lead}, from {shown.start / shown.fs:.0f} s, {shown.noise_type} at "
         f"{shown.snr_db:g} dB, improvement {shown.snr_improvement:+.1f} dB"
     )

@@ -1,4 +1,4 @@
-"""The errors a user can meet. Each says what was expected, what came, and what to do."""
+"""Typed errors. Each message names the expected and the received value, and the remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class EcgError(Exception):
 
 
 class SettingsError(EcgError, ValueError):
-    """A setting has no meaning: a wrong name, type or value."""
+    """A setting is invalid: unknown name, wrong type or value out of range."""
 
 
 class UnknownNameError(SettingsError, KeyError):
@@ -21,19 +21,19 @@ class UnknownNameError(SettingsError, KeyError):
 
 
 class RecordError(EcgError, ValueError):
-    """A recording cannot be used: its header lies, or its samples say nothing."""
+    """A recording cannot be used: header and data disagree, or no sample is usable."""
 
 
 class MissingFileError(RecordError, FileNotFoundError):
-    """A file of a recording is not there."""
+    """A file of a recording is missing."""
 
 
 class HintNeededError(RecordError):
-    """A file does not say what it holds; the user has to.
+    """A file lacks information that the user has to supply, e.g. its sampling rate.
 
     Attributes:
-        option: What to give, as an option of the command: "--fs", "--unit", "--gain",
-            "--column" or "--time-column".
+        option: The command's option that supplies it: "--fs", "--unit", "--gain", "--column"
+            or "--time-column".
     """
 
     def __init__(self, option: str, message: str) -> None:
@@ -45,52 +45,52 @@ class HintNeededError(RecordError):
 
 
 class MissingLibraryError(EcgError, ModuleNotFoundError):
-    """A library is not installed; the message says which extra of the package brings it."""
+    """A library is not installed; the message names the extra of the package that includes it."""
 
 
 class SourceError(EcgError, OSError):
-    """A source did not give what it lists, and asking again cannot change that."""
+    """A source did not deliver a file that it lists; a retry would fail too."""
 
 
-class PassingSourceError(SourceError, ConnectionError):
-    """A source failed for a reason that may pass (timeout, 5xx, cut-off body): worth a retry."""
+class TransientSourceError(SourceError, ConnectionError):
+    """A source failed temporarily (timeout, 5xx, truncated body); a retry may succeed."""
 
 
 class DiskFullError(EcgError, OSError):
-    """A disk has no space left: nobody's bad record, and no use to try again before there is."""
+    """The disk is full. The record is not at fault, and retries fail until space is freed."""
 
 
 class SplitError(EcgError, ValueError):
-    """Subjects cannot be divided into training, validation and test as asked."""
+    """Subjects cannot be divided into training, validation and test as configured."""
 
 
 class DatasetError(EcgError, ValueError):
-    """A dataset's files do not fit together, or a leak was found in them."""
+    """A dataset's files are inconsistent, or a leak between splits was found."""
 
 
 class ModelError(EcgError, ValueError):
-    """A network cannot be built, loaded or applied as asked."""
+    """A network cannot be built, loaded or applied."""
 
 
-class NothingNewError(EcgError, ValueError):
-    """The network to start from has learned this very dataset already."""
+class AlreadyTrainedError(EcgError, ValueError):
+    """The initial network was already trained on this dataset."""
 
 
 class SignalError(EcgError, ValueError):
-    """A signal cannot be cleaned: its shape, its numbers or its rate."""
+    """A signal cannot be cleaned: wrong shape, type or sampling rate."""
 
 
 class StoreInUseError(EcgError, RuntimeError):
-    """A store cannot be cleared while a process works on it."""
+    """Nothing can be deleted from a store while another process uses it."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """Return the error for a name that does not exist, with the nearest names that do.
+    """Return the error for an unknown name; its message lists the nearest known names.
 
     Args:
-        kind: What was asked for, e.g. "database".
-        name: The name that was given.
-        known: The names that exist.
+        kind: What the name stands for, e.g. "database".
+        name: The unknown name.
+        known: All valid names.
     """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:12]

@@ -1,1 +1,5 @@
-"""What runs: one flow a file, and the command."""
+"""Prefect flows, one per file, with the pipeline's commands and the service."""
+
+from ecgmodel.support.telemetry import switch_off as _switch_off_telemetry
+
+_switch_off_telemetry()  # before a module of this package imports Prefect or MLflow

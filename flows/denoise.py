@@ -1,4 +1,4 @@
-"""Recordings through a trained network: open the model -> clean -> watch for drift."""
+"""Denoise recordings: load the model -> clean each recording -> check for drift."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CHAMPION = "models:/ecg-denoiser@champion"
 
 @dataclass(frozen=True)
 class Denoised:
-    """What a denoising gives.
+    """Result of a denoising run.
 
     Attributes:
-        files: The cleaned recordings, of each the file to read first.
+        files: The cleaned recordings: for each, the file to open (a WFDB record's header).
         recordings: Their units in the store, in the same order.
-        failed: What could not be cleaned: "record", "stage" and "reason" of each.
-        model: What cleaned them.
-        drift: Whether the recordings of late are other than those of the training.
+        failed: Recordings that were not cleaned: "record", "stage" and "reason" of each.
+        model: Name of the network.
+        drift: Comparison of recent recordings with the training recordings.
     """
 
     files: tuple[Path, ...]
@@ -50,33 +50,38 @@ def denoise(
     *,
     settings: GivenSettings,
 ) -> Denoised:
-    """Clean recordings, doing only what was not done before.
+    """Clean recordings; those already cleaned with the same options are reused.
 
     Args:
-        recordings: A file, a folder with all that is in it, or a pattern, e.g. /data/ecg/*.edf.
-        out: Folder for the cleaned recordings, under the same names; made if it is not there.
-        model: A registered address, e.g. models:/ecg-denoiser@champion, the name of a shipped
+        recordings: A file, a folder (searched recursively) or a pattern, e.g. /data/ecg/*.edf.
+        out: Output folder, created if missing. Recordings keep their names.
+        model: A registered model, e.g. models:/ecg-denoiser@champion, the name of a shipped
             network, or an `.onnx` or `.keras` file.
-        options: How files are read and written, e.g. {"hints": {"fs": 250, "unit": "uV"}}.
-        settings: What differs from the service's own, e.g. {"drift": {"alpha": 0.05}}.
+        options: Options for reading and writing files, e.g. {"hints": {"fs": 250, "unit": "uV"}}.
+        settings: Settings that differ from the service's, e.g. {"drift": {"alpha": 0.05}}.
 
     Raises:
-        MissingFileError: There is no recording, or there is no such model.
-        EcgError: Not one recording could be cleaned; the error is that of the first.
+        MissingFileError: No recording was found, or the model does not exist.
+        EcgError: No recording could be cleaned; this is the first one's error.
     """
     options = options or CleaningOptions()
     given = recordings if isinstance(recordings, list) else [recordings]
     found = find(given, out, options.format)
     store = Store(settings.store)
     used = tasks.open_model(model, settings, store)
-    steps = [denoise_step(recording, used, settings, options) for recording in found]
+    how = settings.resample, settings.quality
+    steps = [denoise_step(recording, used, *how, options) for recording in found]
     done, failed = run_steps(tasks.denoise, steps, store, "denoise")
     files = tuple(place(stored, out) for stored in done)
     said = sentence(done, failed, used.label)
     create_markdown_artifact(
         page(found, done, failed, used.label, options.hints), key="quality", description=said
     )
-    create_table_artifact(rows(done, failed), key="denoised", description="Every recording.")
+    create_table_artifact(
+        rows(done, failed),
+        key="denoised",
+        description="All recordings, with quality before and after.",
+    )
     if not done:
         raise failed[0].error
     drift = watch_drift(settings, store, used)

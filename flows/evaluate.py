@@ -1,4 +1,4 @@
-"""A saved network, wherever it comes from, measured on a dataset's test split."""
+"""Evaluate any saved network on a dataset's test split."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from ecgmodel.store import Store, read_stored
 from flows.naming import evaluating, named
 from tasks import training as tasks
 from tasks.caching import RUNNER, run_step, run_steps
+from tasks.models import window_of
 
 
 @flow(name="evaluate", flow_run_name=named(evaluating), task_runner=RUNNER)
 def evaluate(settings: Settings, model: Path, dataset_folder: Path) -> str:
-    """Return the result table of a `.keras` file beside the classical methods."""
-    store = Store(settings.store)
+    """Return the result table of a `.keras` file and the classical filters."""
+    store, how = Store(settings.store), settings.evaluation
     dataset = read_stored(dataset_folder)
-    baselines, failed = run_steps(tasks.evaluate, baseline_steps(dataset, settings), store)
+    baselines, failed = run_steps(tasks.evaluate, baseline_steps(dataset, how), store)
     for failure in failed:
         raise failure.error
-    measured = run_step(tasks.evaluate, measure_file_step(model, dataset, settings), store)
-    text = result_text([*baselines, measured], settings)
+    step = measure_file_step(model, dataset, how, window_of(model, settings.mix))
+    measured = run_step(tasks.evaluate, step, store)
+    text = result_text([*baselines, measured], how)
     create_markdown_artifact(
         f"# {model}\n\n```\n{text}\n```",
         key="evaluation",
-        description=f"{model.name} beside the classical filters, on the test.",
+        description=f"{model.name} and the classical filters on the test split.",
     )
     return text

@@ -1,8 +1,7 @@
-"""Parameters of deployed flows: short in a form, and whole when the flow begins.
+"""Parameters of deployed flows: a run states only the settings that differ.
 
-A run is given the settings that differ for it, such as `{"training": {"epochs": 3}}`. They are laid
-over the service's own, which stand in the file that the variable ECG_SETTINGS names, and those over
-the deployment's preset, which the variable ECG_PRESET names.
+A parameter such as `{"training": {"epochs": 3}}` overrides the service's settings (the file in
+the variable ECG_SETTINGS), which override the deployment's preset (the variable ECG_PRESET).
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ VARIABLE, PRESET_VARIABLE = "ECG_SETTINGS", "ECG_PRESET"
 
 
 def laid_over(given: Any) -> Settings:
-    """Return all settings of a run: those that it was given over the service's own.
+    """Return all settings of a run: the given ones on top of the service's.
 
     Args:
-        given: Whole settings, which stay as they are; or a tree with some of them; or nothing.
+        given: Complete settings, which are returned unchanged; a tree with some of them; or None.
 
     Raises:
-        SettingsError: A name or value has no meaning; the message names the nearest ones.
+        SettingsError: A name or value is unknown; the message names the nearest ones.
 
     Example:
         >>> laid_over({"training": {"epochs": 3}}).training.epochs
@@ -52,23 +51,23 @@ def laid_over(given: Any) -> Settings:
 
 
 def _own() -> dict[str, Any]:
-    """Return the service's settings, on the preset of the run's deployment."""
+    """Return the service's settings on top of the deployment's preset."""
     file, preset = os.environ.get(VARIABLE), os.environ.get(PRESET_VARIABLE)
     try:
         tree: dict[str, Any] | None = yaml.safe_load(Path(file).read_text()) if file else None
     except OSError as error:
         raise SettingsError(
-            f"The service's settings {file} cannot be read: {error.strerror}. Start the service "
-            "again: it writes them."
+            f"The service's settings {file} cannot be read: {error.strerror}. Restart the service, "
+            "which writes the file."
         ) from error
     return {**({presets.PRESET: preset} if preset else {}), **(tree or {})}
 
 
 def named_options(given: Any) -> Any:
-    """Return options of a cleaning as they were given.
+    """Return the given options for cleaning files.
 
     Raises:
-        UnknownNameError: There is no such option.
+        UnknownNameError: An option is unknown.
     """
     if isinstance(given, Mapping):
         for kind, tree in ((CleaningOptions, given), (Hints, given.get("hints", {}))):
@@ -82,7 +81,7 @@ def named_options(given: Any) -> Any:
 _TREE = WithJsonSchema({"type": "object"})
 _TEXT = WithJsonSchema({"type": "string"})
 
-# The schemas are what a page's form shows: one field each, whatever the type behind it.
+# The schemas define the form on Prefect's page: one field each, whatever the type behind it.
 GivenSettings = Annotated[Settings, BeforeValidator(laid_over), _TREE]
 GivenOptions = Annotated[CleaningOptions | None, BeforeValidator(named_options), _TREE]
 GivenFolder = Annotated[Path, _TEXT]

@@ -1,4 +1,4 @@
-"""What flow runs are called, and what they say of themselves in the end."""
+"""Names of flow runs and the messages of their final states."""
 
 from __future__ import annotations
 
@@ -16,67 +16,67 @@ from ecgmodel.settings.config import Settings
 from flows.temporary_server import is_temporary
 
 _Result = TypeVar("_Result")
-_KEY = re.compile(r"-[0-9a-f]{16}$")  # the end of a folder's name in the store
+_KEY = re.compile(r"-[0-9a-f]{16}$")  # the key at the end of a store folder's name
 
 
 def named(name: Callable[[Mapping[str, Any]], str]) -> Callable[[], str]:
-    """Return what Prefect asks for the name of a run, from a function of its parameters."""
+    """Turn a function of a run's parameters into Prefect's `flow_run_name`."""
     return lambda: name(runtime.flow_run.parameters)
 
 
 def this_flow_run() -> dict[str, str]:
-    """Return the id, name and address of the flow run that this code is part of."""
+    """Return id, name and URL of the current flow run."""
     run = runtime.flow_run
     known = {"id": run.id, "name": run.name, "url": None if is_temporary() else run.ui_url}
-    # A temporary server has no pages; for one of its own Prefect writes "None" for their address.
+    # A temporary server has no UI; Prefect then writes "None" into the URL.
     return {n: str(v) for n, v in known.items() if v and not str(v).startswith("None")}
 
 
 def preparing(given: Mapping[str, Any]) -> str:
-    """Return the name of a run that makes a dataset, e.g. "prepare mitdb"."""
+    """Name a run that prepares a dataset, e.g. "prepare mitdb"."""
     return f"prepare {_databases(given['settings'])}"
 
 
 def training(given: Mapping[str, Any]) -> str:
-    """Return the name of a run that trains, e.g. "train strided_unet on mitdb"."""
+    """Name a run that trains, e.g. "train strided_unet on mitdb"."""
     return f"train {_network_on(given)}"
 
 
 def retraining(given: Mapping[str, Any]) -> str:
-    """Return the name of a run that prepares and trains because of an event, or by hand."""
+    """Name a run that prepares and trains, started by an event or by hand."""
     return f"retrain {_network_on(given)}"
 
 
 def everything(given: Mapping[str, Any]) -> str:
-    """Return the name of a run that does it all."""
+    """Name a run of the whole pipeline."""
     return f"make {_network_on(given)}"
 
 
 def denoising(given: Mapping[str, Any]) -> str:
-    """Return the name of a run that cleans, e.g. "denoise 3 recordings with default"."""
+    """Name a run that denoises, e.g. "denoise 3 recordings with default"."""
     paths, model = given["recordings"], str(given["model"]).removeprefix("models:/")
     try:
         found = len(find(paths if isinstance(paths, list) else [paths], given["out"]))
         what = f"{found} recording{'' if found == 1 else 's'}"
-    except (EcgError, OSError):  # the flow itself says what is wrong
+    except (EcgError, OSError):  # the flow itself reports the error
         what = "recordings"
     return f"denoise {what} with {model}"
 
 
 def evaluating(given: Mapping[str, Any]) -> str:
-    """Return the name of a run that measures a file, e.g. "evaluate model.keras on mitdb"."""
+    """Name a run that evaluates a file, e.g. "evaluate model.keras on mitdb"."""
     return f"evaluate {Path(given['model']).name} on {_dataset(given['dataset_folder'])}"
 
 
 def benchmarking(given: Mapping[str, Any]) -> str:
-    """Return the name of a run of a protocol, e.g. "benchmark qt-bw (quick)"."""
+    """Name a run of a benchmark, e.g. "benchmark qt-bw (quick)"."""
     return f"benchmark {given['protocol']}{' (quick)' if given['quick'] else ''}"
 
 
 def concluded(value: _Result, message: str) -> _Result:
-    """Return a flow's result with a sentence for its page: the message of the run's final state.
+    """Return a flow's result as a completed state whose message is shown on the run's page.
 
-    Prefect takes the state for the run, and gives the value to who called the flow.
+    The caller of the flow receives the value.
     """
     return cast("_Result", Completed(message=message, data=value))
 

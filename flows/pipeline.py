@@ -1,4 +1,4 @@
-"""The main job: recordings in, a trained, tested and logged denoiser out."""
+"""The whole pipeline: recordings in, a trained, tested and registered denoiser out."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def pipeline(settings: Settings, trigger: str = "by hand") -> Training:
 
     Args:
         settings: All settings.
-        trigger: What asked for it; the MLflow run says it.
+        trigger: What started the run; logged in MLflow.
     """
     check_places(settings)
-    check_tracking(settings, Store(settings.store))
+    check_tracking(settings.tracking, Store(settings.store))
     check_protocols(settings, Store(settings.store))
     checked_start(settings, Store(settings.store))
     made = train(settings, prepare(settings, announce=False).path, trigger)

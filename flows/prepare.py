@@ -1,4 +1,4 @@
-"""Recordings become a dataset: download -> resample -> mix -> publish."""
+"""Prepare a dataset: download -> resample -> mix -> publish."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from prefect.tasks import exponential_backoff
 from ecgmodel.dataset.mix_settings import fitted, noise_records
 from ecgmodel.dataset.mixing import MixJob
 from ecgmodel.dataset.naming import check_split_names, choose_names
-from ecgmodel.dataset.splits import assign_splits, copies, strictness, subject_of
+from ecgmodel.dataset.splits import SplitSettings, assign_splits, copies, strictness, subject_of
 from ecgmodel.errors import DatasetError
-from ecgmodel.settings.config import Settings
+from ecgmodel.settings.config import Settings, SourceSettings
 from ecgmodel.settings.preflight import check_places
-from ecgmodel.signals.resampling import FS, RECORDED
+from ecgmodel.signals.resampling import FS, RECORDED, ResampleSettings
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps.data import (
     check_noise,
@@ -37,46 +37,46 @@ from tasks.events import DATASET_PUBLISHED, emit_once
 from tasks.summaries import dataset_sentence, dataset_summary, record_rows
 
 LOW_RATE_HZ = 250.0
-"""Recordings below it lack what sharp QRS complexes are made of (AHA 2007 asks for 150 Hz)."""
+"""Below it, recordings lack the high frequencies of QRS complexes (AHA 2007: up to 150 Hz)."""
 _log = logging.getLogger("ecg")
 
 
 @flow(name="prepare", flow_run_name=named(preparing), task_runner=RUNNER)
 def prepare(settings: GivenSettings, announce: bool = True) -> Stored:
-    """Return the dataset that the settings describe, making what is not there yet.
+    """Return the dataset that the settings describe; results in the store are reused.
 
     Args:
-        settings: What differs from the service's own, e.g. {"source": {"clean": ["qtdb"]}}.
-        announce: Tell the server of a dataset that is new (`ecg.dataset.published`), so that
-            whatever waits for it starts; whoever trains on it at once need not.
+        settings: Settings that differ from the service's, e.g. {"source": {"clean": ["qtdb"]}}.
+        announce: Emit the event `ecg.dataset.published` for a new dataset, which starts a
+            retraining.
     """
     check_places(settings)
     store = Store(settings.store)
-    listed = list_clean(settings, store)
+    listed = list_clean(settings.source, settings.split, store)
     noise = prepare_noise(settings, store)
-    downloads, failed = fetch(listed, settings, store, "download")
+    downloads, failed = fetch(listed, settings.source, settings.resample, store, "download")
     resampled, more = run_steps(
-        tasks.resample, [resample_step(d, settings, False) for d in downloads], store, "resample"
+        tasks.resample, [resample_step(d, settings.resample) for d in downloads], store, "resample"
     )
     failed += more
-    check_share(failed, len(listed), settings)
+    check_share(failed, len(listed), settings.source)
     how = fit_to(resampled, settings)
-    jobs, skipped = plan(resampled, how)
+    jobs, skipped = plan(resampled, how.split)
     shards, more = run_steps(
         tasks.mix,
-        [mix_step(r, noise, job, how) for r, job in jobs],
+        [mix_step(r, noise, job, how.mix, how.quality) for r, job in jobs],
         store,
         "mix",
     )
     failed += more
-    check_share(failed, len(listed), how)
+    check_share(failed, len(listed), how.source)
     left_out = [failure.report for failure in failed] + skipped
-    dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, how), store)
+    dataset = run_step(tasks.publish, dataset_step(shards, noise, left_out, how.source), store)
     create_markdown_artifact(
-        dataset_summary(dataset), key="dataset", description="What is in the dataset."
+        dataset_summary(dataset), key="dataset", description="Contents of the dataset."
     )
     create_table_artifact(
-        record_rows(dataset), key="records", description="Each recording: its split and its rows."
+        record_rows(dataset), key="records", description="Split and rows of each recording."
     )
     if announce and not is_temporary():
         announce_dataset(dataset, settings, store)
@@ -84,7 +84,7 @@ def prepare(settings: GivenSettings, announce: bool = True) -> Stored:
 
 
 def announce_dataset(dataset: Stored, settings: Settings, store: Store) -> None:
-    """Tell the server of a dataset, once for each content that a dataset has."""
+    """Emit the event of a new dataset, once per content."""
     facts = {
         "digest": dataset.digest,
         "name": dataset.name,
@@ -95,103 +95,109 @@ def announce_dataset(dataset: Stored, settings: Settings, store: Store) -> None:
 
 
 def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
-    """Return the noise recordings that the noise types need, at 360 Hz, by name."""
+    """Return the noise recordings that the noise types need, resampled, by name."""
     database = settings.source.noise_database
-    source = open_source(settings, database, store)
+    source = open_source(settings.source, database, store)
     names = noise_records((*settings.mix.test.types, *settings.mix.train.all_types))
-    listed = list_records(source, database, names, settings) if names else ()  # none means all
-    downloads, failed = fetch([(source, record) for record in listed], settings, store, "", True)
-    steps = [resample_step(download, settings, True) for download in downloads]
+    # An empty list of names would mean all records.
+    listed = list_records(source, database, names, settings.source) if names else ()
+    downloads, failed = fetch([(source, r) for r in listed], settings.source, None, store)
+    steps = [resample_step(download, settings.resample, is_noise=True) for download in downloads]
     resampled, more = run_steps(tasks.resample, steps, store)
     for failure in failed + more:
         raise failure.error
     noise = {str(r.name).rpartition("/")[2]: r for r in resampled}
-    check_noise(noise, settings)
+    check_noise(noise, settings.mix)
     return noise
 
 
-def list_clean(settings: Settings, store: Store) -> list[tuple[Source, RecordSource]]:
-    """Return the records of clean ECG that the sources list and the settings choose.
+def list_clean(
+    origin: SourceSettings, split: SplitSettings, store: Store
+) -> list[tuple[Source, RecordSource]]:
+    """Return the selected records of clean ECG.
 
     Raises:
-        UnknownNameError: The settings name a record or a subject that nobody lists.
-        SplitError: Those that are listed cannot fill three splits.
+        UnknownNameError: The settings name a record or subject that no source lists.
+        SplitError: There are too few subjects for three splits.
     """
-    databases = settings.source.clean_databases
-    sources = {name: open_source(settings, name, store) for name in databases}
-    wanted = settings.source.records
-    if wanted:  # names first: listing a folder's records reads all of their files
-        known = {n: list_names(s, n, settings) for n, s in sources.items()}
+    databases = origin.clean_databases
+    sources = {name: open_source(origin, name, store) for name in databases}
+    wanted = origin.records
+    if wanted:  # names first: listing the records of a folder reads all files
+        known = {n: list_names(s, n, origin) for n, s in sources.items()}
         chosen = choose_names(wanted, known)
         listed = [
             (sources[name], record)
             for name, names in chosen.items()
             if names
-            for record in list_records(sources[name], name, names, settings)
+            for record in list_records(sources[name], name, names, origin)
         ]
     else:
-        listed = [(s, r) for n, s in sources.items() for r in list_records(s, n, (), settings)]
+        listed = [(s, r) for n, s in sources.items() for r in list_records(s, n, (), origin)]
         known = {n: tuple(r.name for _, r in listed if r.database == n) for n in databases}
     if not listed:
         raise DatasetError(f"The source lists no record of {', '.join(databases)}.")
-    check_split_names(settings.split, known)
-    subjects = {subject_of(r.database, r.name, settings.split) for _, r in listed}
-    assign_splits(subjects, settings.split)
+    check_split_names(split, known)
+    subjects = {subject_of(r.database, r.name, split) for _, r in listed}
+    assign_splits(subjects, split)
     return listed
 
 
 def list_records(
-    source: Source, database: str, names: tuple[str, ...], settings: Settings
+    source: Source, database: str, names: tuple[str, ...], origin: SourceSettings
 ) -> tuple[RecordSource, ...]:
-    """Ask a source what it holds, again and again if it does not answer."""
-    return tasks.listing.with_options(**_asking(f"list {database}", settings))(
+    """List the records of a source, with retries."""
+    return tasks.listing.with_options(**_asking(f"list {database}", origin))(
         source, database, names
     )
 
 
-def list_names(source: Source, database: str, settings: Settings) -> tuple[str, ...]:
-    """Ask a source for the names of its records, again and again if it does not answer."""
-    return tasks.names.with_options(**_asking(f"names of {database}", settings))(source, database)
+def list_names(source: Source, database: str, origin: SourceSettings) -> tuple[str, ...]:
+    """List the record names of a source, with retries."""
+    return tasks.names.with_options(**_asking(f"names of {database}", origin))(source, database)
 
 
-def _asking(name: str, settings: Settings) -> dict[str, Any]:
-    """Return the options of a task that asks a source as often as the settings say."""
+def _asking(name: str, origin: SourceSettings) -> dict[str, Any]:
+    """Return a task's name and retries for a request to a source."""
     return {
         "task_run_name": name,
-        "retries": settings.source.retries,
-        "retry_delay_seconds": exponential_backoff(settings.source.retry_wait_s),
+        "retries": origin.retries,
+        "retry_delay_seconds": exponential_backoff(origin.retry_wait_s),
     }
 
 
 def fetch(
     listed: Sequence[tuple[Source, RecordSource]],
-    settings: Settings,
+    origin: SourceSettings,
+    resample: ResampleSettings | None,
     store: Store,
-    label: str,
-    is_noise: bool = False,
+    label: str = "",
 ) -> tuple[list[Stored], list[Failure]]:
-    """Download records, at most four at a time, with growing, jittered waits between tries."""
+    """Download records, at most four at a time, with exponential backoff between retries.
+
+    Without `resample`, whole records are fetched.
+    """
     retrying = tasks.download.with_options(
-        retries=settings.source.retries,
-        retry_delay_seconds=exponential_backoff(settings.source.retry_wait_s),
+        retries=origin.retries,
+        retry_delay_seconds=exponential_backoff(origin.retry_wait_s),
     )
-    steps = [download_step(source, record, settings, is_noise) for source, record in listed]
+    steps = [download_step(source, record, origin, resample) for source, record in listed]
     return run_steps(retrying, steps, store, label)
 
 
 def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
-    """Return the settings with windows no longer than recordings; warn of what trains badly."""
+    """Shorten windows to the recordings, and warn about recordings that train badly."""
     mix = fitted(settings.mix, [int(r.info["samples"]) for r in resampled])
     if mix.window < settings.mix.window:
         _log.warning(
-            "Windows are shortened from %s to %s samples (%.1f s): recordings are that short.",
+            "The recordings are short: windows are shortened from %s to %s samples (%.1f s).",
             f"{settings.mix.window:,}",
             f"{mix.window:,}",
             mix.window / FS,
         )
     if unmet := [t for t in mix.test.types if t not in mix.train.all_types]:
         _log.warning(
-            "The test has the noise types %s, which no training window has. To train on one: "
+            "The test contains noise types that the training does not: %s. To train on one: "
             "--set mix.train.types.%s=1",
             ", ".join(unmet),
             unmet[0],
@@ -199,8 +205,9 @@ def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
     fastest = max((float(r.info["original_fs"]) for r in resampled), default=LOW_RATE_HZ)
     if fastest < LOW_RATE_HZ and settings.source.kind != "simulated":
         _log.warning(
-            "No recording was sampled at more than %g Hz. A network trained on these alone takes "
-            "all that lies above %g Hz for noise: add recordings of %g Hz or more, such as mitdb.",
+            "The highest sampling rate among the recordings is %g Hz. A network trained on these "
+            "alone removes everything above %g Hz as noise. Add recordings of %g Hz or more, such "
+            "as mitdb.",
             fastest,
             fastest / 2,
             LOW_RATE_HZ,
@@ -209,48 +216,46 @@ def fit_to(resampled: Sequence[Stored], settings: Settings) -> Settings:
 
 
 def plan(
-    resampled: Sequence[Stored], settings: Settings
+    resampled: Sequence[Stored], split: SplitSettings
 ) -> tuple[list[tuple[Stored, MixJob]], list[dict[str, str]]]:
-    """Return whose each record is and in which split, and the records that are left out.
+    """Assign each record to a subject and a split, and return the records that are left out.
 
-    Those are held-out subjects and recordings that are there twice, whatever their names: of such
-    the one stays whose subject tests, else the one that validates.
+    Left out are held-out subjects and duplicate recordings. Of duplicates with different names,
+    the one of a test subject is kept, else that of a validation subject.
     """
-    owners = {r.name: _subject(r.name, settings) for r in resampled}
-    strictest_first = sorted(
-        resampled, key=lambda r: (strictness(owners[r.name], settings.split), r.name)
-    )
+    owners = {r.name: _subject(r.name, split) for r in resampled}
+    strictest_first = sorted(resampled, key=lambda r: (strictness(owners[r.name], split), r.name))
     same = copies({r.name: str(r.files[RECORDED]["sha256"]) for r in strictest_first})
-    splits = assign_splits((owners[n] for n in owners if n not in same), settings.split)
+    splits = assign_splits((owners[n] for n in owners if n not in same), split)
     jobs, skipped = [], []
     for record in resampled:
         if record.name in same:
-            reason = f"the same recording as {same[record.name]}, sample for sample"
-            _log.warning("left out %s: %s", record.name, reason)
+            reason = f"identical to {same[record.name]}, sample by sample"
+            _log.warning("omitted %s: %s", record.name, reason)
             skipped.append({"record": record.name, "stage": "split", "reason": reason})
             continue
         subject = owners[record.name]
-        split = splits[subject]
-        if split == "held_out":
-            reason = f"subject {subject} is held out: it neither trains nor tests by convention"
+        chosen = splits[subject]
+        if chosen == "held_out":
+            reason = f"subject {subject} is held out by convention: neither training nor test"
             skipped.append({"record": record.name, "stage": "split", "reason": reason})
         else:
-            jobs.append((record, MixJob(record.name, subject, split)))
+            jobs.append((record, MixJob(record.name, subject, chosen)))
     return jobs, skipped
 
 
-def _subject(record: str, settings: Settings) -> str:
-    """Return whose record "database/name" is."""
+def _subject(record: str, split: SplitSettings) -> str:
+    """Return the subject of the record "database/name"."""
     database, _, name = record.partition("/")
-    return subject_of(database, name, settings.split)
+    return subject_of(database, name, split)
 
 
-def check_share(failed: Sequence[Failure], records: int, settings: Settings) -> None:
-    """Raise an error if more records are bad than the settings allow."""
-    allowed = settings.source.max_bad_share
+def check_share(failed: Sequence[Failure], records: int, origin: SourceSettings) -> None:
+    """Raise an error if too many records failed."""
+    allowed = origin.max_bad_share
     if len(failed) > allowed * records:
         reasons = "\n".join(f"  {f.report['record']}: {f.report['reason']}" for f in failed[:10])
         raise DatasetError(
-            f"{len(failed)} of {records} records are bad, more than source.max_bad_share="
+            f"{len(failed)} of {records} records failed, more than source.max_bad_share="
             f"{allowed:g} allows:\n{reasons}"
         )

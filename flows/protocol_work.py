@@ -63,9 +63,9 @@ class FlowWork:
         return done
 
     def _database(self, name: str, records: tuple[str, ...]) -> list[Stored]:
-        source = open_source(self.settings, name, self.store)
-        listed = [(source, r) for r in list_records(source, name, records, self.settings)]
-        done, failed = fetch(listed, self.settings, self.store, f"download {name}", is_noise=True)
+        source = open_source(self.settings.source, name, self.store)
+        listed = [(source, r) for r in list_records(source, name, records, self.settings.source)]
+        done, failed = fetch(listed, self.settings.source, None, self.store, f"download {name}")
         for failure in failed:
             raise failure.error
         return done

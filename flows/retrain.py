@@ -1,4 +1,4 @@
-"""A new training by hand, on a schedule or because of an event: prepare -> train -> judge."""
+"""Retrain by hand, on a schedule or on an event: prepare -> train -> compare with the champion."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def retrain(
     dataset: GivenDataset = None,
     trigger: str = "",
 ) -> Training | None:
-    """Train on the dataset as it is now, register the result, and judge it.
+    """Train on the current dataset, register the result and compare it with the champion.
 
-    Two events at once do not train twice: the second finds the first one's training in the store.
+    Two simultaneous events train once: the second run finds the training in the store.
 
     Args:
-        settings: What differs from the service's own, e.g. {"training": {"epochs": 3}};
-            training.start_from says which weights to start from.
-        dataset: Folder of a dataset that is there; none: prepare what the settings describe.
-        trigger: What asked for it, for its page and the MLflow run; none: found out.
+        settings: Settings that differ from the service's, e.g. {"training": {"epochs": 3}};
+            training.start_from names the initial weights.
+        dataset: Folder of an existing dataset; None prepares the one of the settings.
+        trigger: What started the run, for its page and MLflow; None detects it.
 
     Returns:
-        The training; None where the champion knows the dataset already.
+        The training; None if the champion was already trained on this dataset.
     """
     trigger = trigger or this_trigger()
     create_markdown_artifact(
-        f"Asked for {trigger}.", key="trigger", description="Why this run was started."
+        f"Started {trigger}.", key="trigger", description="What started this run."
     )
     store = Store(settings.store)
     checked_start(settings, store)
@@ -47,19 +47,19 @@ def retrain(
     if settings.training.start_from == CHAMPION:
         champion = Registry(Tracker(settings.tracking, store)).champion()
         if champion and knows(champion, prepared):
-            text = f"The champion, version {champion.number}, was trained on this dataset already."
-            return concluded(None, f"{text} There is nothing new to learn.")
+            text = f"The champion, version {champion.number}, was already trained on this dataset."
+            return concluded(None, f"{text} There is nothing new to learn from.")
     made = train(settings, prepared.path, trigger)
     create_markdown_artifact(
         outcome(made.report, made.outcome, made.tracker.run_link(made.run_id)),
         key="outcome",
-        description="What came of it.",
+        description="Result of the retraining.",
     )
     return concluded(made, made.outcome)
 
 
 def this_trigger() -> str:
-    """Return what asked for the flow run that this code is part of."""
+    """Return what started the current flow run."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run and run.auto_scheduled:

@@ -1,4 +1,4 @@
-"""The weights that a training starts from, refused before any work where they do not fit."""
+"""Initial weights of a training, checked before any work begins."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ecgmodel.support.quiet import import_keras
 from tasks.models import find_start
 
 BY_HAND = (
-    "%s does not say who trained it. The result can be trained and measured, but test people may "
-    "be among those who trained it: the gate does not promote it. If you know that they are not, "
-    "put it into use by hand: `ecg-denoise promote NUMBER`."
+    "The training subjects of %s are unknown and may include test subjects. The result is "
+    "trained and measured, but the gate does not promote it. If you know that no test subject "
+    "was used, promote it by hand: `ecg-denoise promote NUMBER`."
 )
 
 
 def checked_start(settings: Settings, store: Store, dataset: Stored | None = None) -> Start | None:
-    """Return the weights that `training.start_from` names; None starts anew.
+    """Return the initial weights that `training.start_from` names; None for random weights.
 
     Args:
         settings: All settings.
         store: The store.
-        dataset: What is to be trained on, if it is there yet.
+        dataset: The training dataset, if it is prepared already.
 
     Raises:
-        EcgError: They are not there, or do not fit the network of the settings.
+        EcgError: The weights are missing, or do not fit the network of the settings.
     """
     start = find_start(settings, store, dataset)
     if start is None:
@@ -37,13 +37,16 @@ def checked_start(settings: Settings, store: Store, dataset: Stored | None = Non
         logging.getLogger("ecg").warning(BY_HAND, start.lineage.unknown)
     if not _noted_as_equal(start, settings):
         import_keras()
-        network = build_network(settings.network.architecture, network_options(settings))
+        network = build_network(
+            settings.network.architecture,
+            network_options(settings),
+        )
         start_from(network, start.file, start.network)
     return start
 
 
 def _noted_as_equal(start: Start, settings: Settings) -> bool:
-    """Return whether what is noted of the weights says that they fit; that takes no Keras."""
+    """Return whether the weights' metadata shows that they fit, without importing Keras."""
     name = settings.network.architecture
     if start.network is None or start.network["architecture"] != name:
         return False

@@ -1,8 +1,9 @@
-"""A Prefect server of the command's own, where none is configured.
+"""A temporary Prefect server for one command, if no server is configured.
 
-Prefect would start one by itself, but only when the first flow begins, and after it has imported
-the whole server into this process too. Started first, it comes up beside this process's imports.
-It ends with this process, however that ends.
+Prefect itself would start one only with the first flow, after importing the whole server into this
+process. Started earlier, it comes up while this process imports its packages. It ends with this
+process, even if that is killed, and not before: Ctrl-C and a SIGTERM to the whole process group
+leave it running, because the flow has yet to report its own end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,23 +21,25 @@ import urllib.request
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+END_S = 10.0  # for what it has yet to write
 _MARK = "ECG_TEMPORARY_PREFECT_SERVER"
 
 
 def is_temporary() -> bool:
-    """Return whether this process talks to a server that ends with it and has no pages."""
+    """Return whether this process uses a temporary server, which has no UI."""
     return _MARK in os.environ
 
 
 def start_prefect_server() -> Callable[[], None]:
-    """See that there is a Prefect API: the configured one, else a temporary one.
+    """Provide a Prefect API: the configured one, else that of a temporary server.
 
-    Call it before anything imports Prefect, whose last events are sent at this process's end: the
-    server has to end after that.
+    Call it before Prefect is imported: Prefect sends its last events when this process exits, and
+    the server has to live until then.
 
     Returns:
-        What waits until the API answers; to be called before the first flow.
+        A function that waits until the API answers; call it before the first flow.
     """
     started: list[subprocess.Popen[bytes]] = []
     atexit.register(_stop, started)
@@ -60,12 +64,13 @@ def start_prefect_server() -> Callable[[], None]:
 
 def _stop(started: list[subprocess.Popen[bytes]]) -> None:
     for server in started:
-        server.terminate()
+        assert server.stdin
+        server.stdin.close()
         server.wait()
 
 
 def _environment() -> dict[str, str]:
-    """Return what makes a server a temporary one: no pages, no scheduler."""
+    """Return the environment of a temporary server: no UI, no scheduler."""
     path = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     return {
         "PREFECT_UI_ENABLED": "0",
@@ -85,31 +90,31 @@ def _wait(server: subprocess.Popen[bytes], url: str, timeout_s: float) -> None:
             time.sleep(0.05)
     raise TimeoutError(
         f"Prefect's temporary server did not answer within {timeout_s:g} s at {url}. Start one "
-        "with `prefect server start` and name it: `prefect config set PREFECT_API_URL=...`."
+        "with `prefect server start` and run `prefect config set PREFECT_API_URL=...`."
     )
 
 
 def _serve(port: int) -> None:
-    """Serve Prefect's API until this process's standard input closes."""
-    gc.disable()  # what is imported stays: looking for garbage in it takes a fifth of the start
+    """Serve Prefect's API until standard input closes; SIGINT and SIGTERM do not stop it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # threads inherit it
+    gc.disable()  # modules stay: collecting garbage among them takes a fifth of the start
     import_module("prefect.server.api.server")
     gc.freeze()
     gc.enable()
     import uvicorn
 
+    application = "prefect.server.api.server:create_app"
+    local: dict[str, Any] = {"host": "127.0.0.1", "port": port, "log_level": "error"}
+    server = uvicorn.Server(uvicorn.Config(application, factory=True, lifespan="on", **local))
+
     def end_with_parent() -> None:
         sys.stdin.buffer.read()
+        server.should_exit = True
+        time.sleep(END_S)
         os._exit(0)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    uvicorn.run(
-        "prefect.server.api.server:create_app",
-        factory=True,
-        host="127.0.0.1",
-        port=port,
-        log_level="error",
-        lifespan="on",
-    )
+    server.run()
 
 
 if __name__ == "__main__":

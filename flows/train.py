@@ -1,4 +1,4 @@
-"""A dataset becomes a registered model: train -> evaluate -> report -> export -> log -> judge."""
+"""Train and register a model: fit -> evaluate -> report -> export -> log -> gate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from ecgmodel.evaluation.wording import kept
+from ecgmodel.evaluation.wording import saved_weights
 from ecgmodel.models.lineage import Start, trained_on
 from ecgmodel.models.trained import NETWORK
 from ecgmodel.settings.config import Settings
@@ -41,15 +41,15 @@ from tasks.tracking import Finished, LiveLog, Registry, Tracker, training_name
 
 @dataclass(frozen=True)
 class Training:
-    """What a training flow gives: where everything lies.
+    """Result of a training: where its files, run and version are.
 
     Attributes:
-        dataset: What it was trained and tested on.
+        dataset: The dataset of training and test.
         model: `model.keras`, `model.weights.h5`, `history.json`.
         report: `report.html`, tables and figures.
         run_id: The MLflow run.
-        tracker: Where that run is.
-        judged: The registered version, and what the gate said of it.
+        tracker: The tracking store of that run.
+        judged: The registered version, and the gate's decision.
     """
 
     dataset: Stored
@@ -61,10 +61,10 @@ class Training:
 
     @property
     def outcome(self) -> str:
-        """What came of it, in one or two sentences."""
+        """The result in one or two sentences."""
         if self.model.info["best_epoch"]:
             return self.judged.text
-        return f"{self.judged.text} Nothing was learned: {kept(self.model.info)}."
+        return f"{self.judged.text} Saved: {saved_weights(self.model.info)}."
 
 
 @flow(name="train", flow_run_name=named(training), task_runner=RUNNER)
@@ -73,40 +73,40 @@ def train(
     dataset_folder: Path,
     trigger: str = "by hand",
 ) -> Training:
-    """Train, evaluate, report, export, log and judge a network, doing only what is not done yet.
+    """Train, evaluate, report, export, log and judge a network; results in the store are reused.
 
     Args:
-        settings: All settings; `training.start_from` says which weights to start from.
-        dataset_folder: A dataset.
-        trigger: What asked for it.
+        settings: All settings; `training.start_from` names the initial weights.
+        dataset_folder: Folder of the dataset.
+        trigger: What started the run.
     """
     check_places(settings)
     store = Store(settings.store)
     dataset = read_stored(dataset_folder)
-    check_test(dataset, settings)
+    check_test(dataset, settings.evaluation, settings.resample.target)
     tracker = Tracker(settings.tracking, store)
     start = checked_start(settings, store, dataset)
     model, flow_run = fit(settings, dataset, tracker, start)
     report = measure(settings, dataset, model, store)
-    exported = export(settings, dataset, model, store)
+    exported = export(settings.evaluation.overlap, dataset, model, store)
     lineage = trained_on(dataset, start)
     finished = Finished(settings, dataset, model, exported, report, flow_run, trigger, lineage)
-    run_id = tasks.patient(tasks.log, settings)(finished, tracker)
+    run_id = tasks.retrying(tasks.log, settings.tracking)(finished, tracker)
     show(dataset, model, report, tracker, run_id)
     registry = Registry(tracker)
     if settings.gate.first_champion:
-        tasks.patient(promotion.ensure, settings)(registry, settings.gate.first_champion)
-    version = tasks.patient(promotion.register, settings)(finished, registry, run_id)
+        tasks.retrying(promotion.ensure, settings.tracking)(registry, settings.gate.first_champion)
+    version = tasks.retrying(promotion.register, settings.tracking)(finished, registry, run_id)
     judged = judge(settings, store, registry, version)
     result = Training(dataset, model, report, run_id, tracker, judged)
     return concluded(result, result.outcome)
 
 
 def show(dataset: Stored, model: Stored, report: Stored, tracker: Tracker, run_id: str) -> None:
-    """Show a training on the flow run's page: figures in words, as pictures and as a table."""
+    """Show a training on the flow run's page: summary, pictures and table."""
     summary = training_summary(dataset, model, report, run_id, tracker.uri)
     create_markdown_artifact(
-        summary, key="training", description="What was trained, and how well it does on the test."
+        summary, key="training", description="The training and its test result."
     )
     create_markdown_artifact(
         result_pictures(report),
@@ -114,7 +114,7 @@ def show(dataset: Stored, model: Stored, report: Stored, tracker: Tracker, run_i
         description="Loss by epoch, SNR improvement, and segments before and after.",
     )
     create_table_artifact(
-        result_rows(report), key="result", description="The test by noise type and input SNR."
+        result_rows(report), key="result", description="Test result by noise type and input SNR."
     )
     create_link_artifact(
         tracker.run_link(run_id),
@@ -127,11 +127,11 @@ def show(dataset: Stored, model: Stored, report: Stored, tracker: Tracker, run_i
 def fit(
     settings: Settings, dataset: Stored, tracker: Tracker, start: Start | None
 ) -> tuple[Stored, dict[str, str]]:
-    """Return the trained network, and the flow run that is named as its maker."""
+    """Return the trained network and the flow run that made it."""
     flow_run = this_flow_run()
     key = fit_step(dataset, settings, start=start).unit.key
     live = LiveLog(tracker, key, training_name(settings, dataset), dataset, flow_run)
-    if is_temporary():  # nobody sees its pages
+    if is_temporary():  # it has no UI
         step = fit_step(dataset, settings, live, start)
         return run_step(tasks.fit, step, tracker.store), flow_run
     shown = Following(live, settings.training.epochs)
@@ -141,20 +141,21 @@ def fit(
 
 
 def measure(settings: Settings, dataset: Stored, model: Stored, store: Store) -> Stored:
-    """Return the report of a network beside the classical methods and the shipped networks."""
-    baselines, failed = run_steps(tasks.evaluate, baseline_steps(dataset, settings), store)
+    """Return the report: the network, the classical filters and the shipped networks."""
+    how = settings.evaluation
+    baselines, failed = run_steps(tasks.evaluate, baseline_steps(dataset, how), store)
     for failure in failed:
         raise failure.error
-    measured = run_step(tasks.evaluate, evaluate_step(model, dataset, settings), store)
+    measured = run_step(tasks.evaluate, evaluate_step(model, dataset, how), store)
     shipped = {
         name: run_step(tasks.evaluate, step, store)
-        for name, step in shipped_steps(dataset, settings).items()
+        for name, step in shipped_steps(dataset, how).items()
     }
     step = report_step(model, [*baselines, measured], dataset, settings, shipped)
     return run_step(tasks.report, step, store)
 
 
-def export(settings: Settings, dataset: Stored, model: Stored, store: Store) -> Stored:
+def export(overlap: float, dataset: Stored, model: Stored, store: Store) -> Stored:
     """Return a network as `model.onnx`."""
-    window, overlap = trained_window(dataset), settings.evaluation.overlap
-    return run_step(tasks.export, export_step(model.file(NETWORK), window, overlap), store)
+    step = export_step(model.file(NETWORK), trained_window(dataset), overlap)
+    return run_step(tasks.export, step, store)

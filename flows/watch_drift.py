@@ -1,4 +1,4 @@
-"""The drift watch: what was cleaned of late against what the model learned from."""
+"""Drift detection: recently cleaned recordings compared with the training recordings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ecgmodel.denoise.denoising import STATISTICS
 from ecgmodel.denoise.network_file import NetworkFile
 from ecgmodel.evaluation.drift import DriftReport, detect_drift
 from ecgmodel.settings.config import Settings
+from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.steps.denoising import describe_steps, incoming_statistics
 from ecgmodel.store import Store
@@ -19,8 +20,8 @@ from tasks.caching import run_steps
 from tasks.events import DRIFT_DETECTED, emit_once
 
 UNKNOWN = (
-    "What the recordings of its training were like is not known: the model is a file that is not "
-    "registered, or its dataset or its resampled records are gone."
+    "The training recordings of the model are unknown: it is a file that is not "
+    "registered, or its dataset or resampled records were deleted."
 )
 
 
@@ -30,18 +31,18 @@ def watch_drift(
     model: NetworkFile,
     reference: Sequence[RecordingStatistics] | None = None,
 ) -> DriftReport:
-    """Compare the newest cleaned recordings with those of the training, and tell of drift once.
+    """Compare the newest cleaned recordings with the training recordings.
 
-    Whatever is found stands in the flow run's artifact "drift". Drift is an event,
-    `ecg.drift.detected`, once for each registered version.
+    The result is the flow run's artifact "drift". Drift emits the event `ecg.drift.detected`, once
+    per registered version.
 
     Args:
-        settings: All settings; `settings.drift` says what counts as drift.
-        store: Where the cleaned recordings are.
-        model: What cleaned them.
-        reference: What the recordings of the training are like; None asks the model's dataset.
+        settings: All settings; `settings.drift` defines drift.
+        store: The store with the cleaned recordings.
+        model: The network that cleaned them.
+        reference: Statistics of the training recordings; None takes those of the model's dataset.
     """
-    known = list(reference) if reference is not None else trained_on(model, settings, store)
+    known = list(reference) if reference is not None else trained_on(model, settings.quality, store)
     incoming = incoming_statistics(store, settings.drift.recent)
     report = detect_drift(known, incoming, settings.drift)
     lines = [f"# Drift: {report.verdict}", "", f"Model: {model.label}", "", report.to_markdown()]
@@ -52,17 +53,19 @@ def watch_drift(
     return report
 
 
-def trained_on(model: NetworkFile, settings: Settings, store: Store) -> list[RecordingStatistics]:
-    """Return what the recordings of a model's training are like; none if that is not known."""
+def trained_on(
+    model: NetworkFile, quality: QualitySettings, store: Store
+) -> list[RecordingStatistics]:
+    """Return the statistics of a model's training recordings; empty if unknown."""
     if model.reference:
         return list(model.reference)
-    steps = describe_steps(model.dataset, store, settings)
+    steps = describe_steps(model.dataset, store, quality)
     described, _ = run_steps(tasks.describe, steps, store)
     return [RecordingStatistics.from_dict(unit.info[STATISTICS]) for unit in described]
 
 
 def tell(report: DriftReport, model: NetworkFile, settings: Settings, store: Store) -> bool:
-    """Tell the server of drift, once for each version; return whether it was told now."""
+    """Emit the drift event, once per version; return whether it was emitted now."""
     facts = {
         "version": model.version,
         "text": report.sentence,

@@ -1,4 +1,4 @@
-"""The tasks of a benchmark: prepare its test, train a network for it, measure, show, log."""
+"""Tasks of a benchmark: prepare the test, train, measure, report, log."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tasks.tracking import Tracker, log_page, reaching
 
 @step_task("benchmark test")
 def prepare(step: Step, store: Store) -> Ref:
-    """Make a protocol's test."""
+    """Prepare a protocol's test."""
     return do(step, store)
 
 
 @step_task("benchmark training")
 def train(step: Step, store: Store) -> Ref:
-    """Train a network on a protocol's own training part; goes on from the last checkpoint."""
+    """Train a network on a protocol's training part, resuming from the last checkpoint."""
     return do(step, store)
 
 
@@ -32,12 +32,12 @@ def measure(step: Step, store: Store) -> Ref:
 
 @step_task("benchmark page")
 def show(step: Step, store: Store) -> Ref:
-    """Write page and tables."""
+    """Write report page and tables."""
     return do(step, store)
 
 
 @task(name="log benchmark", task_run_name="log to MLflow")
 def log(page: Stored, tracker: Tracker, flow_run: Mapping[str, str]) -> str:
-    """Log a benchmark where it is not logged yet, and return its run's id."""
+    """Log a benchmark unless it is logged already, and return its run's id."""
     with reaching(tracker.uri, f"The benchmark's page {page.path}"):
         return log_page(tracker, page, flow_run)

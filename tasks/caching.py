@@ -1,4 +1,4 @@
-"""One cache, the store: a task is Cached when the store holds its step's output, intact."""
+"""The store is the only cache: a task is Cached if its output is in the store, intact."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from prefect.context import TaskRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
-from ecgmodel.errors import DiskFullError, EcgError, PassingSourceError
+from ecgmodel.errors import DiskFullError, EcgError, TransientSourceError
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored, digest
 from ecgmodel.support.progress import bar
 from ecgmodel.support.stopping import ask_to_stop
 
-# A transfer, a filter and a write overlap; more at once would only hold more records in memory.
+# Transfers, filters and writes overlap; more at once would only need more memory.
 AT_ONCE = 4
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
 class Ref(BaseModel):
-    """What a task hands on: where its output is and what it contains, never the output."""
+    """The result of a task: a reference to its output in the store, never the output itself."""
 
     stage: str
     name: str
@@ -37,20 +37,20 @@ class Ref(BaseModel):
 
 @dataclass(frozen=True)
 class Failure:
-    """A step that could not be done, and why."""
+    """A failed step and its error."""
 
     step: Step
     error: BaseException
 
     @property
     def report(self) -> dict[str, str]:
-        """Return it for the dataset's manifest."""
+        """The failure as an entry of the dataset's manifest."""
         unit = self.step.unit
         return {"record": unit.name, "stage": unit.stage, "reason": str(self.error)}
 
 
 class StoreKey(CachePolicy):
-    """Prefect's cache key of a task is its step's place in the store."""
+    """Cache policy: a task's cache key is its step's key in the store."""
 
     def compute_key(
         self,
@@ -59,18 +59,18 @@ class StoreKey(CachePolicy):
         flow_parameters: dict[str, Any],
         **kwargs: Any,
     ) -> str | None:
-        """Return the key: the store's folder and the step's."""
+        """Return the key: the store's folder and the step's key."""
         return digest([str(inputs["store"].root), inputs["step"].unit.folder])
 
 
 def step_task(
     name: str, **options: Any
 ) -> Callable[[Callable[[Step, Store], Ref]], Task[[Step, Store], Ref]]:
-    """Return a decorator that makes a function around a step a Prefect task, cached by the store.
+    """Decorate a function of a step as a Prefect task that is cached by the store.
 
     Args:
         name: The task's name.
-        **options: What else `prefect.task` takes.
+        **options: Further options of `prefect.task`.
     """
     common: dict[str, Any] = {
         "cache_policy": StoreKey(),
@@ -85,7 +85,7 @@ def step_task(
 
 
 def do(step: Step, store: Store) -> Ref:
-    """Do a step, and return the reference to its output."""
+    """Execute a step and return a reference to its output."""
     stored = step.run(store)
     return Ref(
         stage=step.unit.stage,
@@ -97,10 +97,10 @@ def do(step: Step, store: Store) -> Ref:
 
 
 def run_step(task: Task[[Step, Store], Ref], step: Step, store: Store) -> Stored:
-    """Run the task of one step, and return the step's output.
+    """Run the task of one step and return the step's output.
 
     Raises:
-        EcgError: The step cannot be done.
+        EcgError: The step failed.
     """
     done, failed = run_steps(task, [step], store)
     if failed:
@@ -111,20 +111,20 @@ def run_step(task: Task[[Step, Store], Ref], step: Step, store: Store) -> Stored
 def run_steps(
     task: Task[[Step, Store], Ref], steps: Sequence[Step], store: Store, label: str = ""
 ) -> tuple[list[Stored], list[Failure]]:
-    """Run the tasks of many independent steps, and return outputs and failures, in order.
+    """Run the tasks of independent steps; return outputs and failures, in order.
 
-    A failure that belongs to the unit (a bad record) is returned; anything else (a full disk, a
-    source that is down) is raised once the others are done.
+    A failure of the unit itself (a bad record) is returned. Any other failure (a full disk, a
+    source that is down) is raised after the others are done.
 
     Args:
-        task: The stage's task, which takes a step and the store.
+        task: The stage's task; its arguments are a step and the store.
         steps: The steps.
-        store: Where their output goes.
-        label: Name of the progress bar; "" shows none.
+        store: The store of their outputs.
+        label: Label of the progress bar; "" shows none.
     """
     futures = []
     for step, stored in zip(steps, _look_up(steps, store), strict=True):
-        # Prefect remembers that a task ran; only the store knows whether its files are there.
+        # Prefect knows that a task ran; only the store knows whether its files are intact.
         options: dict[str, Any] = {
             "task_run_name": f"{step.unit.stage} {step.unit.name}",
             "refresh_cache": stored is None,
@@ -142,12 +142,12 @@ def run_steps(
                 done.append(step.run(store))
     _raise_what_is_not_the_units_fault(failed)
     for failure in failed:
-        logging.getLogger("ecg").warning("left out %(record)s: %(reason)s", failure.report)
+        logging.getLogger("ecg").warning("omitted %(record)s: %(reason)s", failure.report)
     return done, failed
 
 
 def _wait(future: Any) -> None:
-    """Wait for a task; what interrupts the waiting ends the work too, which is in a thread."""
+    """Wait for a task; an interruption also stops its work in the thread."""
     try:
         future.wait()
     except BaseException:
@@ -156,12 +156,12 @@ def _wait(future: Any) -> None:
 
 
 def may_pass(_task: Any, _run: Any, state: Any) -> bool:
-    """Return whether a failed task is worth another try (a Prefect retry condition)."""
-    return isinstance(state.result(raise_on_failure=False), PassingSourceError)
+    """Return whether to retry a failed task (a Prefect retry condition)."""
+    return isinstance(state.result(raise_on_failure=False), TransientSourceError)
 
 
 def _look_up(steps: Sequence[Step], store: Store) -> list[Stored | None]:
-    """Return what the store holds of the steps; their files are hashed side by side."""
+    """Return which steps are in the store, hashing their files in parallel."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda step: store.get(step.unit), steps))
 
@@ -169,5 +169,7 @@ def _look_up(steps: Sequence[Step], store: Store) -> list[Stored | None]:
 def _raise_what_is_not_the_units_fault(failed: Sequence[Failure]) -> None:
     for failure in failed:
         error = failure.error
-        if not isinstance(error, EcgError) or isinstance(error, PassingSourceError | DiskFullError):
+        if not isinstance(error, EcgError) or isinstance(
+            error, TransientSourceError | DiskFullError
+        ):
             raise error

@@ -1,4 +1,4 @@
-"""What the page of a denoise run shows: what was left out, quality before and after, pictures."""
+"""Content of a denoise run's page: failures, quality before and after, pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecgmodel.denoise.files import FoundRecording
-from ecgmodel.denoise.trust import Window
+from ecgmodel.denoise.trust import Window, median_quality
 from ecgmodel.errors import EcgError
 from ecgmodel.evaluation import worst_minutes as minutes
 from ecgmodel.evaluation.figures import encode
@@ -20,25 +20,25 @@ MISSED = 10
 
 
 def sentence(done: Sequence[Stored], failed: Sequence[Failure], model: str) -> str:
-    """Return the run in a sentence: what was left out first."""
+    """Summarise the run in a sentence, failures first."""
     said = []
     if failed:
         reasons = [f"{name} ({why.rstrip('.')})" for name, why in map(_left_out, failed[:MISSED])]
         names = "; ".join(reasons)
         more = f"; {len(failed) - MISSED} more" if len(failed) > MISSED else ""
-        said.append(f"{len(failed)} of {len(done) + len(failed)} left out: {names}{more}.")
+        said.append(f"{len(failed)} of {len(done) + len(failed)} not cleaned: {names}{more}.")
     said.append(f"Cleaned {len(done)} recording{'' if len(done) == 1 else 's'} with {model}")
-    quality = minutes.median_quality([w for one in done for w in _windows(one)])
+    quality = median_quality([w for one in done for w in _windows(one)])
     change = f": median quality {quality[0]:.2f} before, {quality[1]:.2f} after" if quality else ""
     return f"{' '.join(said)}{change}."
 
 
 def rows(done: Sequence[Stored], failed: Sequence[Failure]) -> list[dict[str, Any]]:
-    """Return a table row a recording, those that were left out first."""
+    """Return a table row per recording, failures first."""
     cleaned = [_row(one) for one in done]
     empty: dict[str, Any] = dict.fromkeys(cleaned[0] if cleaned else (), None)
     left_out = [
-        {**empty, "record": name, "state": "left out", "reason": why}
+        {**empty, "record": name, "state": "not cleaned", "reason": why}
         for name, why in map(_left_out, failed)
     ]
     return left_out + cleaned
@@ -54,21 +54,21 @@ def page(
     """Return the run's page in Markdown, with the worst minutes as pictures.
 
     Args:
-        found: The recordings that were to be cleaned.
-        done: Those that were.
-        failed: Those that were not.
-        model: What cleaned them.
-        hints: What was said of the files, to read them.
+        found: All recordings of the run.
+        done: The cleaned recordings.
+        failed: The recordings that were not cleaned.
+        model: Name of the network.
+        hints: Hints for reading the files.
     """
     lines = []
     if failed:
-        lines += [f"## Left out: {len(failed)} of {len(found)}", ""]
+        lines += [f"## Not cleaned: {len(failed)} of {len(found)}", ""]
         lines += [f"- **{name}**: {why}" for name, why in map(_left_out, failed)] + [""]
     lines += [f"## Quality of {len(done)} cleaned recordings", "", f"By {model}.", ""]
     lines += [
-        "Quality runs from 0 (noise) to 1 (no noise seen); medians over windows of 10 s.",
+        "Quality ranges from 0 (noise) to 1 (no visible noise); medians over sections of 10 s.",
         "",
-        "| recording | before | after | unreliable windows |",
+        "| recording | before | after | unreliable sections |",
         "| --- | ---: | ---: | ---: |",
     ]
     for row in map(_row, done):
@@ -91,7 +91,7 @@ def _pictures(
             before = read_ecg(found[minute.recording].path, hints)
             after = read_ecg(unit.file(str(unit.info["first"])), hints)
             png = encode(minutes.minute_figure(minute, before, after), "png")
-        except (EcgError, OSError, ValueError):  # a format that reads only what it was told
+        except (EcgError, OSError, ValueError):  # a format that cannot be read without hints
             continue
         reasons = f"; unreliable: {minute.reasons}" if minute.reasons else ""
         caption = (
@@ -99,19 +99,19 @@ def _pictures(
             f"{minute.quality_in:.2f} before, {minute.quality_out:.2f} after{reasons}."
         )
         drawn += [picture(png, caption), ""]
-    heading = ["## Worst minutes", "", "The noisiest seconds of each, before and after.", ""]
+    heading = ["## Worst minutes", "", "The noisiest seconds of each minute, before and after.", ""]
     return heading + drawn if drawn else []
 
 
 def _left_out(failure: Failure) -> tuple[str, str]:
-    """Return a recording and why it was left out; most reasons begin with its name."""
+    """Return a recording and the reason of its failure; most reasons begin with its name."""
     name = failure.report["record"]
     return name, failure.report["reason"].removeprefix(f"{name}: ")
 
 
 def _row(one: Stored) -> dict[str, Any]:
     windows = _windows(one)
-    before, after = minutes.median_quality(windows) or (None, None)
+    before, after = median_quality(windows) or (None, None)
     unreliable = sum(1 for window in windows if window.reason)
     return {
         "record": one.name,

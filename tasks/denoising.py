@@ -1,4 +1,4 @@
-"""The tasks of cleaning recordings: find the network, clean a record."""
+"""Tasks of denoising: open the network, clean a recording."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from ecgmodel.denoise.network_file import NetworkFile
-from ecgmodel.errors import EcgError, PassingSourceError
+from ecgmodel.errors import EcgError, TransientSourceError
 from ecgmodel.settings.config import Settings
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store
@@ -17,14 +17,14 @@ from tasks.models import find_model
 
 
 def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
-    """Return whether another try may help: a disk's hiccup, never a bad record."""
+    """Return whether a retry may help: for a temporary disk error, not for a bad record."""
     error = state.result(raise_on_failure=False)
-    return not isinstance(error, EcgError) or isinstance(error, PassingSourceError)
+    return not isinstance(error, EcgError) or isinstance(error, TransientSourceError)
 
 
 @task(name="open model", task_run_name="open {address}", cache_policy=NO_CACHE)
 def open_model(address: str, settings: Settings, store: Store) -> NetworkFile:
-    """Return the network of a registered address, one that is shipped, or a file."""
+    """Return a registered network, a shipped one, or that of a file."""
     return find_model(address, settings, store)
 
 
@@ -36,5 +36,5 @@ def denoise(step: Step, store: Store) -> Ref:
 
 @step_task("describe")
 def describe(step: Step, store: Store) -> Ref:
-    """Say what a training record is like."""
+    """Compute the statistics of a training record."""
     return do(step, store)

@@ -1,4 +1,4 @@
-"""What the pipeline tells the Prefect server: events that start other flows, or notify people."""
+"""Prefect events of the pipeline, which start other flows or notify people."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MODEL_PROMOTED, MODEL_REFUSED = "ecg.model.promoted", "ecg.model.refused"
 
 
 def emit(name: str, resource: str, payload: Mapping[str, Any]) -> None:
-    """Tell the server of an event; when this returns, the server has it.
+    """Emit an event and wait until the server has received it.
 
     Args:
-        name: What happened, e.g. "ecg.dataset.published".
-        resource: What it happened to, e.g. "ecg.dataset.4f1c".
-        payload: JSON-able facts.
+        name: Name of the event, e.g. "ecg.dataset.published".
+        resource: Id of the resource, e.g. "ecg.dataset.4f1c".
+        payload: JSON-serialisable data.
     """
     event = Event(
         event=name, resource=Resource({"prefect.resource.id": resource}), payload=dict(payload)
@@ -31,10 +31,10 @@ def emit(name: str, resource: str, payload: Mapping[str, Any]) -> None:
 
 
 def emit_once(name: str, resource: str, payload: Mapping[str, Any], store: Store) -> bool:
-    """Tell the server of an event, unless it was told before; return whether it was told now.
+    """Emit an event unless it was emitted before; return whether it was emitted now.
 
-    What was told stands in the store and is written down last: after a kill in between, the
-    server is told again, and whoever listens finds the work done.
+    Emitted events are recorded in the store afterwards: after a kill in between, the event is
+    emitted again, and its subscribers find the work done.
     """
     marker = store.root / "announced" / f"{name} {resource}"
     with store.lock(f"announced {name} {resource}"):

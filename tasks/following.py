@@ -1,14 +1,14 @@
-"""A training followed on its page while it runs: progress, and a line of the log each epoch.
+"""Progress of a training on its Prefect page: a progress bar, and a log line per epoch.
 
-Whatever the server does, the training goes on: it is asked once, briefly, and after a failure not
-again for a minute.
+The training never waits for the server: each update is tried once with a short timeout, and after
+a failure not again for a minute.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -23,24 +23,28 @@ from tasks.tracking import LiveLog
 
 KEY = "training-progress"
 PAUSE_S = 60.0
-# A server that is away must not hold up an epoch.
+# An absent server must not delay an epoch.
 _BRIEF = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 5.0}
 _log = logging.getLogger("ecg")
 
 
 class Following:
-    """Tells the tracking store and the flow run's page of each epoch.
+    """Reports each epoch to the tracking store and to the flow run's page.
 
-    It is called inside the task that trains, whose run it writes to.
+    It is called inside the training task, whose run it updates.
 
     Args:
-        log: Tells the tracking store.
-        epochs: How many epochs there will be at most.
+        log: Reports to the tracking store.
+        epochs: Maximum number of epochs.
+        clock: Returns seconds; for tests.
     """
 
-    def __init__(self, log: LiveLog, epochs: int) -> None:
+    def __init__(
+        self, log: LiveLog, epochs: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._tracking = log
         self._epochs = epochs
+        self._clock = clock
         self._began: tuple[float, int] | None = None
         self._last: Mapping[str, float] = {}
         self._artifact: UUID | None = None
@@ -51,11 +55,11 @@ class Following:
         return self._tracking.open()
 
     def __call__(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Take the rows of epochs; the first call brings those that were done before."""
+        """Report rows of epochs; the first call includes those of an interrupted run."""
         self._tracking(rows)
         first = self._began is None
         done = int(rows[-1]["epoch"]) if rows else 0
-        self._began = self._began or (time.monotonic(), done)
+        self._began = self._began or (self._clock(), done)
         self._last = rows[-1] if rows else {}
         said = self._said(done)
         if rows and first:
@@ -64,16 +68,16 @@ class Following:
         self._show(said, 100 * done / self._epochs)
 
     def finish(self) -> None:
-        """Say that it is over, also where it stopped early; nothing if it never began."""
+        """Report the end, also after early stopping; do nothing if no epoch was run."""
         if self._last:
             done = int(self._last["epoch"])
             early = "" if done == self._epochs else f", stopped early (of {self._epochs})"
             self._show(f"{done} epochs{early}: {_losses(self._last)}", 100.0)
 
     def _show(self, said: str, percent: float) -> None:
-        """Make the run's progress artifact, or change the one that it has."""
+        """Create or update the run's progress artifact."""
         text = f"Training: {said}."
-        if time.monotonic() < self._not_before:
+        if self._clock() < self._not_before:
             return
         try:
             with temporary_settings(_BRIEF):
@@ -82,17 +86,17 @@ class Following:
                 else:
                     made = create_progress_artifact(percent, KEY, text)
                     self._artifact = made if isinstance(made, UUID) else None
-        except Exception as error:  # whatever keeps the server from it, the training goes on
-            self._not_before = time.monotonic() + PAUSE_S
-            _log.warning("The run's page does not show the progress: %s", error)
+        except Exception as error:  # the training continues in any case
+            self._not_before = self._clock() + PAUSE_S
+            _log.warning("The progress is not shown on the run's page: %s", error)
 
     def _said(self, done: int) -> str:
         if not self._last:
-            return f"begin of {self._epochs} epochs"
+            return f"start of {self._epochs} epochs"
         began, before = self._began or (0.0, done)
         left = ""
         if done > before:
-            seconds = (time.monotonic() - began) / (done - before) * (self._epochs - done)
+            seconds = (self._clock() - began) / (done - before) * (self._epochs - done)
             left = f", {_minutes(seconds)} left"
         return f"epoch {done} of {self._epochs}: {_losses(self._last)}{left}"
 

@@ -1,13 +1,14 @@
-"""Networks by name: a registered address, one that is shipped, or a file."""
+"""Find networks by name: registered, shipped or in a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from ecgmodel.dataset.mix_settings import MixSettings
 from ecgmodel.denoise.denoiser import Denoiser, network_label
 from ecgmodel.denoise.network_file import NetworkFile
 from ecgmodel.denoise.onnx import FILE
-from ecgmodel.errors import MissingFileError, ModelError, NothingNewError
+from ecgmodel.errors import AlreadyTrainedError, MissingFileError, ModelError
 from ecgmodel.models.lineage import Start, file_start, shipped_start
 from ecgmodel.models.trained import NETWORK, RECIPE, RECORDINGS, Trained, shipped
 from ecgmodel.settings.config import Settings
@@ -28,16 +29,16 @@ from tasks.tracking import (
 def load_denoiser(
     address: str, settings: Settings | None = None, threads: int | None = None
 ) -> Denoiser:
-    """Return a denoiser of a registered network; of any other that `find_model` finds, too.
+    """Return a denoiser of a registered network, or of any other that `find_model` finds.
 
     Args:
-        address: Such as models:/ecg-denoiser@champion or models:/ecg-denoiser/3.
-        settings: Whose registry and store; None takes the default ones.
-        threads: Processor threads; None takes one a core.
+        address: For example models:/ecg-denoiser@champion or models:/ecg-denoiser/3.
+        settings: Settings of registry and store; None uses the defaults.
+        threads: Number of CPU threads; None uses one per core.
 
     Raises:
-        RegistryError: There is no such version.
-        MissingFileError: There is no such file.
+        RegistryError: The version does not exist.
+        MissingFileError: The file does not exist.
 
     Example:
         >>> denoiser = load_denoiser("models:/ecg-denoiser@champion")
@@ -48,13 +49,13 @@ def load_denoiser(
 
 
 def find_model(address: str, settings: Settings, store: Store) -> NetworkFile:
-    """Return the network of a registered address, one that is shipped, or a file.
+    """Return a registered network, a shipped one, or that of a file.
 
-    What is not there as `.onnx` is exported, once.
+    A network without `.onnx` file is exported once.
 
     Raises:
-        RegistryError: There is no such version.
-        MissingFileError: There is no such file.
+        RegistryError: The version does not exist.
+        MissingFileError: The file does not exist.
     """
     for one in shipped():
         if one.name == address:
@@ -65,22 +66,22 @@ def find_model(address: str, settings: Settings, store: Store) -> NetworkFile:
     file = Path(address).absolute()
     if not file.is_file():
         raise MissingFileError(
-            f"There is no network at {file}. Expected an .onnx or .keras file, the name of a "
-            f"shipped network ({', '.join(one.name for one in shipped())}), or an address such "
-            f"as {ADDRESS}{settings.tracking.model}@champion."
+            f"No network at {file}. Expected an .onnx or .keras file, the name of a "
+            f"shipped network ({', '.join(one.name for one in shipped())}), or a registered model "
+            f"such as {ADDRESS}{settings.tracking.model}@champion."
         )
     label = f"{file.name} {file_sha256(file)[:12]}"
     if file.suffix == ".keras":
-        window = _window(file, settings)
+        window = window_of(file, settings.mix)
         file = export_step(file, window, settings.evaluation.overlap).run(store).file(FILE)
     return NetworkFile.of_file(file, label)
 
 
-def _window(file: Path, settings: Settings) -> int:
-    """Return the window that a `.keras` file was trained on.
+def window_of(file: Path, mix: MixSettings) -> int:
+    """Return the window of a `.keras` file: from its recipe, its training or `mix.window`.
 
     Raises:
-        ModelError: Nothing says it: applied to another window a network cleans badly.
+        ModelError: The window is unknown. With another window a network performs badly.
     """
     if file.with_name(RECIPE).is_file():
         return Trained(file.parent.name, file.parent).settings().mix.window
@@ -88,29 +89,29 @@ def _window(file: Path, settings: Settings) -> int:
         told = read_stored(file.parent).info.get("window")
         if told:
             return int(told)
-    if "window" in settings.mix.model_fields_set:
-        return settings.mix.window
+    if "window" in mix.model_fields_set:
+        return mix.window
     raise ModelError(
-        f"{file} does not say how many samples it was trained on at once. Say it with "
-        "--set mix.window=N, or use the model.onnx of the same training."
+        f"{file} does not state its window, the number of samples that it was trained on. Set it "
+        "with --set mix.window=N, or use the model.onnx of the same training."
     )
 
 
 def find_start(settings: Settings, store: Store, dataset: Stored | None = None) -> Start | None:
-    """Return the weights that `training.start_from` names; None starts anew.
+    """Return the initial weights that `training.start_from` names; None for random weights.
 
-    Where the version in use has learned a dataset already, it is what that version itself started
-    from: so the same command again finds the same training, and nothing is learned twice.
+    If the version in use was already trained on the dataset, its own initial weights are returned:
+    the same command then finds the same training in the store.
 
     Args:
         settings: All settings.
         store: The store.
-        dataset: What is to be trained on, if it is known yet.
+        dataset: The training dataset, if it is prepared already.
 
     Raises:
-        RegistryError: There is no such version, or none is in use.
-        MissingFileError: There is no such file.
-        NothingNewError: The version in use has learned this dataset from new weights.
+        RegistryError: The version does not exist, or none is in use.
+        MissingFileError: The file does not exist.
+        AlreadyTrainedError: The version in use was trained on this dataset from random weights.
     """
     name = settings.training.start_from
     if name is None:
@@ -120,10 +121,10 @@ def find_start(settings: Settings, store: Store, dataset: Stored | None = None) 
     if name != CHAMPION or dataset is None or start.dataset != dataset.digest[:12]:
         return start
     if not start.lineage.start:
-        raise NothingNewError(
-            f"The version in use, {start.name}, was trained on this dataset already, from new "
-            "weights: there is nothing new to learn. Add recordings, or train it further on the "
-            f"same ones with training.start_from={start.name}."
+        raise AlreadyTrainedError(
+            f"The version in use, {start.name}, was already trained on this dataset from random "
+            "weights: there is nothing new to learn from. Add recordings, or continue its training "
+            f"on the same ones with training.start_from={start.name}."
         )
     return _start(start.lineage.start, settings, registry, store)
 
@@ -135,7 +136,7 @@ def _start(name: str, settings: Settings, registry: Registry, store: Store) -> S
             raise RegistryError(
                 f"training.start_from={CHAMPION}: no version of {registry.name} is in use in "
                 f"{registry.tracker.uri}. Set training.start_from=default for the shipped network, "
-                "or null for new weights."
+                "or null for random weights."
             )
         return version_start(registry, champion, store)
     for one in shipped():
@@ -145,12 +146,12 @@ def _start(name: str, settings: Settings, registry: Registry, store: Store) -> S
         return version_start(registry, _version(name, settings, registry), store)
     file = Path(name).absolute()
     if not file.is_file():
-        raise MissingFileError(f"training.start_from: there is no file {file}.")
+        raise MissingFileError(f"training.start_from: the file {file} does not exist.")
     return file_start(file)
 
 
 def _version(address: str, settings: Settings, registry: Registry) -> Version:
-    """Return the version of an address; the champion's is there from the start."""
+    """Return the version of an address; the first champion is registered if needed."""
     if address.endswith(f"@{CHAMPION}"):
         ensure_champion(registry, settings.gate.first_champion)
     return registry.by_address(address)
@@ -171,7 +172,7 @@ def _registered(address: str, settings: Settings, store: Store) -> NetworkFile:
 
 
 def _exported(version: Version, fetched: Stored, settings: Settings, store: Store) -> Stored:
-    """Return a version's network with `model.onnx`: as it was registered, else exported."""
+    """Return a version's network with `model.onnx`, exporting it if it was registered without."""
     if FILE in fetched.files:
         return fetched
     window = version.window or settings.mix.window

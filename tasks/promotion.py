@@ -1,4 +1,4 @@
-"""The tasks of a model's way into use: register, fetch, judge, promote."""
+"""Tasks of the model registry: register, fetch, judge, promote."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tasks.tracking import Change, Finished, How, Registry, Version, ensure_cham
 
 @task(name="first champion", cache_policy=NO_CACHE)
 def ensure(registry: Registry, name: str | None) -> Version | None:
-    """See that there is a champion: a registry that never had one gets a shipped network."""
+    """Register the shipped network as champion if the registry never had one."""
     return ensure_champion(registry, name)
 
 
 @task(name="register", task_run_name="register", cache_policy=NO_CACHE)
 def register(finished: Finished, registry: Registry, run_id: str) -> Version:
-    """Register a logged training as challenger, where it is not registered yet.
+    """Register a logged training as challenger, unless it is registered already.
 
-    Whether it is registered is asked of the registry, never of a cache.
+    The registry itself is asked, not a cache.
     """
     with registry.tracker.reached("The model and its report"):
         return registry.register(finished, run_id)
@@ -29,7 +29,7 @@ def register(finished: Finished, registry: Registry, run_id: str) -> Version:
 
 @task(name="fetch model", task_run_name="fetch version {version.number}", cache_policy=NO_CACHE)
 def fetch(version: Version, registry: Registry, store: Store) -> Stored:
-    """Bring a registered network into the store."""
+    """Copy a registered network into the store."""
     return registry.fetch(version, store)
 
 

@@ -1,4 +1,4 @@
-"""The tasks of one record: download, resample, mix; and of them all: publish."""
+"""Tasks of a record (download, resample, mix) and of the dataset (publish)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.caching import Ref, do, may_pass, step_task
     cache_policy=NO_CACHE,
 )
 def listing(source: Source, database: str, names: tuple[str, ...]) -> tuple[RecordSource, ...]:
-    """Ask a source which records it holds now."""
+    """List the records of a source."""
     return source.records(database, names)
 
 
@@ -31,7 +31,7 @@ def listing(source: Source, database: str, names: tuple[str, ...]) -> tuple[Reco
     cache_policy=NO_CACHE,
 )
 def names(source: Source, database: str) -> tuple[str, ...]:
-    """Ask a source for the names of all records that it holds now."""
+    """List the record names of a source."""
     return source.names(database)
 
 
@@ -42,13 +42,13 @@ def names(source: Source, database: str) -> tuple[str, ...]:
     retry_condition_fn=may_pass,
 )
 def download(step: Step, store: Store) -> Ref:
-    """Fetch a record's files and verify them."""
+    """Download a record's files and verify them."""
     return do(step, store)
 
 
 @step_task("resample")
 def resample(step: Step, store: Store) -> Ref:
-    """Bring a record to 360 Hz and millivolts."""
+    """Resample a record to 360 Hz, in mV."""
     return do(step, store)
 
 
@@ -60,5 +60,5 @@ def mix(step: Step, store: Store) -> Ref:
 
 @step_task("publish")
 def publish(step: Step, store: Store) -> Ref:
-    """Put all shards together, and prove that nothing leaks between the splits."""
+    """Publish all shards as a dataset, and check it for leaks between the splits."""
     return do(step, store)

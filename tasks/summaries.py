@@ -1,19 +1,19 @@
-"""What a flow run says of itself: summaries and tables in Markdown."""
+"""Summaries and tables of flow runs, in Markdown and for the terminal."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ecgmodel.dataset.splits import SPLITS
-from ecgmodel.evaluation.wording import kept
+from ecgmodel.evaluation.wording import saved_weights
 from ecgmodel.store import Stored
 from tasks.pictures import picture
 
-SIMULATED = "**The data is simulated.** Its figures show that the pipeline works, nothing more."
+SIMULATED = "**The data is simulated.** The figures only show that the pipeline works."
 
 
 def dataset_summary(dataset: Stored) -> str:
-    """Return what is in a dataset, in Markdown."""
+    """Summarise a dataset in Markdown."""
     info = dataset.info
     source = info["source"]
     lines = [f"# Dataset {dataset.digest[:12]}", ""]
@@ -21,10 +21,10 @@ def dataset_summary(dataset: Stored) -> str:
         lines += [SIMULATED, ""]
     lines += [
         f"Source: {source['kind']}, clean ECG from {', '.join(source['databases'])}, "
-        f"noise from {source['noise']}. No subject and no noise is in two splits: "
-        f"leak check {info['leak_check']}.",
+        f"noise from {source['noise']}. Leak check {info['leak_check']}: no "
+        "subject and no noise is in two splits.",
         "",
-        "| split | subjects | records | rows | samples a row |",
+        "| split | subjects | records | rows | samples per row |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for split in SPLITS:
@@ -41,11 +41,11 @@ def dataset_summary(dataset: Stored) -> str:
 
 
 def dataset_sentence(dataset: Stored) -> str:
-    """Return what is in a dataset in a sentence, what was left out first."""
+    """Summarise a dataset in a sentence, omitted recordings first."""
     info = dataset.info
     left = [f"{item['record']} ({item['reason'].rstrip('.')})" for item in info["left_out"]]
     more = [f"{len(left) - 5} more"] if len(left) > 5 else []
-    missed = f"{len(left)} left out: {'; '.join(left[:5] + more)}. " if left else ""
+    missed = f"{len(left)} omitted: {'; '.join(left[:5] + more)}. " if left else ""
     rows = sum(info["counts"][split]["rows"] for split in SPLITS)
     return (
         f"{missed}{dataset.name} {dataset.digest[:12]}: {len(info['records'])} recordings, "
@@ -54,7 +54,7 @@ def dataset_sentence(dataset: Stored) -> str:
 
 
 def record_rows(dataset: Stored) -> list[dict[str, Any]]:
-    """Return one table row a record: split, rows, and what the quality gate kept."""
+    """Return a table row per record: split, rows, and results of the quality gate."""
     return [
         {
             "record": record["record"],
@@ -64,7 +64,7 @@ def record_rows(dataset: Stored) -> list[dict[str, Any]]:
             "rows": record["rows"],
             "windows kept": record["gate"]["kept"],
             "windows seen": record["gate"]["seen"],
-            "left out because": ", ".join(
+            "rejected because": ", ".join(
                 f"{reason} {count}" for reason, count in record["gate"]["left_out"].items()
             ),
         }
@@ -73,7 +73,7 @@ def record_rows(dataset: Stored) -> list[dict[str, Any]]:
 
 
 def gate_by_beat_class(dataset: Stored) -> dict[str, tuple[int, int]]:
-    """Return, per beat class, how many windows the gate kept and saw."""
+    """Return the kept and total numbers of windows by beat class."""
     totals: dict[str, tuple[int, int]] = {}
     for record in dataset.info["records"]:
         for name, count in record["gate"]["beat_classes"].items():
@@ -83,7 +83,7 @@ def gate_by_beat_class(dataset: Stored) -> dict[str, tuple[int, int]]:
 
 
 def dataset_lines(dataset: Stored) -> list[str]:
-    """Return what a terminal shows of a dataset."""
+    """Summarise a dataset for the terminal."""
     info = dataset.info
     lines = []
     if info["source"]["simulated"]:
@@ -93,17 +93,17 @@ def dataset_lines(dataset: Stored) -> list[str]:
         f"{info['counts'][split]['rows']:,} rows"
         for split in SPLITS
     )
-    lines += [f"Dataset     {dataset.path}", f"            {counts}; no leak between splits"]
+    lines += [f"Dataset     {dataset.path}", f"            {counts}; no leaks between splits"]
     seen = gate_by_beat_class(dataset)
     kept = ", ".join(f"{name} {k / n:.0%} of {n:,}" for name, (k, n) in seen.items() if n)
     lines.append(f"            windows kept by the quality gate: {kept}")
-    lines += [f"            left out {i['record']}: {i['reason']}" for i in info["left_out"]]
+    lines += [f"            omitted {i['record']}: {i['reason']}" for i in info["left_out"]]
     return lines
 
 
 def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, uri: str) -> str:
-    """Return what a training gave, in Markdown."""
-    from ecgmodel.evaluation.headline import Headline  # pandas comes with it
+    """Summarise a training in Markdown."""
+    from ecgmodel.evaluation.headline import Headline  # imports pandas
 
     found = Headline.from_dict(report.info["headline"])
     lines = [f"# {model.name}", ""]
@@ -112,7 +112,7 @@ def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, u
     lines += [
         f"**{found.figure}**; {found.beside}." if found.beside else f"**{found.figure}**.",
         "",
-        f"- {kept(model.info)}",
+        f"- {saved_weights(model.info)}",
         f"- dataset {dataset.digest[:12]}",
         f"- MLflow run `{run}` in {uri}",
         f"- report `{report.file('report.html')}`",
@@ -125,25 +125,25 @@ def training_summary(dataset: Stored, model: Stored, report: Stored, run: str, u
 
 
 def result_rows(report: Stored) -> list[dict[str, Any]]:
-    """Return the model's result by noise type and SNR, a table row each."""
+    """Return a table row per noise type and SNR with the model's result."""
     return list(report.info["cells"])
 
 
 def outcome(report: Stored, verdict: str, link: str) -> str:
-    """Return in Markdown what came of a retraining, with the way to its pages."""
+    """Summarise a retraining in Markdown, with links to its pages."""
     return "\n".join(
         [
             f"**{verdict[:1].upper()}{verdict[1:]}**",
             "",
             f"The training: [MLflow run]({link}); its report: `{report.file('report.html')}`.",
-            "Pictures, tables and the verdict stand on the page of the run *train*.",
+            "Pictures, tables and the verdict are on the page of the run *train*.",
         ]
     )
 
 
 _PICTURES = {
-    "figures/loss.png": "Loss by epoch, of training and validation.",
-    "figures/improvement.png": "SNR improvement by noise type, beside the classical filters.",
+    "figures/loss.png": "Training and validation loss by epoch.",
+    "figures/improvement.png": "SNR improvement by noise type, with the classical filters.",
     "figures/snr.png": "SNR before and after.",
     "figures/best.png": "The best test segment, before and after.",
     "figures/median.png": "The median test segment, before and after.",

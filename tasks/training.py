@@ -1,4 +1,4 @@
-"""The tasks of one training: fit, evaluate each method, report, export, log."""
+"""Tasks of a training: fit, evaluate each method, report, export, log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from prefect import Task, task
 from prefect.tasks import exponential_backoff
 
-from ecgmodel.settings.config import Settings
+from ecgmodel.settings.config import TrackingSettings
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store
 from tasks.caching import Ref, do, step_task
@@ -24,7 +24,7 @@ def fit(step: Step, store: Store) -> Ref:
 
 @step_task("evaluate")
 def evaluate(step: Step, store: Store) -> Ref:
-    """Measure one method on the test shards."""
+    """Evaluate one method on the test shards."""
     return do(step, store)
 
 
@@ -36,14 +36,14 @@ def report(step: Step, store: Store) -> Ref:
 
 @step_task("export")
 def export(step: Step, store: Store) -> Ref:
-    """Write the network as ONNX, and compare both."""
+    """Export the network to ONNX and compare both."""
     return do(step, store)
 
 
-def patient(work: Task[Any, Any], settings: Settings) -> Any:
-    """Return a task that asks a tracking server again that did not answer."""
+def retrying(work: Task[Any, Any], tracking: TrackingSettings) -> Any:
+    """Return a task with retries for a tracking server that does not answer."""
     return work.with_options(
-        retries=settings.tracking.retries,
+        retries=tracking.retries,
         retry_delay_seconds=exponential_backoff(FIRST_WAIT_S),
         retry_condition_fn=_server_may_come,
     )
@@ -55,9 +55,9 @@ def _server_may_come(_task: Any, _run: Any, state: Any) -> bool:
 
 @task(name="log", task_run_name="log to MLflow")
 def log(finished: Finished, tracker: Tracker) -> str:
-    """Log the training where it is not logged yet, and return its run's id.
+    """Log the training unless it is logged already, and return its run's id.
 
-    Whether it is logged is asked of the tracking store, never of a cache.
+    The tracking store itself is asked, not a cache.
     """
     what = f"The model {finished.model.path} and its report {finished.report.path}"
     with reaching(tracker.uri, what):

@@ -1,1 +1,1 @@
-"""The command `ecg-denoise`, and its subcommands that need no pipeline."""
+"""The command `ecg-denoise`, with the subcommands that need no pipeline."""

@@ -1,4 +1,4 @@
-"""The subcommands that look at a dataset, and give it away."""
+"""The subcommands `check` and `export` of datasets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import click
 
 @click.command()
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
-@click.option("--split", multiple=True, help="Only this split; can come again.")
+@click.option("--to", required=True, type=click.Path(path_type=Path), help="Output folder.")
+@click.option("--split", multiple=True, help="Only this split. Repeatable.")
 def export(dataset: Path, to: Path, split: tuple[str, ...]) -> None:
-    """Write a dataset as noisy_signals.npy and clean_signals.npy (windows, samples)."""
+    """Export a dataset as NumPy arrays.
+
+    Writes noisy_signals.npy and clean_signals.npy, (windows, samples), and windows.csv.
+    """
     from ecgmodel.dataset.export import export_arrays
     from ecgmodel.dataset.splits import SPLITS
 
@@ -24,9 +27,12 @@ def export(dataset: Path, to: Path, split: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--deep", is_flag=True, help="Also measure the SNR of every row.")
+@click.option("--deep", is_flag=True, help="Also check the SNR of every row.")
 def check(dataset: Path, deep: bool) -> None:
-    """Prove from a dataset's rows alone that nothing leaks between its splits."""
+    """Check a dataset for leaks between its splits.
+
+    It reads the rows alone and checks that no subject and no noise is in two splits.
+    """
     from ecgmodel.dataset.checks import check_dataset
 
     found = check_dataset(dataset, deep=deep)

@@ -1,4 +1,4 @@
-"""The subcommand that cleans recordings."""
+"""The subcommand `denoise`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOME_FAILED = 3
 
 @click.command()
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @click.option(
     "--model",
     default="default",
@@ -31,33 +31,35 @@ SOME_FAILED = 3
     help="A shipped network, an .onnx or .keras file, or a registered model, e.g. "
     "models:/ecg-denoiser@champion.",
 )
-@click.option("--format", "written_as", help="Write this format; without it, each as it came.")
+@click.option("--format", "written_as", help="Output format. Default: the format of the input.")
 @click.option(
     "--fs",
     type=float,
     metavar="HZ",
-    help="Sampling rate, where a file does not say it; over that of a table.",
+    help="Sampling rate in Hz, if a file does not state it. Overrides that of a table.",
 )
-@click.option("--unit", metavar="mV|uV|V", help="Unit of the leads, where a file does not say it.")
-@click.option("--gain", type=float, help="Converter steps per mV, where the leads are such steps.")
-@click.option("--column", "columns", multiple=True, help="A lead's name or number. Can come again.")
-@click.option("--time-column", metavar="NAME", help="Name or number of the column of times.")
+@click.option("--unit", metavar="mV|uV|V", help="Unit of the leads, if a file does not state it.")
+@click.option("--gain", type=float, help="ADC units per mV, if the samples are ADC units.")
+@click.option("--column", "columns", multiple=True, help="Name or number of a lead. Repeatable.")
+@click.option("--time-column", metavar="NAME", help="Name or number of the time column.")
 @click.option(
     "--untrusted",
     type=click.Choice(["mark", "pass"]),
     default="mark",
     show_default=True,
-    help="Where the network is not to be trusted: clean and say so, or leave the input.",
+    help="Where the result is unreliable: clean and mark it, or pass the input through.",
 )
-@click.option("--plot", is_flag=True, help="Draw each recording before and after: NAME.png.")
+@click.option("--plot", is_flag=True, help="Plot each recording before and after: NAME.png.")
+@click.option("--report", is_flag=True, help="Interactive page, before and after: NAME.html.")
 @click.option(
-    "--report", is_flag=True, help="A page to zoom and pan through, before and after: NAME.html."
+    "--quality",
+    is_flag=True,
+    help="Quality table, a row for every 10 s of each lead: NAME.quality.csv.",
 )
 @click.option(
-    "--quality", is_flag=True, help="A table of every 10 s of each lead: NAME.quality.csv."
-)
-@click.option(
-    "--flow", is_flag=True, help="As a Prefect flow: a task a recording, cached, retried."
+    "--flow",
+    is_flag=True,
+    help="Run as a Prefect flow: one task per recording, cached and retried.",
 )
 @with_settings
 def denoise(
@@ -74,19 +76,22 @@ def denoise(
     pairs: tuple[str, ...],
     **hints: Any,
 ) -> None:
-    """Clean recordings: files, folders with all that is in them, or patterns.
+    """Remove noise from recordings.
+
+    RECORDINGS are files, folders (searched recursively) or patterns.
 
     \b
     ecg-denoise denoise holter.edf --out cleaned --plot
     ecg-denoise denoise my-records/ --out cleaned
     ecg-denoise denoise 'exports/*.csv' --out cleaned --fs 250 --unit uV --format wfdb
 
-    WFDB records, CSV and TSV, EDF and BDF, NumPy and Parquet are read, and written in their own
-    format with annotations and all else that they hold. What a file does not say is asked for.
-    NAME is the recording's file, of a WFDB record the record: holter.edf.png, 100.png.
+    WFDB records, CSV and TSV, EDF and BDF, NumPy and Parquet files are read. The output has the
+    same format and keeps annotations and all other content. If a file lacks its sampling rate or
+    unit, you are asked for it. NAME is the name of the file, or of the WFDB record: holter.edf.png,
+    100.png.
 
-    Exit status: 0 all were cleaned, 1 none was, 2 the command was not understood, 3 some were not
-    cleaned (each is named), 130 stopped, 141 nobody reads any more what it says.
+    Exit status: 0 all recordings cleaned; 1 none cleaned; 2 usage error; 3 some not cleaned (each
+    is named); 130 interrupted; 141 the output pipe was closed.
     """
     from ecgmodel.denoise.files import CleaningOptions, find
     from ecgmodel.files import Hints, formats
@@ -98,7 +103,7 @@ def denoise(
         )
     if flow and (plot or report or quality):
         raise click.UsageError(
-            "--flow writes recordings alone. Leave --plot, --report, --quality out."
+            "--flow writes recordings only. Omit --plot, --report and --quality."
         )
     options = CleaningOptions(Hints(**hints), written_as, "pass" if untrusted == "pass" else "mark")
     if flow:
@@ -121,7 +126,7 @@ def _direct(
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> tuple[int, int]:
-    """Clean in this process; return how many were cleaned and how many were not."""
+    """Clean in this process; return the numbers of cleaned and of failed recordings."""
     from ecgmodel.cli.denoising import Direct, plot, quality, report
 
     denoiser, label = _open(model, config, pairs)
@@ -130,12 +135,12 @@ def _direct(
         write for write, wanted in zip((plot, report, quality), extras, strict=True) if wanted
     ]
     direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing half-written stays
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # partly written files are removed
     try:
         direct.clean(found)
     except KeyboardInterrupt:
         told = f"Stopped: {direct.cleaned} of {len(found)} recordings were cleaned"
-        click.echo(f"{told}. The same command cleans them all again.", err=True)
+        click.echo(f"{told}. Run the same command again to clean them all.", err=True)
         sys.exit(130)
     if len(found) > 1:
         click.echo(f"Cleaned {direct.cleaned} of {len(found)} recordings into {out}.")
@@ -143,19 +148,19 @@ def _direct(
 
 
 def _check_writable(out: Path) -> None:
-    """Refuse a folder that cannot be written to before hours of work, not after."""
+    """Raise an error now, not after hours of work, if the output folder is not writable."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".ecg-", dir=out):
             pass
     except OSError as error:
         raise SettingsError(
-            f"Nothing can be written to {out}: {error.strerror}. Choose another --out."
+            f"Cannot write to {out}: {error.strerror}. Choose another --out."
         ) from error
 
 
 def _open(model: str, config: Path | None, pairs: tuple[str, ...]) -> tuple[Denoiser, str]:
-    """Return a denoiser and what headers call it; a registry is asked only for its own."""
+    """Return a denoiser and its name for file headers."""
     from ecgmodel.denoise.denoiser import Denoiser, network_label
 
     if model.startswith("models:/") or Path(model).suffix == ".keras":
@@ -163,6 +168,6 @@ def _open(model: str, config: Path | None, pairs: tuple[str, ...]) -> tuple[Deno
         return Denoiser.load(used.file), used.label
     if config or pairs:
         raise click.UsageError(
-            "--config and --set are for --flow and for registered models. Leave them out."
+            "--config and --set apply only to --flow and to registered models. Omit them."
         )
     return Denoiser.load(model), network_label(model)

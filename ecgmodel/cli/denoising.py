@@ -1,4 +1,4 @@
-"""Recordings cleaned in this process, one after the other, without Prefect."""
+"""Clean recordings one after the other in this process, without Prefect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleanedFile, CleaningOptions, FoundRecording, clean_file
-from ecgmodel.denoise.trust import Cleaned
+from ecgmodel.denoise.trust import Cleaned, median_quality
 from ecgmodel.errors import DiskFullError, EcgError, HintNeededError
 from ecgmodel.files import QUALITY, Hints
 from ecgmodel.store import write_text
@@ -22,7 +22,7 @@ from ecgmodel.support.progress import bar
 from ecgmodel.support.units import clock
 
 Extra = Callable[[CleanedFile, Path], Path]
-"""Writes something of a cleaned recording under a path that lacks its suffix; returns the file."""
+"""Writes a file on a cleaned recording to a path without suffix, and returns the file."""
 
 WINDOW = ("quality_in", "quality_out", "snr_db", "reason")
 QUALITY_COLUMNS = ("lead", "start_s", "stop_s", *WINDOW)
@@ -30,30 +30,30 @@ QUALITY_COLUMNS = ("lead", "start_s", "stop_s", *WINDOW)
 _QUESTIONS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "--fs": ("Sampling rate, Hz", "fs", float),
     "--unit": ("Unit (mV, uV or V)", "unit", str.strip),
-    "--gain": ("Converter steps per mV", "gain", float),
+    "--gain": ("ADC units per mV", "gain", float),
     "--column": (
-        "Leads (names or numbers from 1, commas between)",
+        "Leads (names, or numbers from 1, separated by commas)",
         "columns",
         lambda text: tuple(name.strip() for name in text.split(",")),
     ),
-    "--time-column": ("Column of times (name or number)", "time_column", str.strip),
+    "--time-column": ("Time column (name or number)", "time_column", str.strip),
 }
 
 
 @dataclass
 class Direct:
-    """Cleans recordings and says of each what was found.
+    """Cleans recordings and prints a line on each.
 
     Attributes:
-        denoiser: Cleans them.
-        label: How headers name the network.
-        out: The folder for the cleaned recordings.
-        options: How.
-        extras: What else to write of each.
-        ask: Whether a person is there to be asked what a file does not say.
-        answers: What was answered, by field of the hints; it fills what later files leave open.
-        failed: What could not be cleaned, with the reason.
-        cleaned: How many could.
+        denoiser: The denoiser.
+        label: Name of the network in file headers.
+        out: Output folder.
+        options: Options for reading and writing files.
+        extras: Further files to write for each recording.
+        ask: Whether the user can be asked for missing information.
+        answers: The user's answers, by field of the hints; used for later files, too.
+        failed: Recordings that were not cleaned, with the reason.
+        cleaned: Number of cleaned recordings.
     """
 
     denoiser: Denoiser
@@ -67,10 +67,10 @@ class Direct:
     failed: tuple[tuple[FoundRecording, str], ...] = ()
 
     def clean(self, recordings: Sequence[FoundRecording]) -> None:
-        """Clean recordings; one that cannot be cleaned does not stop the others.
+        """Clean recordings; a failure does not stop the others.
 
         Raises:
-            DiskFullError: There is no space left, for the others either.
+            DiskFullError: The disk is full, so that the others would fail, too.
         """
         with bar(len(recordings), "denoise", "recording") as shown:
             for number, recording in enumerate(recordings, 1):
@@ -94,10 +94,9 @@ class Direct:
     def _cleaned(
         self, recording: FoundRecording, hints: Hints, progress: Callable[[float], None]
     ) -> CleanedFile:
-        """Clean a recording, with an answer to each question that it raises.
+        """Clean a recording, asking for missing information.
 
-        An answer to an earlier recording comes first; where it raises the question again, the
-        user is asked.
+        Answers given for earlier recordings are tried first.
         """
         options = replace(self.options, hints=hints)
         try:
@@ -113,14 +112,14 @@ class Direct:
 
 
 def asked(error: HintNeededError, hints: Hints) -> Any:
-    """Ask the user what a file does not say, and return the answer."""
+    """Ask the user for information that a file lacks, and return the answer."""
     click.echo(str(error), err=True)
     text, field, convert = _QUESTIONS[error.option]
     return click.prompt(text, value_proc=_valued(hints, field, convert), err=True)
 
 
 def _valued(hints: Hints, field: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a function that takes an answer, or says what is wrong with it."""
+    """Return a function that parses an answer, or reports what is wrong with it."""
 
     def value(text: str) -> Any:
         try:
@@ -134,7 +133,7 @@ def _valued(hints: Hints, field: str, convert: Callable[[str], Any]) -> Callable
 
 
 def told(done: CleanedFile) -> str:
-    """Return in a line what a recording was like and how far to trust its cleaning."""
+    """Summarise a cleaned recording in a line: length, leads, quality, unreliable sections."""
     ecg, cleaned = done.ecg, done.cleaned
     samples, leads = ecg.signal.shape
     words = f"{clock(samples / ecg.fs)}, {leads} {'lead' if leads == 1 else 'leads'}, {ecg.fs:g} Hz"
@@ -142,28 +141,25 @@ def told(done: CleanedFile) -> str:
 
 
 def _quality(cleaned: Cleaned) -> list[str]:
-    """Return the medians over windows, as words."""
-    known = sorted(w.quality_in for w in cleaned.windows if w.quality_in == w.quality_in)
-    after = sorted(w.quality_out for w in cleaned.windows if w.quality_out == w.quality_out)
-    if not known or not after:
-        return []
-    return [f"quality {known[len(known) // 2]:.2f} to {after[len(after) // 2]:.2f}"]
+    """Return the median quality as text."""
+    known = median_quality(cleaned.windows)
+    return ["quality {:.2f} to {:.2f}".format(*known)] if known else []
 
 
 def _untrusted(cleaned: Cleaned) -> list[str]:
-    """Return how many windows are not to be trusted, and why."""
+    """Return the number of unreliable sections, with the reasons."""
     if not cleaned.untrusted:
         return []
     reasons = [window.reason for window in cleaned.untrusted]
     counts = [f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons)]
     return [
-        f"not to be trusted in {len(reasons)} of {len(cleaned.windows)} windows of 10 s "
+        f"unreliable in {len(reasons)} of {len(cleaned.windows)} sections of 10 s "
         f"({', '.join(counts)})"
     ]
 
 
 def plot(done: CleanedFile, beside: Path) -> Path:
-    """Draw a recording before and after."""
+    """Plot a recording before and after."""
     from ecgmodel.evaluation.before_after import before_after_figure
     from ecgmodel.evaluation.figures import save
 
@@ -173,7 +169,7 @@ def plot(done: CleanedFile, beside: Path) -> Path:
 
 
 def report(done: CleanedFile, beside: Path) -> Path:
-    """Write a page to zoom and pan through the recording before and after."""
+    """Write an interactive page with the recording before and after."""
     from ecgmodel.web.report import write_report
 
     name = done.recording.name
@@ -181,7 +177,7 @@ def report(done: CleanedFile, beside: Path) -> Path:
 
 
 def quality(done: CleanedFile, beside: Path) -> Path:
-    """Write what is known of every 10 s of each lead."""
+    """Write the quality of every 10 s of each lead as CSV."""
     path, ecg, text = _named(beside, QUALITY), done.ecg, io.StringIO()
     table = csv.writer(text)
     table.writerow(QUALITY_COLUMNS)
@@ -196,7 +192,7 @@ def quality(done: CleanedFile, beside: Path) -> Path:
 
 
 def _beside(file: Path) -> Path:
-    """Return a path without suffix beside a cleaned file; a.csv and a.npz have each their own."""
+    """Return a path without suffix beside a cleaned file, distinct for a.csv and a.npz."""
     return file.with_suffix("") if file.suffix == ".hea" else file
 
 

@@ -1,4 +1,4 @@
-"""The command `ecg-denoise`. Nothing heavy is imported before a subcommand does its work."""
+"""The command `ecg-denoise`. Heavy packages are imported only by the subcommands."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from ecgmodel.cli.datasets import check, export
 from ecgmodel.cli.denoise import denoise
 from ecgmodel.cli.pipeline import pipeline
 from ecgmodel.cli.web import web
+from ecgmodel.support.telemetry import switch_off as switch_off_telemetry
 
-# Quiet logs and no calls home, unless the user has said otherwise.
+# Quiet logs, unless the user sets the variables otherwise.
 _ENVIRONMENT = {
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
@@ -32,38 +29,41 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 _OWN = {"ecgmodel", "tasks", "flows"}
 
-_READER_GONE = 141  # what a shell says of a tool that ends by SIGPIPE
+_READER_GONE = 141  # a shell's status for SIGPIPE
 
 
 class _Group(click.Group):
-    """Lists the subcommands in the order in which one uses them."""
+    """Lists the subcommands in order of use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand, until nobody reads any more what it says (`| head`)."""
+        """Run a subcommand; stop if the output pipe was closed (`| head`)."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # for the remaining output
             ctx.exit(_READER_GONE)
 
 
 @click.group(cls=_Group, context_settings=_CONTEXT)
 @click.version_option(package_name="ecg-denoiser")
 def cli() -> None:
-    """Turn ECG recordings into a trained, tested and logged denoiser.
+    """Denoise ECG recordings, and train denoisers.
 
     \b
-    ecg-denoise run                            everything, on simulated recordings
+    ecg-denoise denoise holter.edf --out cleaned   clean a recording
+    ecg-denoise web                                the same in the browser
+    ecg-denoise run                                train a denoiser on simulated recordings
     ecg-denoise run --set source.kind=physionet --set 'source.clean=[mitdb]'
-                                               the same on PhysioNet's
-    ecg-denoise run --config mine.yaml         settings from a file
-    ecg-denoise settings                       every setting, as YAML to start from
+                                                   train on recordings from PhysioNet
+    ecg-denoise settings                           all settings as YAML
 
-    Every stage is a file that is made only once: run the same command again and it goes on where
-    it stopped, and does nothing that was done.
+    Results of each stage are stored: after an interruption, the same command continues where it
+    stopped and repeats nothing.
     """
 
 
@@ -72,17 +72,18 @@ for command in (denoise, web, *pipeline("commands"), export, check):
 
 
 def main() -> None:
-    """Run the command; errors that a user can mend are printed without a traceback."""
+    """Run the command; errors that a user can fix are printed without a traceback."""
+    switch_off_telemetry()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        status = cli.main(standalone_mode=False)  # what a command has exited with
+        status = cli.main(standalone_mode=False)  # the status of the command
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. The same command goes on from here.", err=True)
+        click.echo("Stopped. Run the same command to continue.", err=True)
         sys.exit(130)
     except Exception as error:
         click.echo(f"Error: {_told(error)}", err=True)
@@ -92,10 +93,10 @@ def main() -> None:
 
 
 def _told(error: Exception) -> str:
-    """Return what an error that a user can mend says.
+    """Return the message of an error that a user can fix.
 
     Raises:
-        Exception: It is none: a fault of the program.
+        Exception: The error is a bug in the program.
     """
     from ecgmodel.errors import EcgError
     from ecgmodel.support.extras import missing

@@ -1,4 +1,4 @@
-"""What the subcommands share: the options for settings."""
+"""Options for settings, shared by the subcommands."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         "pairs",
         multiple=True,
         metavar="A.B=C",
-        help="One setting, e.g. training.epochs=8 or 'source.clean=[mitdb,qtdb]'. Can come again.",
+        help="One setting, e.g. training.epochs=8 or 'source.clean=[mitdb,qtdb]'. Repeatable.",
     )
     config = click.option(
         "--config",
         type=click.Path(path_type=Path),
         metavar="FILE.yaml",
-        help="Settings; see `ecg-denoise settings`. --set comes on top.",
+        help="YAML file of settings; see `ecg-denoise settings`. --set overrides it.",
     )
     preset = click.option(
         "--preset",
         metavar="NAME",
-        help="Settings by name; `ecg-denoise settings --presets` lists them. --config and --set "
+        help="Named settings; `ecg-denoise settings --presets` lists them. --config and --set "
         "come on top.",
     )
     return preset(config(pairs(with_preset)))

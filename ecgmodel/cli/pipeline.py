@@ -1,4 +1,4 @@
-"""What the pipeline adds to the command, where it is installed: found by its entry points."""
+"""Additions of the pipeline to the command, found through entry points."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ GROUP = "ecg_denoise.pipeline"
 
 
 def pipeline(name: str) -> Any:
-    """Return what the pipeline offers under a name of the entry-point group `GROUP`.
+    """Load an entry point of the group `GROUP`.
 
     Args:
-        name: "commands", a tuple of subcommands; "find_model", the network of an address; or
-            "denoise_as_flow".
+        name: "commands", a tuple of subcommands; "find_model", which returns the network of a
+            registered model; or "denoise_as_flow".
 
     Raises:
-        ClickException: The package is not installed, so that its entry points are not known.
+        ClickException: The package is not installed, so its entry points are unknown.
     """
     for point in entry_points(group=GROUP, name=name):
         return point.load()
     raise click.ClickException(
-        f"The entry points of {GROUP} are not known. Install the package first, for example with "
+        f"The entry points of {GROUP} are missing. Install the package, for example with "
         "`pip install -e .` in the checkout."
     )

@@ -1,4 +1,4 @@
-"""The subcommand that serves the denoiser and its page."""
+"""The subcommand `web`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _limit(
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Interface to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8460, show_default=True, type=click.IntRange(0, 65535), help="0: any free."
 )
@@ -39,14 +39,14 @@ def _limit(
     "--token",
     default="",
     envvar="ECG_WEB_TOKEN",
-    help="What clients have to send; made up where others can reach the service.",
+    help="Token that clients have to send. Generated if other machines can reach the service.",
 )
-@click.option("--name", multiple=True, help="Host name that the service has. Can come again.")
-@_limit("mb", "megabytes", click.IntRange(1), 200, "Largest body, MB.")
+@click.option("--name", multiple=True, help="Host name of the service. Repeatable.")
+@_limit("mb", "megabytes", click.IntRange(1), 200, "Maximum size of a request, MB.")
 @_limit("seconds", "seconds", click.FloatRange(0.1), 600.0, "For one recording.")
 @_limit("samples", "samples", click.IntRange(1), 25_000_000, "Of all leads together.")
 @_limit("leads", "leads", click.IntRange(1, 256), 64, "Of one recording.")
-@_limit("waiting", "waiting", click.IntRange(0), 8, "Recordings that wait for their turn.")
+@_limit("waiting", "waiting", click.IntRange(0), 8, "Maximum number of waiting recordings.")
 @with_settings
 def web(
     host: str,
@@ -58,9 +58,10 @@ def web(
     pairs: tuple[str, ...],
     **limits: Any,
 ) -> None:
-    """Serve the denoiser: a page for the browser, and POST /denoise for programs.
+    """Serve the denoiser as a web page and HTTP API.
 
-    Recordings stay on this machine and are not kept. For research; not a medical device.
+    Programs use POST /denoise. Recordings stay on this machine and are not stored. For
+    research; not a medical device.
     """
     from ecgmodel.web.server import Address, serve
     from ecgmodel.web.settings import Limits
@@ -77,7 +78,7 @@ def web(
 
 
 def _greeting(host: str, port: int, made_up: str, has_token: bool) -> str:
-    """Return what is said when the service answers."""
+    """Return the message to print when the service answers."""
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
     address = f"http://{shown}:{port}/" + (f"#token={made_up}" if made_up else "")
@@ -85,7 +86,7 @@ def _greeting(host: str, port: int, made_up: str, has_token: bool) -> str:
     if made_up:
         lines += [
             f"Token       {made_up}",
-            "            Programs send it as `Authorization: Bearer TOKEN`. It is told only here.",
+            "            Programs send it as `Authorization: Bearer TOKEN`. It is shown only here.",
         ]
     elif has_token:
         lines += ["            The page asks for the token."]
@@ -93,7 +94,7 @@ def _greeting(host: str, port: int, made_up: str, has_token: bool) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Return whether nobody else can reach an interface."""
+    """Return whether an address is loopback."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -101,7 +102,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _network(model: str, config: Path | None, pairs: tuple[str, ...]) -> tuple[str, str]:
-    """Return a network's file, or the name of a shipped one, and how it is named."""
+    """Return a network's file, or the name of a shipped one, and its display name."""
     if not (model.startswith("models:/") or model.endswith(".keras")):
         return model, ""
     used = pipeline("find_model")(model, config, pairs)

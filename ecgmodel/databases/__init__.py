@@ -1,1 +1,1 @@
-"""Known databases, one a file: version, annotators, subjects and splits."""
+"""Known databases, one per file: version, annotators, subjects and splits."""

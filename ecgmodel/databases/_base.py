@@ -1,4 +1,4 @@
-"""What the project knows of a database: version, annotators, subjects and splits."""
+"""The description of a database: version, annotators, subjects and splits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ class Database:
     Attributes:
         name: Its folder on PhysioNet, e.g. "mitdb".
         version: Its version folder, e.g. "1.0.0".
-        annotators: Suffixes of the annotation files worth fetching.
-        beats: The annotator whose marks are reference beats; "" where there is none.
-        subjects: Record name to subject, for records whose subject is known under another name.
-            A subject is written `<database>/<number>` after the database that it comes from.
-        splits: Subject to split, for the subjects that are assigned by hand. The rest of the
-            database trains.
-        uncalibrated_gain: Steps per mV where a header gives no gain; None refuses such a lead.
-        citation: What to cite.
+        annotators: Suffixes of the annotation files to download.
+        beats: The annotator of the reference beats; "" without reference beats.
+        subjects: Record name to subject, for records of a subject with another name. A subject is
+            named `<database>/<number>` after its original database.
+        splits: Subject to split, for subjects assigned by hand. All other subjects train.
+        uncalibrated_gain: ADC units per mV for leads without a gain; None refuses such leads.
+        citation: The publication to cite.
     """
 
     name: str
@@ -36,14 +35,14 @@ class Database:
     citation: str = ""
 
     def subject(self, record: str) -> str:
-        """Return the subject of a record, the same under every alias."""
+        """Return the subject of a record, the same for all records of one person."""
         return self.subjects.get(record, f"{self.name}/{record}")
 
 
 def assign(
     test: tuple[str, ...] = (), validation: tuple[str, ...] = (), held_out: tuple[str, ...] = ()
 ) -> dict[str, Split]:
-    """Return the splits of subjects listed by split."""
+    """Return subject to split, from lists of subjects."""
     named: dict[str, Split] = {}
     named.update(dict.fromkeys(test, "test"))
     named.update(dict.fromkeys(validation, "validation"))

@@ -1,9 +1,9 @@
-"""MIT-BIH Arrhythmia Database: 48 half hours of two leads at 360 Hz, with reference beats."""
+"""MIT-BIH Arrhythmia Database: 48 records of 30 min, two leads at 360 Hz, reference beats."""
 
 from ecgmodel.databases._base import Database, assign
 
 # The inter-patient set DS2 of de Chazal et al. (2004, IEEE TBME 51:1196), plus the four paced
-# records. By convention none of it trains; 202 is the same person as 201.
+# records. By convention none of these trains; 202 is the same subject as 201.
 _OUTSIDE_DS1 = (
     *("100", "102", "103", "104", "105", "107", "111", "113", "117", "121", "123", "200"),
     *("201", "210", "212", "213", "214", "217", "219", "221", "222", "228", "231", "232"),

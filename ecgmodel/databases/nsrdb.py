@@ -1,4 +1,4 @@
-"""MIT-BIH Normal Sinus Rhythm Database: 18 days of two leads at 128 Hz."""
+"""MIT-BIH Normal Sinus Rhythm Database: 18 records of a day, two leads at 128 Hz."""
 
 from ecgmodel.databases._base import Database, assign
 
@@ -8,7 +8,7 @@ DATABASE = Database(
     annotators=("atr",),
     beats="atr",
     splits=assign(
-        # 16420 and 16795 are test subjects of the QT benchmark; the rest have no alias there.
+        # 16420 and 16795 are test subjects of the QT benchmark; the others are not in it.
         test=("nsrdb/16420", "nsrdb/16795", "nsrdb/18184", "nsrdb/19090"),
         validation=("nsrdb/17052", "nsrdb/18177", "nsrdb/19140"),
     ),

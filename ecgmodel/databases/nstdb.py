@@ -1,4 +1,4 @@
-"""MIT-BIH Noise Stress Test Database: noise recordings bw, em, ma, and two records with noise."""
+"""MIT-BIH Noise Stress Test Database: noise recordings bw, em and ma; two records mixed with em."""
 
 from ecgmodel.databases._base import Database
 

@@ -1,8 +1,8 @@
-"""QT Database: 105 quarter hours of two leads at 250 Hz from seven other databases."""
+"""QT Database: 105 records of 15 min, two leads at 250 Hz, from seven other databases."""
 
 from ecgmodel.databases._base import Database, assign
 
-# Agree in age, sex, findings, recorder, leads and baseline: taken as one person each.
+# These records agree in age, sex, findings, recorder, leads and baseline: treated as one subject.
 _TWINS = {"sele0122": "edb/e0121", "sele0126": "edb/e0124"}
 
 _NSRDB = "16265 16272 16273 16420 16483 16539 16773 16786 16795 17453"
@@ -18,7 +18,7 @@ _EDB = (
 
 
 def _subjects() -> dict[str, str]:
-    """Return the subject of each record: the record name tells which database it was cut from."""
+    """Return the subject of each record; the record name encodes its original database."""
     origins = {"nsrdb": _NSRDB, "mitdb": _MITDB, "svdb": _SVDB, "stdb": _STDB, "ltdb": _LTDB}
     origins["sddb"] = _SDDB
     named = {f"sel{n}": f"{origin}/{n}" for origin, ns in origins.items() for n in ns.split()}
@@ -31,7 +31,7 @@ DATABASE = Database(
     version="1.0.0",
     annotators=("atr", "pu1", "q1c"),
     beats="atr",
-    # The records from svdb have gain 0; all published work on them reads them with WFDB's default.
+    # The records from svdb have gain 0; published work reads them with WFDB's default gain.
     uncalibrated_gain=200.0,
     subjects=_subjects(),
     splits=assign(

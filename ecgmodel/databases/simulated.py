@@ -1,4 +1,4 @@
-"""Simulated clean ECG, the embedded default: shows the pipeline, proves nothing of people."""
+"""Simulated clean ECG, the default source: demonstrates the pipeline, not clinical performance."""
 
 from ecgmodel.databases._base import Database, assign
 

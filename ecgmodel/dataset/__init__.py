@@ -1,1 +1,1 @@
-"""From resampled records to a dataset: splits, mixing, shards, manifest, export."""
+"""Building of a dataset from resampled records: splits, mixing, shards, publishing, export."""

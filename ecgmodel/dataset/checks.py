@@ -1,4 +1,4 @@
-"""Proof, from the shards alone, that no person and no noise is on both sides of a split."""
+"""Leak check: verifies from the shards that no subject and no noise is in two splits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecgmodel.support.decibels import decibels
 SNR_TOLERANCE_DB = 0.01
 NOISE = "noise.parquet"
 TRAINING = ("train", "validation")
-"""The splits whose noise `noise.parquet` offers."""
+"""The splits whose noise is stored in `noise.parquet`."""
 _ORIGINS = ("noise_record", "noise_lead", "noise_start")
 
 
@@ -28,22 +28,22 @@ def check_dataset(
 ) -> dict[str, Any]:
     """Check a dataset's shards for leaks.
 
-    Every subject must lie in one split, every row in the folder of its split, and no sample of a
-    noise recording may be used by two splits: neither in the shards nor in what `noise.parquet`
-    offers to a training that mixes anew.
+    Every subject must be in one split, every row in the folder of its split, and no sample of a
+    noise recording may be used by two splits: neither in the shards nor in `noise.parquet`, which
+    provides the noise for mixing on the fly.
 
     Args:
         dataset: The dataset's folder, with `train/`, `validation/`, `test/` and `noise.parquet`.
-        noise_lengths: Length of each noise recording; each split must also keep to its part
-            (first half training, its last fifth validation, second half test). None takes what
-            the dataset's manifest says, if it has one.
+        noise_lengths: Length of each noise recording, samples; each split must also stay within
+            its part (first half training, its last fifth validation, second half test). None reads
+            the lengths from the dataset's manifest, if it has one.
         deep: Also read the signals and measure every row's SNR.
 
     Returns:
-        What was checked: rows and subjects by split, the noise samples used.
+        Rows and subjects by split, and the range of noise samples used by each split.
 
     Raises:
-        DatasetError: A leak, or a row that is not what it says; the message names the file.
+        DatasetError: There is a leak, or a row contradicts its columns; the message names the file.
     """
     subjects: dict[str, dict[str, str]] = defaultdict(dict)
     spans: dict[str, dict[str, list[int]]] = defaultdict(dict)
@@ -52,11 +52,13 @@ def check_dataset(
         for path in sorted((dataset / split).glob("*.parquet")):
             rows[split] += _check_shard(path, split, subjects, spans, deep)
         if not rows[split]:
-            raise DatasetError(f"{dataset / split} holds no rows. Prepare the dataset again.")
+            raise DatasetError(f"{dataset / split} contains no rows. Prepare the dataset again.")
     for subject, places in subjects.items():
         if len(places) > 1:
             where = " and ".join(f"{split} ({path})" for split, path in places.items())
-            raise DatasetError(f"Subject {subject} is in {where}: a leak between splits.")
+            raise DatasetError(
+                f"Leak between splits: subject {subject} is in {where}. Prepare the dataset again."
+            )
     _gather_noise(dataset / NOISE, spans)
     lengths = _noted_lengths(dataset) if noise_lengths is None else noise_lengths
     for record, by_split in spans.items():
@@ -86,7 +88,7 @@ def _check_shard(
     spans: dict[str, dict[str, list[int]]],
     deep: bool,
 ) -> int:
-    """Gather a shard's subjects and noise spans, and return its number of rows."""
+    """Collect a shard's subjects and noise ranges, and return its number of rows."""
     file = pq.ParquetFile(path)
     length = file.schema_arrow.field("clean").type.list_size
     for batch in file.iter_batches(columns=["subject", "split", *_ORIGINS]):
@@ -94,7 +96,10 @@ def _check_shard(
             subjects[subject].setdefault(split, path.name)
         for named in batch["split"].unique().to_pylist():
             if named != split:
-                raise DatasetError(f"{path} holds a row of split {named!r}; expected {split!r}.")
+                raise DatasetError(
+                    f"{path} contains a row of split {named!r}. Expected only {split!r}. Prepare "
+                    "the dataset again."
+                )
         starts = batch["noise_start"].flatten().to_numpy(zero_copy_only=False)
         records = np.asarray(batch["noise_record"].flatten().to_pylist(), dtype=object)
         for record in set(records.tolist()):
@@ -106,7 +111,7 @@ def _check_shard(
 
 
 def _gather_noise(path: Path, spans: dict[str, dict[str, list[int]]]) -> None:
-    """Gather the noise that a training may mix anew."""
+    """Collect the ranges of the noise for mixing on the fly."""
     if not path.is_file():
         raise DatasetError(f"{path} is missing. Prepare the dataset again.")
     table = pq.read_table(path, columns=["record", "split", "start", "samples"])
@@ -114,7 +119,10 @@ def _gather_noise(path: Path, spans: dict[str, dict[str, list[int]]]) -> None:
     names = (table[name].to_pylist() for name in ("record", "split", "start"))
     for record, split, start, length in zip(*names, lengths, strict=True):
         if split not in TRAINING:
-            raise DatasetError(f"{path} holds noise of split {split!r}; expected {TRAINING}.")
+            raise DatasetError(
+                f"{path} contains noise of split {split!r}. Expected only {' and '.join(TRAINING)}."
+                " Prepare the dataset again."
+            )
         _widen(spans[record], split, start, start + length)
 
 
@@ -129,16 +137,16 @@ def _check_noise(record: str, by_split: Mapping[str, list[int]], length: int | N
     for start, end, split in ordered:
         if start < end_before:
             raise DatasetError(
-                f"Noise {record}: {split} uses sample {start}, {split_before} uses samples up to "
-                f"{end_before}: a leak between splits."
+                f"Leak between splits: of noise {record}, {split} uses samples from {start} and "
+                f"{split_before} up to {end_before}. Prepare the dataset again."
             )
         end_before, split_before = end, split
         if length is not None:
             low, high = noise_ranges(length)[split]
             if start < low or end > high:
                 raise DatasetError(
-                    f"Noise {record}: {split} uses samples {start} to {end}; "
-                    f"its part is {low} to {high}."
+                    f"Noise {record}: {split} uses samples {start} to {end}. Its part is {low} to "
+                    f"{high}. Prepare the dataset again."
                 )
 
 
@@ -151,12 +159,13 @@ def _check_snrs(file: pq.ParquetFile, path: Path) -> None:
         added = _matrix(batch["noisy"]) - clean
         snr = decibels(clean.var(axis=1), added.var(axis=1))
         target = batch["target_snr_db"].to_numpy(zero_copy_only=False)
-        missed = ~(np.abs(snr - target) <= SNR_TOLERANCE_DB)  # nothing added is no SNR
+        missed = ~(np.abs(snr - target) <= SNR_TOLERANCE_DB)  # NaN counts as missed
         wrong = np.where(np.isnan(target), added.any(axis=1), missed)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise DatasetError(
-                f"{path}, row {seen + row}: measured SNR {snr[row]:.3f} dB, stated {target[row]:g}."
+                f"{path}, row {seen + row}: the measured SNR is {snr[row]:.3f} dB, the stated one "
+                f"{target[row]:g} dB. Prepare the dataset again."
             )
         seen += len(clean)
 

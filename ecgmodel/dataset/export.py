@@ -1,4 +1,4 @@
-"""A dataset as two plain NumPy files, for tools that know nothing else."""
+"""Export of a dataset to NumPy files, for other tools."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ecgmodel.errors import DatasetError, unknown_name
 def export_arrays(dataset: Path, to: Path, splits: Sequence[str] = SPLITS) -> dict[str, int]:
     """Write `noisy_signals.npy` and `clean_signals.npy` `(windows, samples)`, and `windows.csv`.
 
-    Test stretches are cut into consecutive windows of the training's length (what is left at
-    their end is dropped). `windows.csv` says, line by line, where each window came from.
+    Test segments are cut into consecutive windows of the training length; a shorter rest is
+    dropped. `windows.csv` lists the origin of each window, one per line.
 
     Args:
         dataset: The dataset's folder.
-        to: The folder to write to.
-        splits: Which splits, in this order.
+        to: The output folder.
+        splits: The splits to export, in this order.
 
     Returns:
         Number of windows by split.
 
     Raises:
-        DatasetError: The folder holds no dataset.
-        UnknownNameError: A split does not exist.
+        DatasetError: The folder contains no dataset.
+        UnknownNameError: There is no such split.
     """
     for split in splits:
         if split not in SPLITS:
@@ -40,16 +40,18 @@ def export_arrays(dataset: Path, to: Path, splits: Sequence[str] = SPLITS) -> di
         split: sorted((dataset / split).glob("*.parquet")) for split in SPLITS
     }
     if not shards["train"]:
-        raise DatasetError(f"{dataset} holds no dataset: there is no train/*.parquet in it.")
+        raise DatasetError(
+            f"{dataset} contains no dataset. Expected train/*.parquet in it; check the path."
+        )
     window = _length(shards["train"][0])
     chosen = [path for split in splits for path in shards[split]]
     counts = {split: sum(_windows(path, window) for path in shards[split]) for split in splits}
     to.mkdir(parents=True, exist_ok=True)
     shape = (sum(counts.values()), window)
-    beside = {name: to / f".{name}_signals.npy.part" for name in SIGNALS}
+    partial = {name: to / f".{name}_signals.npy.part" for name in SIGNALS}
     arrays = {
         name: np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-        for name, path in beside.items()
+        for name, path in partial.items()
     }
     tables = []
     at = 0
@@ -63,7 +65,7 @@ def export_arrays(dataset: Path, to: Path, splits: Sequence[str] = SPLITS) -> di
     for array in arrays.values():
         array.flush()
     del arrays
-    for name, path in beside.items():
+    for name, path in partial.items():
         path.replace(to / f"{name}_signals.npy")
     pd.concat(tables, ignore_index=True).to_csv(to / "windows.csv", index=False)
     return counts

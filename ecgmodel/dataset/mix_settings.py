@@ -1,4 +1,4 @@
-"""What noise is added: to the rows of the test, and to the windows that train."""
+"""Settings of the added noise, for test segments and training windows."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from ecgmodel.support import plugins
 
 KIND = "noise type"
 SHORTEST, STEP, LEFT_OUT = 1024, 256, 0.1
-"""Of a window that is shortened: its least length, what divides it, and who may be left out."""
+"""For shortened windows: minimum length, multiple (samples), and share of recordings left out."""
 
 
 class TestMix(BaseModel):
-    """Every test segment comes as it is, and with each noise type at each SNR."""
+    """The test set: every segment without added noise, and with each noise type at each SNR."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    __test__ = False  # no test case, whatever pytest makes of its name
+    __test__ = False  # tells pytest that this is not a test case
 
     types: tuple[str, ...] = Field(
-        ("bw", "ma", "em", "mixed"), min_length=1, description="Files of ecgmodel/noise."
+        ("bw", "ma", "em", "mixed"),
+        min_length=1,
+        description="Noise types of the test set, by file name in ecgmodel/noise.",
     )
     snr_db: tuple[float, ...] = Field(
-        (-6.0, 0.0, 6.0, 12.0, 18.0), description="SNR levels, dB, zero-mean power."
+        (-6.0, 0.0, 6.0, 12.0, 18.0),
+        description="SNR levels of the test set, dB, computed from zero-mean powers.",
     )
     segment_s: float = Field(
-        32.0, gt=0, description="Length of a segment, s; a shorter recording is one segment."
+        32.0,
+        gt=0,
+        description="Length of a test segment, s; a shorter recording is one segment.",
     )
     segments_per_lead: int | None = Field(
-        12, gt=0, description="Segments a lead at most, evenly spread; null takes all."
+        12, gt=0, description="Maximum number of segments per lead, evenly spaced; null takes all."
     )
 
     @field_validator("types")
@@ -53,30 +58,34 @@ class TestMix(BaseModel):
 
 
 class TrainMix(BaseModel):
-    """How often each noise type trains, and how strongly; validation windows are mixed alike."""
+    """Noise types, shares and SNRs of training and validation windows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     types: Mapping[str, float] = Field(
         {"bw": 1.0, "ma": 1.0, "em": 2.0, "mixed": 1.0},
-        description="Files of ecgmodel/noise, and how often each comes up against the others.",
+        description="Noise types by file name in ecgmodel/noise, with their relative frequencies; "
+        "a window gets one of them.",
     )
     snr_db: tuple[float, float] = Field(
-        (-12.0, 24.0), description="SNR, dB, drawn evenly between these; zero-mean power."
+        (-12.0, 24.0),
+        description="Lowest and highest SNR of these types, dB, drawn uniformly; computed from "
+        "zero-mean powers.",
     )
     unmixed: float = Field(
-        0.1, ge=0, lt=1, description="Share of windows with none of these types."
+        0.1, ge=0, lt=1, description="Share of windows without any of these types."
     )
     on_top: Mapping[str, float] = Field(
         {"wander": 0.15, "hum": 0.15, "pops": 0.1, "gaussian": 0.25},
-        description="Files of ecgmodel/noise that are added besides, each to a share of all "
-        "windows.",
+        description="Additional noise types by file name in ecgmodel/noise, with the share of all "
+        "windows to which each is added.",
     )
     on_top_snr_db: tuple[float, float] = Field(
-        (-10.0, 24.0), description="SNR of what is added besides, dB, drawn evenly between these."
+        (-10.0, 24.0),
+        description="Lowest and highest SNR of each additional type, dB, drawn uniformly.",
     )
     copies: int = Field(
-        1, ge=1, description="Rows of each window in the shards, each with noise of its own."
+        1, ge=1, description="Rows per window in the shards, each with different noise."
     )
 
     @field_validator("types", "on_top")
@@ -112,26 +121,27 @@ class TrainMix(BaseModel):
 
     @property
     def all_types(self) -> tuple[str, ...]:
-        """Every noise type that trains."""
+        """All noise types used in training."""
         return tuple(name for group in (self.types, self.on_top) for name, s in group.items() if s)
 
 
 class MixSettings(BaseModel):
-    """How noise is added."""
+    """Settings of the mixing stage."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window: int = Field(
         4096,
         ge=64,
-        description="Window of training and validation, samples; shortened where recordings are.",
+        description="Window length of training and validation, samples at 360 Hz; reduced "
+        "automatically if more than a tenth of the recordings are shorter.",
     )
     test: TestMix = TestMix()
     train: TrainMix = TrainMix()
     seed: int = 0
 
     def length(self, split: str) -> int:
-        """Return the length of a row of a split, samples, where the recording is long enough."""
+        """Return the row length of a split, samples, for long enough recordings."""
         return self.test.segment if split == "test" else self.window
 
     def types(self, split: str) -> tuple[str, ...]:
@@ -140,10 +150,10 @@ class MixSettings(BaseModel):
 
 
 def fitted(mix: MixSettings, samples: Sequence[int]) -> MixSettings:
-    """Return the settings with a window that nine of ten recordings can fill.
+    """Return the settings with a window that is not longer than nine of ten recordings.
 
-    Most hospital ECGs last ten seconds. A window is never made shorter than `SHORTEST`; recordings
-    that are shorter still are left out.
+    Many hospital ECGs last ten seconds. The window never becomes shorter than `SHORTEST`; shorter
+    recordings are left out.
 
     Args:
         mix: The settings.
@@ -157,6 +167,6 @@ def fitted(mix: MixSettings, samples: Sequence[int]) -> MixSettings:
 
 
 def noise_records(types: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the noise recordings that noise types are made of."""
+    """Return the noise recordings that the noise types need."""
     modules = [plugins.load("noise", name, KIND) for name in types]
     return tuple(sorted({record for module in modules for record in module.RECORDS}))

@@ -13,14 +13,14 @@ import numpy as np
 
 from ecgmodel.dataset.mix_settings import MixSettings
 from ecgmodel.errors import DatasetError
-from ecgmodel.noise._drawing import drawers, scaled, shares_of
+from ecgmodel.noise._drawing import draw_functions, scaled, shares_of
 from ecgmodel.noise._part import Noise, NoisePart, Origin
 from ecgmodel.signals.beats import beat_classes
 from ecgmodel.signals.quality import QualitySettings, judge
 from ecgmodel.signals.resampling import BEATS, FS, TARGET, USABLE, highpass
-from ecgmodel.signals.windows import cut, spread, stretch_starts, window_starts
+from ecgmodel.signals.windows import cut, segment_starts, spread, window_starts
 from ecgmodel.support.arrays import read_array
-from ecgmodel.support.decibels import decibels
+from ecgmodel.support.decibels import decibels, snr_gain
 from ecgmodel.support.randomness import generator, uniforms
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 UNMIXED = "none"
 SNR_TOLERANCE_DB = 0.01
-# Samples that are worked on at once: their float64 copies stay in the processor's cache.
+# Samples processed at once: their float64 copies fit into the CPU cache.
 CACHED_SAMPLES = 1 << 15
 
 
 @dataclass(frozen=True)
 class MixJob:
-    """Whose record is mixed.
+    """A record to be mixed.
 
     Attributes:
         record: Database and record, e.g. "mitdb/100".
-        subject: Whose it is.
-        split: Where the subject lies.
+        subject: Its subject.
+        split: The subject's split.
     """
 
     record: str
@@ -60,19 +60,20 @@ def mix_record(
 
     Args:
         resampled: The folder of the resampled record.
-        job: Which record, whose, and in which split.
-        facts: What resampling reported ("leads", "original_fs", "target").
-        noise: The noise that the split may use.
-        mix: How noise is added.
-        quality: What is too noisy to be a target.
-        into: The folder to write `shard.parquet` to.
+        job: The record, its subject and its split.
+        facts: The manifest's facts of the resampled record ("leads", "original_fs", "target").
+        noise: The noise of the split.
+        mix: Noise types, SNRs and lengths.
+        quality: Thresholds of the quality gate.
+        into: The folder for `shard.parquet`.
 
     Returns:
-        Facts for the manifest: rows, windows, what the gate kept, by reason and beat class.
+        Facts for the manifest: numbers of rows and windows, results of the gate by reason and beat
+        class.
 
     Raises:
         RecordError: A noise recording is too short.
-        DatasetError: A row missed its SNR.
+        DatasetError: A row does not have its target SNR.
     """
     from ecgmodel.dataset.shards import ShardWriter
 
@@ -86,7 +87,7 @@ def mix_record(
             clean = np.ascontiguousarray(target[:, index])
             starts = _good_windows(clean, usable[:, index], facts, mix, quality, beats, gate)
             if job.split == "test":
-                fits = stretch_starts(starts, mix.window, length)
+                fits = segment_starts(starts, mix.window, length)
                 chosen = spread(fits, mix.test.segments_per_lead)
                 cells = _grid_cells(clean, chosen, length, f"{job.record} {lead}", noise, mix)
             else:
@@ -108,11 +109,11 @@ def mix_record(
 
 
 def row_length(mix: MixSettings, split: str, samples: int) -> int:
-    """Return the length of a record's rows: a test segment is never longer than the recording.
+    """Return the length of a record's rows, samples; a short recording gets a shorter test segment.
 
     Args:
-        mix: Says how long windows and segments are.
-        split: The record's.
+        mix: Lengths of windows and segments.
+        split: The record's split.
         samples: Length of the recording at 360 Hz, without padding.
     """
     if split != "test" or samples >= mix.test.segment:
@@ -121,7 +122,7 @@ def row_length(mix: MixSettings, split: str, samples: int) -> int:
 
 
 def _metadata(job: MixJob, facts: Mapping[str, Any], mix: MixSettings) -> dict[str, Any]:
-    """Return what a shard says of itself."""
+    """Return the metadata of a shard."""
     return {
         "fs": FS,
         "units": "mV",
@@ -135,7 +136,7 @@ def _metadata(job: MixJob, facts: Mapping[str, Any], mix: MixSettings) -> dict[s
 
 
 class GateReport:
-    """What the quality gate kept, by reason and by beat class."""
+    """Counts of the quality gate, by reason and by beat class."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
@@ -143,7 +144,7 @@ class GateReport:
         self.reasons: Counter[str] = Counter()
 
     def add(self, classes: np.ndarray, kept: np.ndarray, reasons: np.ndarray) -> None:
-        """Count windows: their beat classes, whether they were kept, and why not."""
+        """Count windows by beat class and result."""
         self.seen.update(classes.tolist())
         self.kept.update(classes[kept].tolist())
         self.reasons.update(reasons[~kept].tolist())
@@ -179,7 +180,7 @@ def _good_windows(
     starts = window_starts(usable, mix.window)
     if facts["target"] == "highpass":
         judged = clean
-    else:  # the gate looks for noise, not for the wander that this target keeps on purpose
+    else:  # the gate must not reject the wander that this target keeps on purpose
         judged = highpass(clean[:, None].astype(np.float64))[:, 0].astype(np.float32)
     verdict = judge(cut(judged, starts, mix.window), FS, quality)
     if beats is None:
@@ -193,15 +194,15 @@ def _good_windows(
 
 
 class Cell(NamedTuple):
-    """One row before noise and signal are added up.
+    """One row before the noise is added.
 
     Attributes:
         clean: `(samples,)`, mV.
-        noise: What to add, None for nothing.
+        noise: The noise to add, None for none.
         start: First sample in the recording.
-        copy: Which copy of the window.
-        noise_type: Name of the noise type, "none" for nothing.
-        snr_db: The SNR to reach, None for nothing.
+        copy: Number of the window's copy.
+        noise_type: Name of the noise type, "none" for none.
+        snr_db: Target SNR, dB, None without noise.
     """
 
     clean: np.ndarray
@@ -215,10 +216,10 @@ class Cell(NamedTuple):
 def _drawn_cells(
     clean: np.ndarray, starts: np.ndarray, unit: str, noise: NoisePart, mix: MixSettings
 ) -> Iterator[Cell]:
-    """Yield the rows of training and validation: each copy of a window draws type and SNR.
+    """Yield the rows of training and validation, with a random noise type and SNR per copy.
 
-    A draw is won by the largest of one random number per candidate, so that adding a candidate
-    changes only the rows that it wins.
+    The type with the largest of one random number per type is chosen, so a further type changes
+    only the rows in which it is chosen.
     """
     how = mix.train
     at, copies = starts[:, None], np.arange(how.copies)
@@ -233,7 +234,7 @@ def _drawn_cells(
     lowest, highest = how.snr_db
     levels = lowest + (highest - lowest) * drawn("snr")
     on_top = {name: drawn(f"on top {name}") < share for name, share in how.on_top.items()}
-    draws = drawers((*names, *how.on_top))
+    draws = draw_functions((*names, *how.on_top))
     windows = cut(clean, starts, mix.window)
     for w, start in enumerate(starts.tolist()):
         for copy in range(how.copies):
@@ -256,7 +257,7 @@ def _summed(
     pieces: Sequence[tuple[str, Noise]],
     levels: Sequence[float],
 ) -> Cell:
-    """Return a row with several pieces of noise, each at its level; its SNR is that of the sum."""
+    """Return a row with several pieces of noise, each at its own SNR, and the SNR of their sum."""
     if len(pieces) < 2:
         if not pieces:
             return Cell(window, None, start, copy, UNMIXED, None)
@@ -282,11 +283,11 @@ def _grid_cells(
     noise: NoisePart,
     mix: MixSettings,
 ) -> Iterator[Cell]:
-    """Yield the rows of the test: every segment unmixed, and with every type at every SNR.
+    """Yield the rows of the test: every segment without noise, and with every type at every SNR.
 
-    The levels of a type share one piece of noise, so that cells are paired.
+    All SNRs of a type use the same piece of noise, so that rows are paired.
     """
-    draws = drawers(mix.test.types)
+    draws = draw_functions(mix.test.types)
     for start in starts.tolist():
         segment = clean[start : start + length]
         yield Cell(segment, None, start, 0, UNMIXED, None)
@@ -297,17 +298,17 @@ def _grid_cells(
 
 
 def add_noise(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Add noise to clean windows of one length, at exact SNRs.
+    """Add noise to clean rows of one length, at exact SNRs.
 
-    The SNR is 10 log10 of zero-mean clean power over zero-mean noise power; the noise's own mean
-    is removed before it is added.
+    The SNR is 10 log10 of the zero-mean clean power over the zero-mean noise power. The mean of the
+    noise is removed before it is added.
 
     Args:
         cells: The rows.
 
     Returns:
-        Noisy and clean `(rows, samples)` float32 in mV, and the SNRs that were achieved, measured
-        on what is returned, dB (NaN where nothing was added).
+        Noisy and clean rows, `(rows, samples)` float32, mV, and their achieved SNRs, dB, measured
+        on the returned values (NaN without noise).
     """
     clean = np.stack([cell.clean for cell in cells]).astype(np.float32, copy=False)
     noisy, achieved = np.empty_like(clean), np.empty(len(cells))
@@ -319,21 +320,18 @@ def add_noise(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _mixed(clean: np.ndarray, cells: list[Cell]) -> tuple[np.ndarray, np.ndarray]:
-    """Return a few noisy rows, and their SNRs."""
+    """Return the noisy rows of a few cells, and their SNRs."""
     noise = np.zeros(clean.shape)
     for row, cell in zip(noise, cells, strict=True):
         if cell.noise is not None:
             row[:] = cell.noise.samples
     noise -= noise.mean(axis=1, keepdims=True)
     snr = np.array([np.nan if cell.snr_db is None else cell.snr_db for cell in cells])
-    mixed = ~np.isnan(snr)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        power = _power(clean)
-        gain = np.sqrt(power / (_mean_square(noise) * 10 ** (snr / 10)))
-        noise *= np.where(mixed, gain, 0.0)[:, None]
-        noisy = (clean + noise).astype(np.float32)
-        achieved = decibels(power, _power(noisy - clean))
-    return noisy, np.where(mixed, achieved, np.nan)
+    power = _power(clean)
+    noise *= snr_gain(power, _mean_square(noise), snr)[:, None]
+    noisy = (clean + noise).astype(np.float32)
+    achieved = decibels(power, _power(noisy - clean))
+    return noisy, np.where(np.isnan(snr), np.nan, achieved)
 
 
 def _power(rows: np.ndarray) -> np.ndarray:
@@ -354,7 +352,7 @@ def _batches(cells: Iterable[Cell], size: int) -> Iterator[list[Cell]]:
 def _columns(
     cells: list[Cell], achieved: np.ndarray, lead: str, job: MixJob
 ) -> dict[str, list[Any]]:
-    """Return where the rows came from, as columns of a shard."""
+    """Return the origins of the rows, as columns of a shard."""
     origins: list[tuple[Origin, ...]] = [c.noise.origins if c.noise else () for c in cells]
     count = len(cells)
     return {
@@ -375,6 +373,7 @@ def _check_snr(cells: list[Cell], achieved: np.ndarray, where: str) -> None:
     for cell, snr in zip(cells, achieved.tolist(), strict=True):
         if cell.snr_db is not None and not abs(snr - cell.snr_db) <= SNR_TOLERANCE_DB:
             raise DatasetError(
-                f"{where}, sample {cell.start}: SNR is {snr:.4f} dB instead of {cell.snr_db:g} dB "
-                f"with {cell.noise_type} noise. Is the window or the noise flat there?"
+                f"{where}, sample {cell.start}: the SNR with {cell.noise_type} noise is {snr:.4f} "
+                f"dB instead of {cell.snr_db:g} dB. The signal or the noise is probably flat "
+                "there; leave the record out."
             )

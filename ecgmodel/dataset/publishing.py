@@ -1,4 +1,4 @@
-"""All shards become a dataset: linked by split, with the noise that training may use."""
+"""Publishing of a dataset: shards linked by split, and the noise for mixing on the fly."""
 
 from __future__ import annotations
 
@@ -28,17 +28,16 @@ def publish_dataset(
     source: Mapping[str, Any],
     into: Path,
 ) -> dict[str, Any]:
-    """Put the shards of all records together.
+    """Combine the shards of all records into a dataset.
 
-    Writes `<split>/<database>-<record>.parquet` (hard links where the system allows) and
-    `noise.parquet` with the training and validation stretches of the noise recordings, so that a
-    training can also mix on the fly.
+    Writes `<split>/<database>-<record>.parquet` (hard links if possible) and `noise.parquet` with
+    the training and validation parts of the noise recordings, for mixing on the fly.
 
     Args:
         shards: Mixed records.
         noise: Resampled noise recordings by name.
         left_out: Records that are not in the dataset, with "record", "stage" and "reason".
-        source: What the records are ("kind", "simulated", "databases", "citations").
+        source: Description of the records ("kind", "simulated", "databases", "citations").
         into: The dataset's folder.
 
     Returns:
@@ -78,7 +77,7 @@ def publish_dataset(
 
 
 def _empty(shard: Stored) -> dict[str, str]:
-    """Return why a record that was mixed is not in the dataset."""
+    """Return the reason why a mixed record is not in the dataset."""
     piece = "segment" if shard.info["split"] == "test" else "window"
     reason = f"the quality gate kept no {piece}"
     return {"record": str(shard.info["record"]), "stage": "mix", "reason": reason}
@@ -106,19 +105,19 @@ def _record(shard: Stored) -> dict[str, Any]:
 
 
 def _no_rows(split: str, shards: Sequence[Stored]) -> str:
-    there = [s for s in shards if s.info["split"] == split]
-    seen = sum(s.info["gate"]["seen"] for s in there)
-    kept = sum(s.info["gate"]["kept"] for s in there)
+    found = [s for s in shards if s.info["split"] == split]
+    seen = sum(s.info["gate"]["seen"] for s in found)
+    kept = sum(s.info["gate"]["kept"] for s in found)
     piece = "segment (mix.test.segment_s)" if split == "test" else "window (mix.window)"
     return (
-        f"The {split} split has no row: of {seen} usable windows in {len(there)} records the "
-        f"quality gate kept {kept}, which hold no whole {piece}. Shorten it, loosen the gate "
-        f"(quality.*), or put other subjects into split.{split}."
+        f"The {split} split is empty. Of {seen} usable windows in {len(found)} records the quality "
+        f"gate kept {kept}, not enough for one {piece}. Shorten it, raise the thresholds of the "
+        f"gate (quality.*), or assign other subjects with split.{split}."
     )
 
 
 def _link(source: Path, target: Path) -> None:
-    """Link a file, or copy it where links do not reach."""
+    """Hard-link a file, or copy it if that is not possible."""
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)
@@ -127,7 +126,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _write_noise(noise: Mapping[str, Stored], path: Path) -> None:
-    """Write the usable runs of the training and validation parts of the noise, as recorded."""
+    """Write the usable runs of the training and validation parts of the noise, not high-passed."""
     rows: list[tuple[str, int, str, int, np.ndarray]] = []
     for name, stored in sorted(noise.items()):
         signal = read_array(stored.file(RECORDED), mmap_mode="r")
@@ -149,6 +148,6 @@ def _write_noise(noise: Mapping[str, Stored], path: Path) -> None:
 
 
 def _runs(usable: np.ndarray, first: int) -> list[tuple[int, int]]:
-    """Return the runs of usable samples, as start and end in the recording."""
+    """Return the start and end of each run of usable samples in the recording."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], usable.astype(np.int8), [0]])))
     return [(first + int(a), first + int(b)) for a, b in edges.reshape(-1, 2)]

@@ -1,4 +1,4 @@
-"""One Parquet file of rows: noisy window, clean window, and where both came from."""
+"""Shards: Parquet files of rows with a noisy and a clean signal and their origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# A row group is what training shuffles and what a reader holds: about 4 to 8 MB a signal.
+# Training shuffles and reads whole row groups: about 4 to 8 MB per signal.
 ROW_GROUP_SAMPLES = 1 << 20
 SIGNALS = ("noisy", "clean")
 
@@ -20,7 +20,7 @@ SIGNALS = ("noisy", "clean")
 def schema(length: int, metadata: Mapping[str, Any] | None = None) -> pa.Schema:
     """Return the columns of a shard whose rows are `length` samples long.
 
-    The signals are fixed-size lists of float32 without nulls: every Parquet reader knows them.
+    The signals are fixed-size lists of float32 without nulls, which every Parquet reader supports.
     A row with `noise_type` "none" has no noise origin and null SNRs.
     """
     signal = pa.list_(pa.field("element", pa.float32(), nullable=False), length)
@@ -48,8 +48,8 @@ class ShardWriter:
 
     Args:
         path: The file.
-        length: Samples a row.
-        metadata: Goes into the file's schema as text (JSON where it is not a string).
+        length: Samples per row.
+        metadata: Metadata of the file's schema; values other than strings are stored as JSON.
     """
 
     def __init__(self, path: Path, length: int, metadata: Mapping[str, Any]) -> None:
@@ -95,7 +95,7 @@ class ShardWriter:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata of a shard: fs, units, original_fs, target, record, settings."""
+    """Return the metadata of a shard: fs, units, original_fs, target, record, settings etc."""
     raw = pq.read_schema(path).metadata or {}
     return {k.decode(): _value(v.decode()) for k, v in raw.items() if not k.startswith(b"ARROW:")}
 

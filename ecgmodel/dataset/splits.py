@@ -1,4 +1,4 @@
-"""Who trains, validates and tests: subjects and noise, divided once and the same everywhere."""
+"""Division of subjects and noise recordings into training, validation and test."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from ecgmodel.support import plugins
 from ecgmodel.support.randomness import uniforms
 
 SPLITS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
-# A subject that two databases list differently goes where it does least harm.
+# If two databases list a subject differently, the first of these splits applies.
 _STRICTEST: tuple[Split, ...] = ("test", "held_out", "validation", "train")
 
 
 class SplitSettings(BaseModel):
-    """Who trains, validates and tests. Known databases come with lists; names here come first."""
+    """Assignment of subjects to splits; overrides the lists of known databases."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    train: tuple[str, ...] = Field((), description="Subjects that train, e.g. own/patient7.")
-    validation: tuple[str, ...] = Field((), description="Subjects that validate.")
-    test: tuple[str, ...] = Field((), description="Subjects that test.")
+    train: tuple[str, ...] = Field((), description="Training subjects, e.g. own/patient7.")
+    validation: tuple[str, ...] = Field((), description="Validation subjects.")
+    test: tuple[str, ...] = Field((), description="Test subjects.")
     subjects: Mapping[str, str] = Field(
-        {}, description="Record (database/name) to subject, where several records are one person."
+        {}, description="Record (database/name) to subject, for subjects with several records."
     )
-    test_share: float = Field(0.2, ge=0, le=1, description="Share of unlisted subjects that test.")
+    test_share: float = Field(
+        0.2, ge=0, le=1, description="Share of unlisted subjects in the test split."
+    )
     validation_share: float = Field(
-        0.15, ge=0, le=1, description="Share of unlisted subjects that validate."
+        0.15, ge=0, le=1, description="Share of unlisted subjects in the validation split."
     )
     seed: int = 0
 
@@ -42,14 +44,14 @@ class SplitSettings(BaseModel):
                 raise ValueError(f"subject {subject} is named in split.{' and split.'.join(named)}")
         if self.test_share + self.validation_share > 1:
             raise ValueError(
-                f"split.test_share={self.test_share:g} and split.validation_share="
-                f"{self.validation_share:g} are more than all subjects together"
+                f"expected split.test_share + split.validation_share of at most 1. Received: "
+                f"{self.test_share:g} + {self.validation_share:g}"
             )
         return self
 
 
 def subject_of(database: str, record: str, settings: SplitSettings) -> str:
-    """Return whose record it is, the same person under every alias."""
+    """Return the subject of a record, the same for all records of one person."""
     if subject := settings.subjects.get(f"{database}/{record}"):
         return subject
     if database in plugins.names("databases"):
@@ -59,9 +61,9 @@ def subject_of(database: str, record: str, settings: SplitSettings) -> str:
 
 
 def split_of(subject: str, settings: SplitSettings) -> Split:
-    """Return a subject's split: as set, else as listed, else by a hash of its name.
+    """Return a subject's split: from the settings, else from a database, else by a hash.
 
-    A hash keeps old subjects in their splits when new ones come.
+    With a hash of its name, a subject keeps its split when others are added.
     """
     for split in SPLITS:
         if subject in getattr(settings, split):
@@ -91,15 +93,15 @@ def assign_splits(subjects: Iterable[str], settings: SplitSettings) -> dict[str,
 
 
 def strictness(subject: str, settings: SplitSettings) -> int:
-    """Return how little may be done with a subject's recordings, 0 for those that test."""
+    """Return the rank of a subject's split in the order of precedence, 0 for the test split."""
     return _STRICTEST.index(split_of(subject, settings))
 
 
 def copies(contents: Mapping[str, str]) -> dict[str, str]:
-    """Return the records that repeat an earlier one, and which.
+    """Return the records that duplicate an earlier one, with that one.
 
     Args:
-        contents: Record to the hash of its samples; of equal ones the first stays.
+        contents: Record to the hash of its samples; of identical records the first is kept.
 
     Example:
         >>> copies({"own/a": "5f", "own/b": "07", "own/c": "5f"})
@@ -112,7 +114,8 @@ def copies(contents: Mapping[str, str]) -> dict[str, str]:
 def noise_ranges(samples: int) -> dict[str, tuple[int, int]]:
     """Return the part of a noise recording that each split may use.
 
-    The first half trains, its last fifth validates; the second half tests.
+    The first half is for training, except its last fifth for validation; the second half is for
+    the test.
 
     Args:
         samples: Length of the recording.
@@ -126,7 +129,7 @@ def noise_ranges(samples: int) -> dict[str, tuple[int, int]]:
 
 
 def _listed() -> dict[str, Split]:
-    """Return the subjects that a known database assigns by hand, over all databases."""
+    """Return subject to split from the lists of all known databases."""
     listed: dict[str, Split] = {}
     for name in plugins.names("databases"):
         database: Database = plugins.load("databases", name, "database").DATABASE
@@ -137,15 +140,16 @@ def _listed() -> dict[str, Split]:
 
 def _remedy(split: str, assigned: Mapping[str, Split]) -> str:
     free = [subject for subject, given in assigned.items() if given != "held_out"]
-    there = ", ".join(f"{subject} ({given})" for subject, given in list(assigned.items())[:8])
+    found = ", ".join(f"{subject} ({given})" for subject, given in list(assigned.items())[:8])
     if len(free) < len(SPLITS):
         return (
-            f"No subject is left for the {split} split: {len(free)} subjects can be used "
-            f"({there or 'none'}), at least {len(SPLITS)} are needed. Add records."
+            f"The {split} split has no subject: {len(free)} subjects can be used "
+            f"({found or 'none'}), at least {len(SPLITS)} are needed. Add records of "
+            "other subjects."
         )
     crowded = max(SPLITS, key=lambda s: sum(given == s for given in assigned.values()))
     chosen = next(subject for subject in free if assigned[subject] == crowded)
     return (
-        f"No subject is left for the {split} split among {len(assigned)} ({there}). "
-        f"Name some, e.g. --set 'split.{split}=[{chosen}]', or add records."
+        f"The {split} split has none of the {len(assigned)} subjects ({found}). Assign some, e.g. "
+        f"--set 'split.{split}=[{chosen}]', or add records of other subjects."
     )

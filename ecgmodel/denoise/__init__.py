@@ -1,1 +1,1 @@
-"""Cleaning ECG signals and recordings with a trained network."""
+"""Denoising of ECG signals and recordings with a trained network."""

@@ -1,4 +1,4 @@
-"""Any ECG in, a clean one out: any rate, length and number of leads, whole or while it comes in."""
+"""The denoiser: cleans ECG of any rate, length and number of leads, whole or as a stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ecgmodel.denoise.streams import BRIDGE_S, Bridging, Resampling, ratio_to
 from ecgmodel.denoise.tiles import TiledNetwork, Tiling
 from ecgmodel.denoise.trust import Assessment, Cleaned, Untrusted
 from ecgmodel.errors import MissingFileError, SignalError
-from ecgmodel.support.places import MODELS, shipped_names
+from ecgmodel.support.paths import MODELS, shipped_names
 
 LOWEST_FS, HIGHEST_FS = 50.0, 4000.0
 MOST_LEADS = 256
@@ -27,20 +27,20 @@ Array = NDArray[np.float64]
 
 
 class Denoiser:
-    """Takes drift, muscle noise and electrode motion out of ECG recordings.
+    """Removes baseline wander, muscle artifact and electrode motion from ECG recordings.
 
-    A signal is brought to 360 Hz, cleaned in overlapping tiles whose seams do not show, and
-    brought back. Missing samples (NaN, infinite or masked) stay missing; the network sees them
-    bridged, and so samples that lie more than 20 mV from their lead's level, which no ECG does:
-    what comes out there is made up, and `clean` says where ("out of range"). What lies below 0.5 Hz
-    is taken away with the noise.
+    A signal is resampled to 360 Hz, cleaned in overlapping, cross-faded tiles, and resampled back.
+    Missing samples (NaN, infinite or masked) stay missing; for the network they are interpolated.
+    Samples more than 20 mV from their lead's baseline cannot be ECG. The output there is
+    interpolated, and `clean` flags it "out of range". Components below 0.5 Hz are removed with the
+    noise.
 
     For research; not a medical device.
 
     Args:
-        tiled: The network and how its tiles lie.
-        facts: What is known of it.
-        threads: Processor threads of what else is done; None takes one a core.
+        tiled: The network, applied in tiles.
+        facts: The network's metadata.
+        threads: CPU threads for all other work; None uses one per core.
 
     Example:
         >>> denoiser = Denoiser.load()
@@ -54,15 +54,15 @@ class Denoiser:
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT, threads: int | None = None) -> Denoiser:
-        """Return a denoiser.
+        """Load a network.
 
         Args:
-            model: An `.onnx` file that this project wrote, or the name of a shipped one.
-            threads: Processor threads; None takes one a core.
+            model: An `.onnx` file exported by this project, or the name of a shipped network.
+            threads: CPU threads; None uses one per core.
 
         Raises:
-            MissingFileError: There is no such file or name.
-            ModelError: The file is no such network.
+            MissingFileError: There is no such file or shipped network.
+            ModelError: The file is not such a network.
         """
         return cls(*read_onnx(network_path(model), threads), threads)
 
@@ -70,15 +70,15 @@ class Denoiser:
         """Clean a recording.
 
         Args:
-            signal: `(samples,)` or `(samples, leads)` in mV, NaN or masked where a sample is
-                missing.
-            fs: Its sampling rate, 50 to 4,000 Hz.
+            signal: `(samples,)` or `(samples, leads)` in mV; missing samples are NaN or masked.
+            fs: Sampling rate, 50 to 4,000 Hz.
 
         Returns:
             The cleaned signal in mV, of the same shape and rate; float32 for float32, else float64.
 
         Raises:
-            SignalError: The signal has another shape or is no numbers, or the rate is out of range.
+            SignalError: The signal has another shape or is not numeric, or the rate is out of
+                range.
         """
         return self._whole(signal, fs, None).signal
 
@@ -88,43 +88,43 @@ class Denoiser:
         fs: float,
         *,
         untrusted: Untrusted = "mark",
-        rails: Iterable[tuple[float, float] | None] | None = None,
+        adc_ranges: Iterable[tuple[float, float] | None] | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Cleaned:
-        """Clean a recording, and say of every 10 s of each lead how far to trust it.
+        """Clean a recording, and assess the reliability of every 10 s of each lead.
 
         Args:
-            signal: As for a call.
-            fs: As for a call.
-            untrusted: What to do where the network is not to be trusted: "mark" cleans there too
-                and says so, "pass" gives the input back there.
-            rails: Per lead, the lowest and highest value that its converter gives, mV; where they
-                are known, clipping is told better.
-            progress: Called with each further share of the work (all are 1) that is done.
+            signal: As in `__call__`.
+            fs: As in `__call__`.
+            untrusted: Treatment of unreliable sections: "mark" cleans and flags them, "pass"
+                returns the input there.
+            adc_ranges: Lowest and highest value of each lead's ADC, mV, None where unknown; they
+                improve the detection of clipping.
+            progress: Called with each completed share of the work; the shares sum to 1.
 
         Raises:
-            SignalError: As for a call, there are not as many rails as leads, or `untrusted` is
-                another word.
+            SignalError: As in `__call__`; or the number of ADC ranges differs from that of the
+                leads, or `untrusted` is invalid.
         """
-        given = None if rails is None else tuple(rails)
+        given = None if adc_ranges is None else tuple(adc_ranges)
         assessment = Assessment(fs, untrusted, given, self.threads)
         return self._whole(signal, fs, assessment, progress)
 
     def stream(self, chunks: Iterable[ArrayLike], fs: float) -> Iterator[NDArray[Any]]:
-        """Clean a signal while it comes in; all pieces together equal the whole that a call gives.
+        """Clean a signal in chunks; the concatenated output equals that of `__call__`.
 
-        What comes out is `latency(fs)` samples behind what went in, to the sample, until the end.
-        Memory does not grow.
+        The output is exactly `latency(fs)` samples behind the input, until the end. Memory use is
+        constant.
 
         Args:
-            chunks: Pieces `(n,)` or `(n, leads)` in mV, of any sizes.
-            fs: As for a call.
+            chunks: Chunks `(n,)` or `(n, leads)` in mV, of any sizes.
+            fs: As in `__call__`.
 
         Yields:
-            One piece for each that came in, maybe empty, and what is left at the end.
+            One chunk for each input chunk, possibly empty, and the remaining samples at the end.
 
         Raises:
-            SignalError: As for a call, or a piece has another number of leads than the first.
+            SignalError: As in `__call__`; or a chunk has another number of leads than the first.
         """
         pipe: _Pipe | None = None
         shape: tuple[int, ...] = ()
@@ -136,8 +136,8 @@ class Denoiser:
                 held = np.zeros((0, _leads(piece)))
             if piece.shape[1:] != shape:
                 raise SignalError(
-                    f"Expected pieces of one shape (n, {', '.join(map(str, shape))}). Received: "
-                    f"{piece.shape}."
+                    f"Expected chunks of shape (n, {', '.join(map(str, shape))}), like the first. "
+                    f"Received: {piece.shape}."
                 )
             held = np.concatenate([held, pipe.push(_columns(piece))])
             due = max(0, pipe.seen - behind) - (pipe.done - len(held))
@@ -147,10 +147,10 @@ class Denoiser:
             yield np.concatenate([held, pipe.finish()]).reshape(-1, *shape)
 
     def latency(self, fs: float) -> int:
-        """Return how many samples `stream` is behind, at a rate in Hz.
+        """Return the latency of `stream`, samples at the rate `fs`, Hz.
 
-        They are the network's window, a second in which a gap may end, a tenth of one that is
-        levelled at once, and the reach of filters.
+        It is the sum of the network's window, 1 s of look-ahead for interpolation, 0.1 s blocks of
+        the range check, and the length of the resampling filters.
         """
         _check_rate(fs)
         return _Pipe(self.tiled, fs, 1).latency
@@ -164,7 +164,7 @@ class Denoiser:
     ) -> Cleaned:
         array = _checked(signal, fs)
         if assessment:
-            assessment.check_rails(_leads(array))
+            assessment.check_adc_ranges(_leads(array))
         dtype = np.float32 if array.dtype == np.float32 else np.float64
         columns = _columns(array)
         samples, leads = columns.shape
@@ -193,10 +193,10 @@ class Denoiser:
 
 
 def network_path(model: str | Path) -> Path:
-    """Return a network's file: a shipped one's by name, any other as it is.
+    """Return the file of a network, given by its path or the name of a shipped network.
 
     Raises:
-        MissingFileError: There is no such file or name.
+        MissingFileError: There is no such file or shipped network.
     """
     shipped = MODELS / model / FILE
     path = shipped if Path(model).name == str(model) and shipped.is_file() else Path(model)
@@ -204,16 +204,16 @@ def network_path(model: str | Path) -> Path:
         names = ", ".join(shipped_names())
         raise MissingFileError(
             f"There is no network {str(model)!r}. Expected the path of an .onnx file, or the name "
-            f"of a shipped one: {names}."
+            f"of a shipped network: {names}."
         )
     return path
 
 
 def network_label(model: str | Path) -> str:
-    """Return how headers and pages name a network: by its name and the start of its sha256.
+    """Return a network's label in headers and reports: its name and the start of its sha256.
 
     Raises:
-        MissingFileError: There is no such file or name.
+        MissingFileError: There is no such file or shipped network.
     """
     path = network_path(model)
     name = path.parent.name if path.is_relative_to(MODELS) else path.name
@@ -221,13 +221,13 @@ def network_label(model: str | Path) -> str:
 
 
 class _Pipe:
-    """A signal on its way: levelled, gaps bridged, to 360 Hz, through the network, and back.
+    """The processing chain: range check, interpolation, 360 Hz, network, original rate.
 
     Args:
         tiled: The network.
         fs: The signal's rate, Hz.
-        leads: How many leads it has.
-        out_of_range: Is told of all samples `(samples, leads)` which cannot be ECG.
+        leads: Number of leads.
+        out_of_range: Output mask `(samples, leads)` of the samples that cannot be ECG.
     """
 
     def __init__(
@@ -255,7 +255,7 @@ class _Pipe:
         self.latency += self._levelling.block - 1
 
     def push(self, signal: NDArray[Any]) -> Array:
-        """Take `(n, leads)` and return the cleaned samples that are done."""
+        """Process `(n, leads)` samples, and return the cleaned samples available so far."""
         signal = signal.astype(np.float64)
         missing = ~np.isfinite(signal)
         signal[missing] = np.nan
@@ -278,7 +278,7 @@ class _Pipe:
         return self._out(x)
 
     def _level(self, x: Array, out: NDArray[np.bool_]) -> Array:
-        """Note what is out of range."""
+        """Record the out-of-range samples."""
         if self._out_of_range is not None:
             self._out_of_range[self._levelled : self._levelled + len(out)] = out
         self._levelled += len(out)
@@ -288,7 +288,7 @@ class _Pipe:
         return self._tiling.push(np.ascontiguousarray(x.T, np.float32)).T.astype(np.float64)
 
     def _out(self, x: Array) -> Array:
-        """Put the gaps back in."""
+        """Restore the missing samples."""
         x = x.copy()
         x[self._missing[: len(x)]] = np.nan
         self._missing = self._missing[len(x) :]
@@ -300,21 +300,21 @@ def _check_rate(fs: float) -> None:
     if not (isinstance(fs, int | float | np.number) and LOWEST_FS <= fs <= HIGHEST_FS):
         raise SignalError(
             f"Expected a sampling rate from {LOWEST_FS:g} to {HIGHEST_FS:,g} Hz. Received: "
-            f"fs={fs!r}. Is it in Hz? Resample a signal outside of that first."
+            f"fs={fs!r}. Give the rate in Hz, or resample the signal first."
         )
 
 
 def _checked(signal: ArrayLike, fs: float) -> NDArray[Any]:
-    """Return a signal as an array.
+    """Return a signal as an array after a check of its rate, shape and type.
 
     Raises:
-        SignalError: It cannot be one.
+        SignalError: The signal is invalid.
     """
     _check_rate(fs)
     try:
         array = np.asarray(signal)
     except ValueError as error:
-        raise SignalError(f"The signal is no array of numbers: {error}.") from error
+        raise SignalError(f"The signal is not an array of numbers: {error}.") from error
     if array.ndim not in (1, 2):
         raise SignalError(
             "Expected a signal of shape (samples,) or (samples, leads). Received: "
@@ -325,7 +325,7 @@ def _checked(signal: ArrayLike, fs: float) -> NDArray[Any]:
     if array.ndim == 2 and array.shape[1] > MOST_LEADS:
         raise SignalError(
             f"Expected at most {MOST_LEADS} leads. Received: {array.shape[1]}, from shape "
-            f"{array.shape}. Is it (leads, samples)? Give signal.T."
+            f"{array.shape}. For a signal (leads, samples) pass signal.T."
         )
     if isinstance(signal, np.ma.MaskedArray):
         dtype = np.float32 if array.dtype == np.float32 else np.float64

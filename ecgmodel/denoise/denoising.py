@@ -1,4 +1,4 @@
-"""One recording through a network, for the store: from copies, and with what it was like."""
+"""Denoising of one recording for the store, from copied files, with its statistics."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _loading = threading.Lock()
 
 
 class Cleaning(BaseModel):
-    """How a recording is judged.
+    """Settings of the statistics of a recording.
 
     Attributes:
-        mask: What cannot be used.
-        quality: The gate that the statistics ask.
+        mask: Criteria for unusable samples.
+        quality: Thresholds of the quality gate.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,26 +49,25 @@ def denoise_recording(
     how: Cleaning,
     into: Path,
 ) -> dict[str, Any]:
-    """Clean a recording, and write it as it was or in another format.
+    """Clean a recording, and write it in its own or another format.
 
     Args:
         recording: The recording.
-        files: Its files' hashes by their names, as they were when it was listed; None for one that
-            was not there.
+        files: Its file names with their hashes at the time of listing; None for a missing file.
         model: The network.
-        options: How to read, clean and write it.
-        how: How to judge it.
-        into: The folder for its files.
+        options: Options for reading, cleaning and writing.
+        how: Settings of the statistics.
+        into: The folder for the cleaned files.
 
     Returns:
-        Facts for the manifest: "record", "recording" (a hash of its files), "first" (the file to
-        read first), "leads", "samples", "fs", "model", "version", "remarks", "statistics" of what
-        came in, and "windows": what is known of every 10 s.
+        Facts for the manifest: "record", "recording" (a hash of its files), "first" (the main
+        file), "leads", "samples", "fs", "model", "version", "remarks", "statistics" of the input,
+        and "windows": the quality of each section of 10 s.
 
     Raises:
-        MissingFileError: A file of it is not there.
-        SourceError: A file was changed after it was listed.
-        RecordError: It cannot be used.
+        MissingFileError: A file is missing.
+        SourceError: A file changed after it was listed.
+        RecordError: The recording cannot be used.
         ModelError: The network cannot be loaded or applied.
     """
     with tempfile.TemporaryDirectory(dir=into) as folder:
@@ -77,7 +76,7 @@ def denoise_recording(
             denoiser = _denoiser(model.file, model.sha256)
         done = clean_file(copy, denoiser, into, model.label, options)
     ecg = done.ecg
-    usable = usable_samples(ecg.signal, ecg.fs, how.mask, ecg.rails)
+    usable = usable_samples(ecg.signal, ecg.fs, how.mask, ecg.adc_ranges)
     signal, usable_360 = to_standard_rate(ecg.signal, usable, ecg.fs)
     statistics = describe(signal, usable_360, ecg.fs, how.quality)
     return {
@@ -96,23 +95,23 @@ def denoise_recording(
 
 
 def hashed(recording: FoundRecording) -> dict[str, str | None]:
-    """Return the hashes of a recording's files by their names, None for one that is not there."""
+    """Return the file names of a recording with their hashes, None for a missing file."""
     paths = recording.files
     return {path.name: file_sha256(path) if path.is_file() else None for path in paths}
 
 
 def _copy(path: Path, files: Mapping[str, str | None], into: Path) -> Path:
-    """Copy a recording's files as they were when it was listed; return the copy of `path`."""
+    """Copy a recording's files, check their hashes, and return the copy of `path`."""
     for name, sha256 in files.items():
         source = path.with_name(name)
         if not source.is_file():
-            raise MissingFileError(f"{source} is not there. Get the recording again, all of it.")
+            raise MissingFileError(f"{source} is missing. Obtain all files of the recording again.")
         if file_sha256(Path(shutil.copyfile(source, into / name))) != sha256:
-            raise SourceError(f"{source} was changed after it was listed. Run again.")
+            raise SourceError(f"{source} changed after it was listed. Run the same command again.")
     return into / path.name
 
 
 @lru_cache(maxsize=2)
 def _denoiser(file: Path, _sha256: str) -> Denoiser:
-    """Read a network once a process; the hash tells a new content from an old one."""
+    """Load a network once per process; the hash distinguishes versions of the file."""
     return Denoiser.load(file)

@@ -1,4 +1,4 @@
-"""Recordings' files cleaned: found, read, denoised, and written in their own format or another."""
+"""Denoising of files: found, read, cleaned, and written in their own or another format."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ecgmodel.denoise.trust import Cleaned, Untrusted
 from ecgmodel.errors import SettingsError
 from ecgmodel.files import Ecg, Hints, files_of, find_recordings, read_ecg, write_ecg, written_name
 
-# A network uses every processor by itself: one recording at a time.
+# A network uses all CPU cores: one recording at a time.
 _network = threading.Lock()
 
 
 @dataclass(frozen=True)
 class FoundRecording:
-    """A recording and its place among the cleaned ones.
+    """A recording and its output folder.
 
     Attributes:
-        path: Its file; a WFDB record's header.
-        folder: Where its cleaned version goes, relative to the folder of all of them.
+        path: Its main file; for a WFDB record the header.
+        folder: The folder of its cleaned version, relative to the output folder.
     """
 
     path: Path
@@ -30,24 +30,24 @@ class FoundRecording:
 
     @property
     def name(self) -> str:
-        """What it is called, with its folder below the one that was given; a record's is bare."""
+        """Its name, with its folder relative to the given one; without suffix for WFDB records."""
         is_record = self.path.suffix == ".hea"
         return (self.folder / (self.path.stem if is_record else self.path.name)).as_posix()
 
     @property
     def files(self) -> list[Path]:
-        """All files that it consists of, annotations among them."""
+        """All its files, including annotations."""
         return files_of(self.path)
 
 
 @dataclass(frozen=True)
 class CleaningOptions:
-    """How recordings are read, cleaned and written.
+    """Options for reading, cleaning and writing recordings.
 
     Attributes:
-        hints: What their files do not say.
-        format: A name of `files.formats()` to write; None writes each as it came.
-        untrusted: What to do where the network is not to be trusted; see `Denoiser.clean`.
+        hints: Information that the files lack.
+        format: The output format, a name of `files.formats()`; None keeps each file's format.
+        untrusted: Treatment of unreliable sections; see `Denoiser.clean`.
     """
 
     hints: Hints = field(default_factory=Hints)
@@ -57,14 +57,14 @@ class CleaningOptions:
 
 @dataclass(frozen=True)
 class CleanedFile:
-    """A recording that was cleaned.
+    """A cleaned recording.
 
     Attributes:
-        recording: Which.
-        files: What was written, the file to read first in front.
-        ecg: What went in.
-        cleaned: What came out, and what is known of it.
-        label: How its header names the network.
+        recording: The recording.
+        files: The files that were written, the main file first.
+        ecg: The input.
+        cleaned: The output and its quality.
+        label: The network's label in the header.
     """
 
     recording: FoundRecording
@@ -75,19 +75,20 @@ class CleanedFile:
 
 
 def find(paths: Iterable[str | Path], out: Path, format: str | None = None) -> list[FoundRecording]:
-    """Return the recordings that files, folders and patterns name, in order.
+    """Return the recordings found in files, folders and patterns, in order.
 
-    What lies in a folder that is given keeps its place in it.
+    Recordings in a given folder keep their relative path.
 
     Args:
         paths: See `files.find_recordings`.
-        out: The folder for the cleaned recordings.
-        format: What they are written as; None: as they came.
+        out: The output folder.
+        format: The output format; None keeps each file's format.
 
     Raises:
-        MissingFileError: A path names no recording.
-        RecordError: A file's name is that of no known format.
-        SettingsError: Cleaned recordings would lie among those to clean, or one over another.
+        MissingFileError: A path contains no recording.
+        RecordError: A file has no known format.
+        SettingsError: The output folder is inside a given folder, or two recordings have the same
+            output file.
     """
     found: dict[Path, FoundRecording] = {}
     for given in map(Path, paths):
@@ -103,21 +104,21 @@ def find(paths: Iterable[str | Path], out: Path, format: str | None = None) -> l
         if other is not recording:
             raise SettingsError(
                 f"{other.path} and {recording.path} would both be written to "
-                f"{out / recording.folder / name}. Rename one, or clean them into different "
-                "folders."
+                f"{out / recording.folder / name}. Rename one, or choose different output folders."
             )
     return list(found.values())
 
 
 def check_places(recordings: Path, out: Path) -> None:
-    """Raise an error if cleaned recordings would lie among those that are to be cleaned.
+    """Check that the output folder is not inside the folder of the recordings.
 
     Raises:
-        SettingsError: They would, so that the next call would clean them again.
+        SettingsError: It is, so the next call would clean the cleaned recordings again.
     """
     if out.resolve().is_relative_to(recordings.resolve()):
         raise SettingsError(
-            f"Expected a folder for the cleaned records outside {recordings}. Received: {out}."
+            f"Expected an output folder outside {recordings}. Received: {out}. Choose another one, "
+            "so that cleaned recordings are not cleaned again."
         )
 
 
@@ -133,18 +134,18 @@ def clean_file(
     """Read a recording, clean it and write it.
 
     Args:
-        recording: Which.
-        denoiser: Cleans it.
-        out: The folder of all cleaned recordings.
-        label: How its header names the network.
-        options: How.
-        progress: Called with each further share (of 1) that is done.
-        check: Looks at what was read before it is cleaned; raises an error to refuse it.
+        recording: The recording.
+        denoiser: The denoiser.
+        out: The output folder.
+        label: The network's label in the header.
+        options: Options for reading, cleaning and writing.
+        progress: Called with each completed share of the work; the shares sum to 1.
+        check: Called with the recording before it is cleaned; may raise an error to refuse it.
 
     Raises:
-        RecordError: It cannot be read or written; nothing is written then.
-        SignalError: It cannot be cleaned.
-        DiskFullError: There is no space left.
+        RecordError: The recording cannot be read or written; nothing was written.
+        SignalError: The signal cannot be cleaned.
+        DiskFullError: The disk is full.
     """
     how = options or CleaningOptions()
     ecg = read_ecg(recording.path, how.hints)
@@ -167,8 +168,12 @@ def clean_ecg(
     options: CleaningOptions,
     progress: Callable[[float], None] | None = None,
 ) -> Cleaned:
-    """Clean what was read of a recording; see `clean_file`."""
+    """Clean a recording that was read before; see `clean_file`."""
     with _network:
         return denoiser.clean(
-            ecg.signal, ecg.fs, untrusted=options.untrusted, rails=ecg.rails, progress=progress
+            ecg.signal,
+            ecg.fs,
+            untrusted=options.untrusted,
+            adc_ranges=ecg.adc_ranges,
+            progress=progress,
         )

@@ -1,4 +1,4 @@
-"""What cannot be ECG is found while a signal comes in: samples far away from the lead's level."""
+"""Range check of a stream: detects samples too far from the lead's baseline to be ECG."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 FAR_MV = 20.0
-"""So far from its lead's level no ECG is: beats have some mV, and drift is followed."""
-NEAR_MV = FAR_MV / 2  # as long as all samples are, the level stays where it is
+"""Largest distance of ECG from the lead's level: beats have a few mV, and drift is followed."""
+NEAR_MV = FAR_MV / 2  # the level is constant while all samples are within this distance
 BLOCK_S = 0.1
-STEP_MV = 2.0  # by which the level follows drift in a block: 20 mV/s
-PATIENCE = 20  # blocks, 2 s: a jump that lasts is the lead's new level
-MOST_MV = 1e6  # of any level
+STEP_MV = 2.0  # largest change of the level per block while following drift: 20 mV/s
+PATIENCE = 20  # blocks, 2 s: a jump that lasts this long becomes the lead's new level
+MOST_MV = 1e6  # largest absolute value of any level
 
 
 class Levelling:
-    """Takes out what cannot be ECG, and steps of the level.
+    """Removes samples that cannot be ECG, and jumps of the level.
 
-    A lead may have any offset, which stays as it is. What lies `FAR_MV` and more from it becomes
-    missing; where the level itself jumps and stays, what follows is shifted by the jump.
+    A lead may have any offset, which is kept. Samples more than `FAR_MV` from it become missing; if
+    the level jumps permanently, the following samples are shifted back by the jump.
 
     Args:
-        leads: How many signals there are.
-        fs: Their rate, Hz.
+        leads: Number of leads.
+        fs: Sampling rate, Hz.
     """
 
     def __init__(self, leads: int, fs: float) -> None:
@@ -36,10 +36,11 @@ class Levelling:
         self._levels = [_Level() for _ in range(leads)]
 
     def push(self, signal: Array) -> tuple[Array, Mask]:
-        """Take further samples `(n, leads)` in mV, NaN where missing.
+        """Process further samples `(n, leads)` in mV, NaN where missing.
 
         Returns:
-            Those that are decided, and which of them were taken out; less than a block waits.
+            The processed samples, and the mask of the removed ones; an incomplete block is held
+            back.
         """
         signal = np.concatenate([self._waiting, signal])
         count = len(signal) // self.block * self.block
@@ -47,7 +48,7 @@ class Levelling:
         return self._decide(signal[:count])
 
     def finish(self) -> tuple[Array, Mask]:
-        """Return the rest."""
+        """Return the remaining samples."""
         return self._decide(self._waiting)
 
     def _decide(self, signal: Array) -> tuple[Array, Mask]:
@@ -63,11 +64,11 @@ class _Level:
     """The level of a lead.
 
     Attributes:
-        now: It, mV; NaN before the first sample.
-        shift: What is taken off, mV.
+        now: Current level, mV; NaN before the first sample.
+        shift: Offset that is subtracted, mV.
         before: Level and shift before the last jump.
-        next: A level that may become it.
-        seen: In how many blocks that one was seen.
+        next: Candidate for the next level, mV.
+        seen: Number of consecutive blocks at the candidate.
     """
 
     now: float = np.nan
@@ -77,8 +78,8 @@ class _Level:
     seen: int = 0
 
     def settle(self, x: Array, out: Mask, block: int) -> None:
-        """Take out of `x`, in place, what is far away, and mark it in `out`."""
-        if self._is_near(np.fmin.reduce(x), np.fmax.reduce(x)):  # as nearly always
+        """Remove far samples from `x` in place, and flag them in `out`."""
+        if self._is_near(np.fmin.reduce(x), np.fmax.reduce(x)):  # the usual case
             self.seen = 0
             if self.shift:
                 x -= self.shift

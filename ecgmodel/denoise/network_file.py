@@ -1,4 +1,4 @@
-"""A network's file, and what is known of it: the one value that carries it about."""
+"""A network's file with its hash, label, version and reference statistics."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ecgmodel.store import file_sha256
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """The network that cleans; its file says its window and overlap.
+    """A network file; its metadata contain window and overlap.
 
     Attributes:
         file: The `.onnx` file.
-        sha256: Of that file.
-        label: How a header names it, e.g. "models:/ecg-denoiser version 3".
-        version: The number of the registered version, "" for a file that is not registered.
-        dataset: The folder of the dataset that it was trained on, None if that is not known.
-        reference: What the recordings of its training are like, where they come with the network.
+        sha256: Its sha256.
+        label: Its label in headers, e.g. "models:/ecg-denoiser version 3".
+        version: Number of the registered version, "" if it is not registered.
+        dataset: Folder of its training dataset, None if unknown.
+        reference: Statistics of its training recordings, if they are stored with the network.
     """
 
     file: Path
@@ -34,7 +34,7 @@ class NetworkFile:
     def of_file(
         cls, file: Path, label: str = "", reference: Sequence[RecordingStatistics] = ()
     ) -> NetworkFile:
-        """Return an `.onnx` file that is not registered."""
+        """Return the description of an `.onnx` file that is not registered."""
         sha256 = file_sha256(file)
         label = label or f"{file.name} {sha256[:12]}"
         return cls(file, sha256, label, reference=tuple(reference))

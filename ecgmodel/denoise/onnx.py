@@ -1,7 +1,6 @@
-"""A network as one `.onnx` file that says of itself how it is applied; onnxruntime runs it.
+"""Networks in ONNX files with metadata for their application, run by onnxruntime.
 
-The file's metadata hold what applying takes, so nothing else is needed beside it: no Keras, no
-TensorFlow, no recipe.
+The file is self-contained: no Keras, TensorFlow or recipe is needed.
 """
 
 from __future__ import annotations
@@ -18,37 +17,38 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecgmodel.denoise.tiles import Floats, TiledNetwork
 from ecgmodel.errors import MissingFileError, ModelError
 from ecgmodel.support.machine import core_count
+from ecgmodel.support.telemetry import switch_off as switch_off_telemetry
 
 FILE = "model.onnx"
-"""What such a file is called."""
+"""The usual name of such a file."""
 KEY = "ecg-denoiser"
-"""Under which a file's metadata hold `Facts`, as JSON."""
-PART = 8  # tiles that a thread cleans at once: what they need fits into its core's cache
-PARTS = 4  # of a batch, for each thread: enough that none waits long for the last
+"""The metadata key of `Facts`, stored as JSON."""
+PART = 8  # tiles per call of a thread: they fit into the core's cache
+PARTS = 4  # calls per thread and batch, which balances the load
 
 
 class Facts(BaseModel):
-    """How a network is applied, and which it is."""
+    """The metadata of a network: its name, and the parameters for its application."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str = Field(min_length=1, description="What messages and tables call it.")
-    fs: float = Field(gt=0, description="The rate that it was trained for, Hz.")
-    window: int = Field(ge=1, description="Samples that it sees at once.")
-    overlap: float = Field(ge=0, lt=1, description="Share of a tile that the next covers too.")
-    sha256: str = Field("", description="Of the `.keras` file that it was made from.")
+    name: str = Field(min_length=1, description="Its name in messages and tables.")
+    fs: float = Field(gt=0, description="Sampling rate of its training data, Hz.")
+    window: int = Field(ge=1, description="Window length, samples.")
+    overlap: float = Field(ge=0, lt=1, description="Overlap of adjacent tiles, share of a tile.")
+    sha256: str = Field("", description="sha256 of the original `.keras` file.")
 
 
 def read_onnx(path: Path | str, threads: int | None = None) -> tuple[TiledNetwork, Facts]:
-    """Return what applies a network, and what is known of it.
+    """Return a network, applied in tiles, and its metadata.
 
     Args:
-        path: An `.onnx` file that `ecgmodel.training.exporting` wrote.
-        threads: Processor threads; None takes one a core.
+        path: An `.onnx` file written by `ecgmodel.training.exporting`.
+        threads: CPU threads; None uses one per core.
 
     Raises:
         MissingFileError: There is no such file.
-        ModelError: It is no such network.
+        ModelError: The file is not such a network.
     """
     path = Path(path)
     if not path.is_file():
@@ -59,7 +59,7 @@ def read_onnx(path: Path | str, threads: int | None = None) -> tuple[TiledNetwor
         facts = Facts.model_validate_json(text or "{}")
     except ValidationError as error:
         raise ModelError(
-            f"{path} does not say how it is applied: expected metadata {KEY!r} with "
+            f"{path} was not exported by this project. Expected the metadata {KEY!r} with "
             f"{', '.join(Facts.model_fields)}. Received: {text!r}. Export the .keras file again."
         ) from error
     place = session.get_inputs()[0].name
@@ -70,7 +70,7 @@ def read_onnx(path: Path | str, threads: int | None = None) -> tuple[TiledNetwor
         return np.asarray(session.run(None, {place: tiles})[0])
 
     def apply(tiles: Floats) -> NDArray[Any]:
-        # Threads that take whole tiles need not wait for each other after every operation.
+        # Parallel over tiles, so that threads need not synchronise after every operation.
         parts = [np.ascontiguousarray(tiles[i : i + PART]) for i in range(0, len(tiles), PART)]
         results: Iterable[NDArray[Any]] = pool.map(run, parts) if pool else map(run, parts)
         return np.concatenate(list(results))
@@ -79,6 +79,7 @@ def read_onnx(path: Path | str, threads: int | None = None) -> tuple[TiledNetwor
 
 
 def _session(path: Path) -> Any:
+    switch_off_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -86,7 +87,7 @@ def _session(path: Path) -> Any:
     options.intra_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a class of error for each way to fail
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise ModelError(
             f"{path} cannot be loaded: {str(error).splitlines()[0]} Expected an .onnx file."
         ) from error

@@ -1,7 +1,7 @@
-"""Gaps bridged and rates changed while a signal comes in, whatever pieces it comes in.
+"""Interpolation of gaps and resampling of a stream.
 
-Both are local: what comes out at one place depends on few samples around it, never on the whole
-signal, and so not on the pieces either.
+Both are local: each output sample depends on a few input samples around it, so the result does not
+depend on how the stream is split into chunks.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from ecgmodel.signals.resampling import FS
 Array = NDArray[np.float64]
 
 BRIDGE_S = 1.0
-"""A longer gap keeps the last value until so long before its end."""
-LARGEST_DENOMINATOR = 2000  # of the ratio of rates
-ZEROS = 10  # of the resampling filter on either side, as scipy.signal.resample_poly has them
-BETA = 5.0  # of its Kaiser window, likewise
+"""Longest interpolated part of a gap, s, at its end; before it the last value is held."""
+LARGEST_DENOMINATOR = 2000  # of the ratio of sampling rates
+ZEROS = 10  # zero crossings of the filter on either side, as in scipy.signal.resample_poly
+BETA = 5.0  # shape of its Kaiser window, as in scipy.signal.resample_poly
 
 
 class Bridging:
-    """Fills what is missing: straight lines over short gaps, the last value in long ones.
+    """Fills missing samples: linear interpolation of short gaps, the last value in long ones.
 
     Args:
-        leads: How many signals there are.
-        reach: Samples of the longest straight line; so far ahead it has to look.
+        leads: Number of leads.
+        reach: Longest interpolated section, samples; also the look-ahead.
     """
 
     def __init__(self, leads: int, reach: int) -> None:
         self.reach = reach
         self._waiting = np.zeros((0, leads))
-        self._level = np.full(leads, np.nan)  # the last value that came out
+        self._level = np.full(leads, np.nan)  # the last output value
 
     def push(self, signal: Array) -> Array:
-        """Take further samples `(n, leads)`, NaN where missing, and return those that are decided.
+        """Process further samples `(n, leads)`, NaN where missing, and return the filled ones.
 
-        They are `reach` samples behind.
+        The output is `reach` samples behind the input.
         """
         return self._decide(np.concatenate([self._waiting, signal]), self.reach)
 
     def finish(self) -> Array:
-        """Return the rest."""
+        """Return the remaining samples."""
         return self._decide(self._waiting, 0)
 
     def _decide(self, signal: Array, ahead: int) -> Array:
@@ -59,7 +59,7 @@ class Bridging:
         return filled
 
     def _filled(self, lead: Array, count: int, level: float) -> Array:
-        """Return the first `count` samples of a lead; before the first known one it is level."""
+        """Return the first `count` samples of a lead, filled; constant before its first."""
         missing = np.isnan(lead)
         places = np.arange(len(lead))
         following = np.where(missing, len(lead), places)
@@ -69,7 +69,7 @@ class Bridging:
         starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
         for start, stop in zip(starts, stops, strict=True):
             held = filled[start - 1] if start else level
-            end = following[start]  # the next known sample, or none
+            end = following[start]  # the next known sample, or the length if there is none
             known = end < len(lead)
             line = max(start, end - self.reach) if known else stop
             if np.isnan(held):
@@ -82,13 +82,13 @@ class Bridging:
 
 
 class Resampling:
-    """Changes the rate by a polyphase filter; the signal is mirrored at both ends.
+    """Resamples by a polyphase filter; the signal is mirrored at both ends.
 
-    A constant stays constant to the bit, since each phase of the filter sums to one.
+    A constant signal stays exactly constant, since each phase of the filter sums to one.
 
     Args:
-        leads: How many signals there are.
-        ratio: New rate over old.
+        leads: Number of leads.
+        ratio: New rate over old rate.
     """
 
     def __init__(self, leads: int, ratio: Fraction) -> None:
@@ -96,15 +96,15 @@ class Resampling:
         half = ZEROS * max(self.up, self.down)
         self.half = half
         self.reach = -(-half // self.up)
-        """Old samples that a new one depends on, on either side."""
+        """Number of input samples on either side that an output sample depends on."""
         self._filter = _phases(half, self.up, self.down)
         self._source = np.zeros((0, leads))
-        self._first = 0  # where it starts; below 0 once the beginning is mirrored
+        self._first = 0  # its first sample; below 0 once the start is mirrored
         self._seen = 0
         self._made = 0
 
     def push(self, signal: Array) -> Array:
-        """Take further samples `(n, leads)`, and return the new ones that can be made."""
+        """Process further samples `(n, leads)`, and return the available output samples."""
         self._source = np.concatenate([self._source, signal])
         self._seen += len(signal)
         if self._first == 0 and self._made == 0:
@@ -115,10 +115,10 @@ class Resampling:
         return self._make(max(0, ready - self._made))
 
     def finish(self, samples: int | None = None) -> Array:
-        """Return the rest.
+        """Return the remaining samples.
 
         Args:
-            samples: New samples in all; None makes as many as there is signal for.
+            samples: Total number of output samples; None derives it from the input's length.
         """
         if not self._seen:
             return self._source[:0]
@@ -140,7 +140,7 @@ class Resampling:
         """Return the next `count` samples."""
         if not count:
             return np.zeros((0, self._source.shape[1]))
-        # In steps of the product of both rates: where the first sample is, and the first source.
+        # Positions on the common grid of both rates: of the first output, and the first input used.
         source = (self._made * self.down) // self.up - self.reach
         offset = self._made * self.down - source * self.up + self.half
         padding = -offset % self.down
@@ -151,7 +151,7 @@ class Resampling:
         made = scipy.signal.upfirdn(shifted, taken, self.up, self.down, axis=0)
         self._made += count
         unneeded = (self._made * self.down) // self.up - self.reach - self._first
-        # The end may be mirrored by as much as the filter reaches.
+        # Mirroring at the end needs the filter's length.
         unneeded = max(0, min(unneeded, self._seen - 2 * self.reach - 3 - self._first))
         self._source = self._source[unneeded:].copy()
         self._first += unneeded
@@ -160,12 +160,12 @@ class Resampling:
 
 
 def ratio_to(fs: float) -> Fraction:
-    """Return 360 Hz over a rate, as a fraction of small numbers."""
+    """Return 360 Hz over a rate as a fraction with a small denominator."""
     return Fraction(FS / float(fs)).limit_denominator(LARGEST_DENOMINATOR)
 
 
 def _phases(half: int, up: int, down: int) -> Array:
-    """Return the low-pass filter `(2 half + 1,)`, each of its `up` phases summing to one."""
+    """Return the low-pass filter `(2 half + 1,)`; each of its `up` phases sums to one."""
     if up == down:
         return np.eye(1, 2 * half + 1, half)[0]
     taps: Array = scipy.signal.firwin(2 * half + 1, 1 / max(up, down), window=("kaiser", BETA))

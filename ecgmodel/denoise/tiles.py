@@ -1,4 +1,4 @@
-"""A network that knows one window length, applied to signals of any length at its rate."""
+"""Application of a network with a fixed window length to signals of any length, in tiles."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from ecgmodel.support.machine import core_count
 Floats = NDArray[np.float32]
 Apply = Callable[[Floats], NDArray[Any]]
 
-BATCH = 128  # on two CPU cores faster than 64 and than 256, for small and larger networks
+BATCH = 128  # faster than 64 and 256 on two CPU cores, for small and large networks
 OVERLAP = 0.5
 LEAST_ROWS = 8
-"""Signals that are worth a thread of their own."""
+"""Minimum number of signals per thread."""
 
 
 class TiledNetwork:
-    """Cleans signals at the rate its network was trained for, in overlapping tiles.
+    """Cleans signals at the network's sampling rate, in overlapping tiles.
 
     Tiles start every `hop = window * (1 - overlap)` samples and are cross-faded with weights that
-    sum to one at every sample (a squared sine, which at an overlap of a half is the Hann window),
-    so that seams do not show. Before the first and after the last sample the signal is mirrored,
-    so that the ends are cleaned with as much context as the middle. Beside the signal, memory
-    holds one batch of tiles, however long it is.
+    sum to one at every sample (a squared sine; at an overlap of 0.5 the Hann window), so that there
+    are no steps at their borders. The signal is mirrored at both ends, so that its ends are cleaned
+    with as much context as its middle. Memory use is the signal and one batch of tiles.
 
-    Missing samples (NaN or infinite) are bridged by straight lines for the network and are NaN in
-    the result.
+    Missing samples (NaN or infinite) are linearly interpolated for the network and NaN in the
+    result.
 
     Args:
         apply: The network: float32 `(n, window, 1)` in mV to `(n, window, 1)` in mV.
-        window: Samples that the network sees at once.
-        overlap: Share of a tile that the next one covers too, from 0 (no cross-fade) to below 1.
-        batch: Most tiles handed to the network at once.
+        window: Window length of the network, samples.
+        overlap: Overlap of adjacent tiles, from 0 (no cross-fade) to below 1.
+        batch: Maximum number of tiles per call of the network.
 
     Raises:
         SettingsError: `window` or `batch` is below 1, or `overlap` is outside [0, 1).
@@ -74,7 +73,7 @@ class TiledNetwork:
             The cleaned signal, float32, of the same shape.
 
         Raises:
-            ModelError: The signal has another number of axes, or the network changes the shape.
+            ModelError: The signal is not 1- or 2-dimensional, or the network changes the shape.
         """
         array = np.asarray(signal)
         if array.ndim not in (1, 2):
@@ -87,27 +86,27 @@ class TiledNetwork:
             return row
         return np.ascontiguousarray(self._clean_rows(array.T).T)
 
-    def clean_many(self, stretches: ArrayLike) -> Floats:
+    def clean_many(self, segments: ArrayLike) -> Floats:
         """Clean many signals of one length; tiles of several signals share a batch.
 
         Args:
-            stretches: `(n, samples)` in mV.
+            segments: `(n, samples)` in mV.
 
         Returns:
-            The cleaned stretches, float32, of the same shape.
+            The cleaned segments, float32, of the same shape.
 
         Raises:
-            ModelError: `stretches` has not two axes, or the network changes the shape.
+            ModelError: `segments` is not 2-dimensional, or the network changes the shape.
         """
-        rows = np.asarray(stretches)
+        rows = np.asarray(segments)
         if rows.ndim != 2:
             raise ModelError(
-                f"Expected stretches of shape (n, samples). Received: shape={rows.shape}"
+                f"Expected segments of shape (n, samples). Received: shape={rows.shape}"
             )
         return self._clean_rows(rows)
 
     def apply(self, tiles: Floats) -> Floats:
-        """Run the network on `(n, window)` tiles, a batch at a time, and return as many.
+        """Run the network on tiles `(n, window)` in batches, and return the cleaned tiles.
 
         Raises:
             ModelError: The network changes the shape.
@@ -136,55 +135,55 @@ class TiledNetwork:
         result = np.asarray(self.network(tiles[..., None]), dtype=np.float32)
         if result.shape != (*tiles.shape, 1):
             raise ModelError(
-                f"The network must return the shape that it is given, {(*tiles.shape, 1)}. "
-                f"Received: shape={result.shape}. Is it a denoiser for windows of {self.window}?"
+                f"Expected the network to return the shape of its input, {(*tiles.shape, 1)}. "
+                f"Received: shape={result.shape}. Choose a denoiser for windows of {self.window} "
+                "samples."
             )
         return result[..., 0]
 
 
 class Tiling:
-    """Cleans rows that come in piece by piece: what comes out does not depend on the pieces.
+    """Cleans a stream of several rows; the result does not depend on the chunks.
 
-    A sample comes out once every tile that covers it was cleaned, at most `window` samples after
-    it came in.
+    A sample is returned once all tiles that cover it are cleaned, at most `window` samples later.
 
     Args:
-        tiled: The network and how its tiles lie.
-        rows: How many signals there are.
+        tiled: The network, applied in tiles.
+        rows: Number of rows.
     """
 
     def __init__(self, tiled: TiledNetwork, rows: int) -> None:
         self.tiled = tiled
-        self._source = np.zeros((rows, 0), np.float32)  # what later tiles may need
-        self._first = 0  # where it starts
+        self._source = np.zeros((rows, 0), np.float32)  # samples that later tiles may need
+        self._first = 0  # its first sample
         self._start = tiled.hop - tiled.window  # of the next tile
         # Sums of the tiles from the next one's start on.
         self._open = np.zeros((rows, tiled.window - tiled.hop), np.float32)
 
     def push(self, rows: Floats) -> Floats:
-        """Take further samples `(rows, n)`, finite, and return the cleaned ones that are done."""
+        """Process further finite samples `(rows, n)`, and return the available cleaned ones."""
         self._source = np.concatenate([self._source, rows], axis=1)
         window, hop = self.tiled.window, self.tiled.hop
         seen = self._first + self._source.shape[1]
-        if seen <= window - hop:  # too few to mirror the beginning
+        if seen <= window - hop:  # too few to mirror the start
             return self._source[:, :0]
         ready = max(0, (seen - window - self._start) // hop + 1)
         cleaned = self._clean(ready, seen)
-        # A tile at the end mirrors up to a window before it.
+        # Mirroring at the end needs up to one window.
         keep = max(self._first, min(self._start, seen - window))
         self._source = self._source[:, keep - self._first :].copy()
         self._first = keep
         return cleaned
 
     def finish(self) -> Floats:
-        """Return the rest of the cleaned samples; the last of them are mirrored."""
+        """Return the remaining cleaned samples; the signal is mirrored at its end."""
         seen = self._first + self._source.shape[1]
-        before = max(0, self._start)  # what came out
+        before = max(0, self._start)  # samples already returned
         left = -(-(seen - self._start) // self.tiled.hop) if seen else 0
         return self._clean(left, seen)[:, : seen - before]
 
     def _clean(self, tiles: int, samples: int) -> Floats:
-        """Clean the next tiles of each row, and return what no further tile covers."""
+        """Clean the next tiles of each row, and return the samples covered by no later tile."""
         window, hop = self.tiled.window, self.tiled.hop
         rows = len(self._source)
         length = tiles * hop + window - hop
@@ -197,13 +196,13 @@ class Tiling:
             faded = (self.tiled.apply(cut) * self.tiled.weights).reshape(rows, -1, window)
             for place, number in enumerate(numbers):
                 total[:, number * hop : number * hop + window] += faded[:, place]
-        outside = max(0, -self._start)  # what lies before the first sample
+        outside = max(0, -self._start)  # samples before the first one
         self._start += tiles * hop
         self._open = total[:, tiles * hop :].copy()
         return total[:, min(outside, tiles * hop) : tiles * hop]
 
     def _cut(self, starts: NDArray[np.int64], samples: int) -> Floats:
-        """Return the tiles `(rows, tiles, window)`, mirrored where one reaches outside."""
+        """Return the tiles `(rows, tiles, window)`, mirrored beyond the ends of the signal."""
         window = self.tiled.window
         if starts[0] >= 0 and starts[-1] + window <= samples:
             tiles: Floats = sliding_window_view(self._source, window, axis=1)
@@ -213,11 +212,11 @@ class Tiling:
 
 
 def mirrored(index: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
-    """Return where a signal is read for places before its start and after its end.
+    """Return the indices of a signal that is mirrored at both ends, as often as needed.
 
     Args:
-        index: Places, from any number below 0 to any number above `samples`.
-        samples: The signal's length; it is mirrored at both ends, as often as needed.
+        index: Any indices, also below 0 or above `samples`.
+        samples: The signal's length.
     """
     period = max(1, 2 * (samples - 1))
     place: NDArray[np.int64] = np.abs((index + samples - 1) % period - (samples - 1))
@@ -225,14 +224,14 @@ def mirrored(index: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
 
 
 def crossfade(window: int, hop: int) -> Floats:
-    """Return tile weights `(window,)` that sum to one over tiles that start every `hop` samples."""
+    """Return tile weights `(window,)` that sum to one over tiles with a spacing of `hop`."""
     rise = np.sin(np.pi * (np.arange(window) + 0.5) / window) ** 2
     total = np.bincount(np.arange(window) % hop, weights=rise, minlength=hop)
     return (rise / total[np.arange(window) % hop]).astype(np.float32)
 
 
 def bridge_gaps(rows: Floats, gaps: NDArray[np.bool_]) -> Floats:
-    """Draw straight lines over the samples marked in `gaps`; a row of gaps alone becomes zero.
+    """Linearly interpolate the samples flagged in `gaps`; a row without samples becomes zero.
 
     Args:
         rows: `(rows, samples)`; changed in place.
@@ -247,11 +246,11 @@ def bridge_gaps(rows: Floats, gaps: NDArray[np.bool_]) -> Floats:
 
 
 class _SideBySide(TiledNetwork):
-    """Tiles of a Keras network: its operations use one core each, so signals are shared out."""
+    """Tiles of a Keras network; signals are distributed over cores, as operations use one each."""
 
-    def clean_many(self, stretches: ArrayLike) -> Floats:
-        """Clean many signals of one length, a part of them on each core."""
-        rows = np.asarray(stretches)
+    def clean_many(self, segments: ArrayLike) -> Floats:
+        """Clean many signals of one length, distributed over the cores."""
+        rows = np.asarray(segments)
         parts = min(core_count(), len(rows) // LEAST_ROWS)
         if rows.ndim != 2 or parts < 2:
             return super().clean_many(rows)
@@ -262,54 +261,57 @@ class _SideBySide(TiledNetwork):
 def keras_tiles(
     model: Any, window: int, overlap: float = OVERLAP, batch: int = BATCH
 ) -> TiledNetwork:
-    """Return what applies a Keras model.
+    """Return a Keras model, applied in tiles.
 
     Args:
         model: A `keras.Model` from `(n, window, 1)` to `(n, window, 1)`, in mV.
-        window: Samples that the model sees at once.
+        window: Window length of the model, samples.
         overlap: As for `TiledNetwork`.
         batch: As for `TiledNetwork`.
     """
     import keras
 
     if keras.backend.backend() == "tensorflow":
-        model.jit_compile = False  # graph mode is the faster one for convolutions on CPUs
+        model.jit_compile = False  # graph mode is faster for convolutions on CPUs
 
     def apply(tiles: Floats) -> NDArray[Any]:
-        # A new batch size may compile the network anew: only powers of two and `batch` occur.
+        # Each new batch size may recompile the network: use only powers of two and `batch`.
         size = min(batch, 1 << (len(tiles) - 1).bit_length())
         padded = np.concatenate([tiles, np.zeros((size - len(tiles), window, 1), np.float32)])
         return np.asarray(model.predict_on_batch(padded))[: len(tiles)]
 
-    model.make_predict_function()  # before threads ask for it at once
+    model.make_predict_function()  # before several threads call it
     return _SideBySide(apply, window, overlap, batch)
 
 
 def from_keras(
     path: str | Path, window: int | None = None, overlap: float = OVERLAP, batch: int = BATCH
 ) -> TiledNetwork:
-    """Return what applies a saved `.keras` file.
+    """Return a saved `.keras` model, applied in tiles.
 
     Args:
         path: The model file.
-        window: Samples that the model sees at once; may be left out where the model fixes it.
+        window: Window length, samples; optional if the model has a fixed one.
         overlap: As for `TiledNetwork`.
         batch: As for `TiledNetwork`.
 
     Raises:
         MissingFileError: There is no such file.
-        ModelError: The file is no Keras model, or neither it nor the caller names the window.
+        ModelError: The file is not a Keras model, or the window is unknown or contradicts it.
     """
     from ecgmodel.networks import load_network
 
     model = load_network(path)
     if len(model.input_shape) != 3 or model.input_shape[2] != 1:
         raise ModelError(
-            f"{path} takes {model.input_shape}. Expected (windows, samples, 1): one lead at a time."
+            f"{path} has the input shape {model.input_shape}. Expected (windows, samples, 1), a "
+            "network for single leads."
         )
     fixed = model.input_shape[1]
     if window is None and fixed is None:
-        raise ModelError(f"{path} takes windows of any length: say which with `window`.")
+        raise ModelError(f"{path} accepts windows of any length. Give one with `window`.")
     if None not in (window, fixed) and window != fixed:
-        raise ModelError(f"{path} takes windows of {fixed} samples. Received: window={window}")
+        raise ModelError(
+            f"{path} expects windows of {fixed} samples. Received: window={window}. Omit `window`."
+        )
     return keras_tiles(model, int(window or fixed), overlap, batch)

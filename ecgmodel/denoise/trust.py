@@ -1,59 +1,61 @@
-"""How far a cleaned signal is to be trusted, every 10 s of each lead.
+"""Reliability of a cleaned signal, for each section of 10 s of each lead.
 
-Two values say how good a window is, by the same measure before and after; one says how much noise
-was taken out; and a reason stands where the network should not be believed.
+A section has its quality before and after cleaning, by the same measure, the estimated input SNR,
+and a reason if the output is unreliable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from statistics import median
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import SignalError
-from ecgmodel.signals.masks import Limits, MaskSettings, usable_samples
+from ecgmodel.signals.masks import AdcRanges, MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings, judge, noisiness
 from ecgmodel.support.decibels import decibels
 from ecgmodel.support.machine import core_count
 
-WINDOW_S = 10.0
-AT_ONCE = 60  # windows: 10 minutes
-CUTOFF = 0.5  # Hz: what is slower counts as drift
-WANDER = 0.5  # of the ECG's RMS: drift that makes a window noisy
+SECTION_S = 10.0
+AT_ONCE = 60  # sections: 10 minutes
+CUTOFF = 0.5  # Hz; slower components count as drift
+WANDER = 0.5  # share of the ECG's RMS from which drift makes a section noisy
 TINY_MV = 1e-3
 
 Untrusted = Literal["mark", "pass"]
 
-# From which share of a window on it counts as missing, flat or clipped.
-SPOILT = 0.5
+# Shares of a section from which it is missing or flat, and clipped.
+UNUSABLE = 0.5
 CLIPPED = 0.01
 NOISIEST_DB = -18.0
-"""On windows of people and noise that trained nothing, `Window.snr_db` was within 2 dB of the true
-SNR, and what came out had 4 dB or less over its own error below this one (medians)."""
-LARGEST_MV, SMALLEST_MV = 20.0, 0.1  # from peak to peak, of what came out
-LOWEST_FS = 100.0  # Hz: twice the highest frequency of muscle noise that can be told from ECG
+"""Lowest input SNR of reliable output. On test subjects and noise the median error of
+`Window.snr_db` was within 2 dB; below this SNR the median output SNR was at most 4 dB."""
+LARGEST_MV, SMALLEST_MV = 20.0, 0.1  # peak-to-peak amplitude of the output
+LOWEST_FS = 100.0  # Hz: twice the highest frequency needed to distinguish muscle noise from ECG
 FADE_S = 0.25
-"""On either side of where the input is passed, over which it is faded in."""
+"""Fade between the output and the passed input, on either side of a section, s."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What is known of 10 s of a lead.
+    """The assessment of a section of 10 s of a lead.
 
     Attributes:
         lead: Number of the lead, from 0.
-        start: Its first sample.
-        stop: The one after its last.
-        quality_in: Of what went in, from 0 (noise) to 1 (none seen): by what lies between and
-            under the beats, and by drift. At a half the quality gate begins to take it for noisy.
-            NaN where it is too short to tell.
-        quality_out: Of what came out, by the same measure.
-        snr_db: Of what went in, dB: the power of what came out over that of what was taken out.
-        reason: Why the network is not to be trusted here, "" if it is.
+        start: First sample.
+        stop: Sample after the last.
+        quality_in: Quality of the input, from 0 (noise) to 1 (no visible noise), from the signal
+            between and under the beats and from drift. Below 0.5 the quality gate rejects it. NaN
+            if the section is too short.
+        quality_out: Quality of the output, by the same measure.
+        snr_db: Estimated input SNR, dB: power of the output over power of the removed noise.
+        reason: Why the output is unreliable, "" if it is reliable.
     """
 
     lead: int
@@ -65,19 +67,19 @@ class Window:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the values by name; None for NaN."""
+        """Return the values by name, None for NaN."""
         values = asdict(self)
         return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in values.items()}
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A cleaned signal and what is known of it.
+    """A cleaned signal and its assessment.
 
     Attributes:
-        signal: In mV, as it was given.
-        noise: What was taken out, mV, of the same shape.
-        windows: Every 10 s of each lead, by lead and time.
+        signal: The cleaned signal, mV, with the shape of the input.
+        noise: The removed noise, mV, of the same shape.
+        windows: The assessment of each section of 10 s, by lead and time.
     """
 
     signal: NDArray[Any]
@@ -86,28 +88,36 @@ class Cleaned:
 
     @property
     def untrusted(self) -> tuple[Window, ...]:
-        """The windows where the network is not to be trusted."""
+        """The sections with unreliable output."""
         return tuple(window for window in self.windows if window.reason)
 
 
+def median_quality(windows: Sequence[Window]) -> tuple[float, float] | None:
+    """Return the median quality of input and output, None if no section has both."""
+    known = [w for w in windows if w.quality_in == w.quality_in and w.quality_out == w.quality_out]
+    if not known:
+        return None
+    return median(w.quality_in for w in known), median(w.quality_out for w in known)
+
+
 class Assessment:
-    """Says of every 10 s of a signal how far its cleaning is to be trusted.
+    """Assesses the output in each section of 10 s of a signal.
 
     Args:
         fs: The signal's rate, Hz.
-        untrusted: "pass" puts the input where it is not, "mark" leaves it.
-        rails: Per lead, the lowest and highest value that its converter gives, mV.
-        threads: Processor threads; None takes one a core.
+        untrusted: "pass" returns the input in unreliable sections, "mark" keeps the output.
+        adc_ranges: Lowest and highest value of each lead's ADC, mV, None where unknown.
+        threads: CPU threads; None uses one per core.
 
     Raises:
-        SignalError: `untrusted` is another word.
+        SignalError: `untrusted` is invalid.
     """
 
     def __init__(
         self,
         fs: float,
         untrusted: Untrusted = "mark",
-        rails: Limits | None = None,
+        adc_ranges: AdcRanges | None = None,
         threads: int | None = None,
     ) -> None:
         if untrusted not in get_args(Untrusted):
@@ -118,30 +128,30 @@ class Assessment:
         self.fs = fs
         self.threads = threads or core_count()
         self.untrusted = untrusted
-        self.rails = rails
-        self.length = max(1, round(WINDOW_S * fs))
+        self.adc_ranges = adc_ranges
+        self.length = max(1, round(SECTION_S * fs))
 
-    def check_rails(self, leads: int) -> None:
-        """Check that there are rails for so many leads, if for any.
+    def check_adc_ranges(self, leads: int) -> None:
+        """Check the number of ADC ranges, if they are given.
 
         Raises:
-            SignalError: There are more, or fewer.
+            SignalError: There is not one per lead.
         """
-        if self.rails is not None and len(self.rails) != leads:
+        if self.adc_ranges is not None and len(self.adc_ranges) != leads:
             raise SignalError(
-                f"Expected rails for each of {leads} leads. Received: {len(self.rails)}. Give None "
-                "for a lead whose rails are unknown."
+                f"Expected an ADC range for each of {leads} leads. Received: "
+                f"{len(self.adc_ranges)}. Use None for a lead whose range is unknown."
             )
 
     def of(
         self, noisy: NDArray[Any], cleaned: NDArray[Any], out_of_range: NDArray[np.bool_]
     ) -> tuple[Window, ...]:
-        """Return the windows, by lead and time.
+        """Return the assessed sections, by lead and time.
 
         Args:
-            noisy: `(samples, leads)`, mV, NaN where a sample is missing.
-            cleaned: Of the same shape; changed in place where the input is to be passed.
-            out_of_range: Of the same shape; where a sample cannot be ECG and was not used.
+            noisy: The input, `(samples, leads)`, mV, NaN where a sample is missing.
+            cleaned: The output, of the same shape; changed in place with `untrusted` "pass".
+            out_of_range: Mask of the samples that cannot be ECG, of the same shape.
         """
         found: list[Window] = []
         starts = range(0, len(noisy), AT_ONCE * self.length)
@@ -156,7 +166,7 @@ class Assessment:
         return tuple(found)
 
     def _pass(self, x: NDArray[Any], y: NDArray[Any], windows: list[Window]) -> None:
-        """Put the input where the network is not to be trusted, faded at the edges."""
+        """Replace unreliable output by the input, with fades at the edges."""
         fade = max(1, round(FADE_S * self.fs))
         for window in windows:
             if not window.reason:
@@ -181,24 +191,24 @@ class Assessment:
         missing = ~np.isfinite(x)
         far = out_of_range[here, lead]
         x[far] = np.nan
-        spoilt = {"missing": missing, "out of range": far, **self._spoilt(x, missing, lead)}
+        unusable = {"missing": missing, "out of range": far, **self._unusable(x, missing, lead)}
         before, after = self._quality(x), self._quality(y)
         found = []
         for number, start in enumerate(range(0, len(x), self.length)):
             part = slice(start, min(start + self.length, len(x)))
-            shares = {name: float(mask[part].mean()) for name, mask in spoilt.items()}
+            shares = {name: float(mask[part].mean()) for name, mask in unusable.items()}
             snr = _snr_db(x[part], y[part])
             reason = self._reason(shares, snr, y[part])
             begin, end = first + part.start, first + part.stop
             found.append(Window(lead, begin, end, before[number], after[number], snr, reason))
         return found
 
-    def _spoilt(
+    def _unusable(
         self, x: NDArray[np.float64], missing: NDArray[np.bool_], lead: int
     ) -> dict[str, NDArray[np.bool_]]:
-        """Return which samples are no signal, or clipped."""
+        """Return the masks of flat and of clipped samples."""
         column = x[:, None]
-        limits = None if self.rails is None else [self.rails[lead]]
+        limits = None if self.adc_ranges is None else [self.adc_ranges[lead]]
         flat_free = usable_samples(
             column, self.fs, MaskSettings(clipping=False, margin_s=0), limits
         )[:, 0]
@@ -209,9 +219,9 @@ class Assessment:
         }
 
     def _reason(self, shares: dict[str, float], snr: float, y: NDArray[np.float64]) -> str:
-        if shares["missing"] > SPOILT:
+        if shares["missing"] > UNUSABLE:
             return "missing"
-        if shares["missing"] + shares["lead off"] > SPOILT:
+        if shares["missing"] + shares["lead off"] > UNUSABLE:
             return "lead off"
         if shares["out of range"]:
             return "out of range"
@@ -225,7 +235,7 @@ class Assessment:
         return "low rate" if self.fs < LOWEST_FS else ""
 
     def _quality(self, x: NDArray[np.float64]) -> list[float]:
-        """Return the quality of the windows of a block; NaN where one is shorter than a second."""
+        """Return the quality of the sections of a block; NaN for one shorter than a second."""
         finite = np.isfinite(x)
         if not finite.any():
             return [float("nan")] * -(-len(x) // self.length)
@@ -253,7 +263,7 @@ class Assessment:
 
 
 def _highpass(x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
-    """Return a lead without what lies below `CUTOFF`; see `signals.resampling.highpass`."""
+    """Return a lead high-passed at `CUTOFF`; see `signals.resampling.highpass`."""
     import scipy.signal
 
     sos = scipy.signal.butter(2, CUTOFF, "highpass", fs=fs, output="sos")
@@ -263,9 +273,9 @@ def _highpass(x: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
 
 
 def _snr_db(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return the power that was kept over that which was taken out, both without offset, dB."""
-    there = np.isfinite(x) & np.isfinite(y)
-    if there.sum() < 2:
+    """Return the zero-mean power of the output over that of the removed noise, dB."""
+    known = np.isfinite(x) & np.isfinite(y)
+    if known.sum() < 2:
         return float("nan")
-    kept, taken = y[there].var(), (x[there] - y[there]).var()
-    return round(float(decibels(max(kept, 1e-12), max(taken, 1e-12))), 2)
+    kept, removed = y[known].var(), (x[known] - y[known]).var()
+    return round(float(decibels(max(kept, 1e-12), max(removed, 1e-12))), 2)

@@ -1,4 +1,4 @@
-"""A recording before and after its cleaning, on ECG paper."""
+"""Figure of a recording before and after cleaning, on ECG paper."""
 
 from __future__ import annotations
 
@@ -37,18 +37,19 @@ def before_after_figure(
     theme: Theme = LIGHT,
     width: float = WIDE,
 ) -> Figure:
-    """Draw of each lead the section out of which most was taken, as an electrocardiograph would.
+    """Draw the section of each lead from which most noise was removed, on the ECG's usual grid.
 
-    Sections where the network is not to be trusted are shown only where there is no other.
+    A section where the network is unreliable is shown only if the lead has no other.
 
     Args:
-        signal: What went in, `(samples, leads)` in mV, NaN where a sample is missing.
-        cleaned: What came out.
+        signal: The recording before cleaning, `(samples, leads)` in mV, NaN where a sample is
+            missing.
+        cleaned: The cleaned recording.
         fs: Sampling rate, Hz.
-        leads: Names of the leads; those after the twelfth are not drawn.
+        leads: Names of the leads; only the first twelve are drawn.
         seconds: Length of a section.
         theme: Colours.
-        width: Of the figure, inches.
+        width: Width of the figure, inches.
     """
     length = min(len(signal), max(2, round(seconds * fs)))
     strips: list[tuple[str, NDArray[np.float64], str]] = []
@@ -80,14 +81,14 @@ def before_after_figure(
 
 
 def _noisiest(cleaned: Cleaned, lead: int, length: int, samples: int) -> int:
-    """Return the first sample of the section to show."""
+    """Return the first sample of the section with most removed noise."""
 
-    def taken(window: Window) -> tuple[bool, float]:
+    def removed(window: Window) -> tuple[bool, float]:
         part = cleaned.noise[window.start : window.stop, lead]
         finite = part[np.isfinite(part)]
         return not window.reason, float(np.std(finite)) if len(finite) else -1.0
 
     own = [window for window in cleaned.windows if window.lead == lead]
-    chosen = max(own, key=taken)
+    chosen = max(own, key=removed)
     middle = (chosen.start + chosen.stop - length) // 2
     return max(0, min(middle, samples - length))

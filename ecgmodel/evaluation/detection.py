@@ -1,4 +1,4 @@
-"""What a beat detector makes of a signal: WFDB's XQRS, and its beats against reference beats."""
+"""Beat detection with the XQRS detector of WFDB, and comparison with reference beats."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ecgmodel.signals.beats import BUNDLE_BRANCH, NORMAL, OTHER, PACED, VENTRICU
 Array = NDArray[Any]
 
 TOLERANCE_S = 0.15
-"""Beats that are this near to each other are one (ANSI/AAMI EC57:2012)."""
+"""Largest distance of a detected beat from its reference beat, s (ANSI/AAMI EC57:2012)."""
 
 BEATS = (VENTRICULAR - {"!"}) | PACED | BUNDLE_BRANCH | OTHER | NORMAL
-"""Annotation symbols that mark a beat; a wave of ventricular flutter is none (EC57)."""
+"""Annotation symbols of beats; waves of ventricular flutter are not counted as beats (EC57)."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How a detector did; counts of several stretches add up.
+    """Counts of a beat detector; those of several segments can be added.
 
     Attributes:
-        matched: Reference beats that it found.
-        missed: Reference beats that it did not find.
-        false: Beats that it found where none is.
+        matched: True positives: reference beats that were detected.
+        missed: False negatives: reference beats that were not detected.
+        false: False positives: detected beats without a reference beat.
     """
 
     matched: int
@@ -40,23 +40,23 @@ class Counts:
 
     @property
     def sensitivity(self) -> float:
-        """Share of the reference beats that was found."""
+        """Share of the reference beats that were detected."""
         return _share(self.matched, self.missed)
 
     @property
     def predictivity(self) -> float:
-        """Share of the found beats that are beats (positive predictivity)."""
+        """Share of the detected beats that are reference beats (positive predictivity)."""
         return _share(self.matched, self.false)
 
 
 @dataclass(frozen=True)
 class Match:
-    """Reference beats and found ones, side by side.
+    """Reference beats matched with detected beats.
 
     Attributes:
-        reference: Where the reference beats are, samples, ascending.
-        found: Where beats were found, samples, ascending.
-        partner: For each reference beat the index of its found beat, -1 for none.
+        reference: Positions of the reference beats, samples, ascending.
+        found: Positions of the detected beats, samples, ascending.
+        partner: For each reference beat, the index of its detected beat; -1 for none.
     """
 
     reference: Array
@@ -64,25 +64,25 @@ class Match:
     partner: Array
 
     def counts(self, first: int, end: int) -> Counts:
-        """Return the counts of what lies from sample `first` to before `end`.
+        """Return the counts between sample `first` (included) and `end` (excluded).
 
-        A found beat at the edge that belongs to a reference beat outside is not a false one.
+        A detected beat inside that matches a reference beat outside is not a false positive.
         """
         inside = (self.reference >= first) & (self.reference < end)
-        there = (self.found >= first) & (self.found < end)
-        there[self.partner[self.partner >= 0]] = False
+        unmatched = (self.found >= first) & (self.found < end)
+        unmatched[self.partner[self.partner >= 0]] = False
         matched = int((self.partner[inside] >= 0).sum())
-        return Counts(matched, int(inside.sum()) - matched, int(there.sum()))
+        return Counts(matched, int(inside.sum()) - matched, int(unmatched.sum()))
 
     def errors(self, first: int, end: int) -> Array:
-        """Return found less reference position of the matched beats of a part, samples."""
+        """Return detected minus reference position of the matched beats of a part, samples."""
         chosen = (self.reference >= first) & (self.reference < end) & (self.partner >= 0)
         errors: Array = self.found[self.partner[chosen]] - self.reference[chosen]
         return errors
 
 
 def detect_beats(lead: Array, fs: float) -> Array:
-    """Return where XQRS finds beats, samples, ascending; none in a flat signal.
+    """Return the positions of beats detected by XQRS, samples, ascending; none if flat.
 
     Args:
         lead: `(samples,)`, mV, without missing values.
@@ -91,7 +91,7 @@ def detect_beats(lead: Array, fs: float) -> Array:
     from wfdb import processing
 
     signal = np.asarray(lead, np.float64)
-    if np.ptp(signal) == 0:  # XQRS divides by the signal's own size
+    if np.ptp(signal) == 0:  # XQRS divides by the signal's range
         return np.zeros(0, np.int64)
     detector = processing.XQRS(sig=signal, fs=fs)
     detector.detect(verbose=False)
@@ -101,32 +101,32 @@ def detect_beats(lead: Array, fs: float) -> Array:
 def match_beats(
     reference: Array, found: Array, fs: float, tolerance_s: float = TOLERANCE_S
 ) -> Match:
-    """Pair reference beats with found ones that are at most `tolerance_s` away.
+    """Match reference beats with detected beats that are at most `tolerance_s` away.
 
-    The pairs are those of `wfdb.processing.compare_annotations`, which takes what is *nearer* than
-    its window; one sample is added, so that the tolerance itself still counts.
+    Uses `wfdb.processing.compare_annotations`, which requires a distance *below* its limit; one
+    sample is added to the limit, so that a distance equal to the tolerance counts as a match.
 
     Args:
-        reference: Where the reference beats are, samples, ascending.
-        found: Where beats were found, samples, ascending.
+        reference: Positions of the reference beats, samples, ascending.
+        found: Positions of the detected beats, samples, ascending.
         fs: Sampling rate, Hz.
-        tolerance_s: Largest distance of a pair, s.
+        tolerance_s: Largest distance of a match, s.
     """
     from wfdb import processing
 
     reference, found = np.asarray(reference, np.int64), np.asarray(found, np.int64)
     if not (len(reference) and len(found)):
         return Match(reference, found, np.full(len(reference), -1))
-    window = int(np.floor(tolerance_s * fs + 1e-9)) + 1
-    compared = processing.compare_annotations(reference, found, window)
+    limit = int(np.floor(tolerance_s * fs + 1e-9)) + 1
+    compared = processing.compare_annotations(reference, found, limit)
     return Match(reference, found, np.asarray(compared.matching_sample_nums, np.int64))
 
 
 def beat_samples(samples: Array, symbols: Array) -> Array:
-    """Return the annotations that mark a beat, ascending; comments and rhythms are none.
+    """Return the positions of beat annotations, ascending, without comments and rhythm changes.
 
     Args:
-        samples: Where the annotations are, `(n,)`.
+        samples: Positions of all annotations, samples, `(n,)`.
         symbols: Their WFDB symbols, `(n,)`.
     """
     chosen = np.fromiter((s in BEATS for s in symbols), bool, len(symbols))

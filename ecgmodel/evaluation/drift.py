@@ -1,7 +1,7 @@
-"""Drift: do the recordings that come in now still look like those that the model learned from?
+"""Data drift: a comparison of incoming recordings with those of the training.
 
-Recordings are compared, not windows: those of one recording are alike, and a test that takes each
-for an independent sample finds drift everywhere.
+The unit of comparison is the recording. Parts of one recording are correlated, and a test that
+treats them as independent samples reports drift everywhere.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from ecgmodel.errors import unknown_name
 from ecgmodel.signals.statistics import RecordingStatistics
 
-# What can be compared, and how a person reads it.
+# Statistics that can be compared, with labels.
 STATISTICS = {
     "sampling_rate_hz": "sampling rate (Hz)",
     "amplitude_mv": "amplitude (mV)",
     "noise_mv": "noise level (mV)",
     "wander_mv": "baseline wander (mV)",
-    "quality": "share of good windows",
+    "quality": "share of segments of good quality",
     "usable": "share of usable samples",
     "duration_s": "duration (s)",
 }
@@ -32,21 +32,28 @@ Verdict = Literal["drift", "no drift", "not enough recordings"]
 
 
 class DriftSettings(BaseModel):
-    """When incoming recordings count as other than those of the training."""
+    """Settings of the drift test on incoming recordings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     alpha: float = Field(
-        0.01, gt=0, lt=1, description="Chance of a false alarm, all statistics together."
+        0.01,
+        gt=0,
+        lt=1,
+        description="Significance level: probability of a false alarm over all statistics.",
     )
     min_recordings: int = Field(
-        8, ge=2, description="Fewer recordings on either side are not compared."
+        8,
+        ge=2,
+        description="Minimum number of training recordings and of incoming recordings for a test.",
     )
-    recent: int = Field(50, ge=2, description="So many of the newest recordings are looked at.")
+    recent: int = Field(
+        50, ge=2, description="Number of most recent incoming recordings that are compared."
+    )
     statistics: tuple[str, ...] = Field(
         ("sampling_rate_hz", "amplitude_mv", "noise_mv", "wander_mv", "quality"),
         min_length=1,
-        description=f"What is compared, of {', '.join(STATISTICS)}.",
+        description=f"Statistics to compare, from {', '.join(STATISTICS)}.",
     )
 
     @field_validator("statistics")
@@ -61,25 +68,25 @@ class DriftSettings(BaseModel):
     def _can_be_enough(self) -> DriftSettings:
         if self.recent < self.min_recordings:
             raise ValueError(
-                f"drift.recent={self.recent} recordings are never the {self.min_recordings} that "
-                "drift.min_recordings asks for: raise it"
+                f"drift.recent={self.recent} is smaller than drift.min_recordings="
+                f"{self.min_recordings}, so drift would never be tested. Raise drift.recent"
             )
         return self
 
 
 @dataclass(frozen=True)
 class DriftComparison:
-    """One statistic of the recordings of both sides.
+    """The test of one statistic.
 
     Attributes:
-        statistic: Its name, one of `STATISTICS`.
-        reference: Recordings of the training that have it.
-        incoming: Incoming recordings that have it.
-        reference_median: Its median there.
-        incoming_median: Its median here.
-        distance: The Kolmogorov-Smirnov statistic, 0 (alike) to 1 (no overlap).
-        p: The chance of that distance or a larger one if nothing had changed.
-        corrected_p: The same after Holm's correction for the number of statistics.
+        statistic: Name of the statistic, one of `STATISTICS`.
+        reference: Number of training recordings for which it is known.
+        incoming: Number of incoming recordings for which it is known.
+        reference_median: Median over the training recordings.
+        incoming_median: Median over the incoming recordings.
+        distance: Kolmogorov-Smirnov statistic, 0 (same distribution) to 1 (no overlap).
+        p: The p-value of this distance.
+        corrected_p: The p-value after Holm's correction for the number of statistics.
         drifted: Whether `corrected_p` is at most alpha.
     """
 
@@ -96,15 +103,15 @@ class DriftComparison:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What a comparison found.
+    """The result of a drift test.
 
     Attributes:
-        verdict: Drift, none, or too few recordings to say.
-        reference: Recordings of the training.
-        incoming: Incoming recordings.
-        alpha: The chance of a false alarm that was accepted.
-        min_recordings: How many recordings each side needs.
-        comparisons: One a statistic; none if there are too few recordings.
+        verdict: "drift", "no drift", or "not enough recordings".
+        reference: Number of training recordings.
+        incoming: Number of incoming recordings.
+        alpha: Significance level over all statistics.
+        min_recordings: Minimum number of recordings on each side.
+        comparisons: One per statistic; empty if there are too few recordings.
     """
 
     verdict: Verdict
@@ -116,28 +123,28 @@ class DriftReport:
 
     @property
     def drifted(self) -> tuple[DriftComparison, ...]:
-        """The statistics that have changed."""
+        """The statistics with drift."""
         return tuple(c for c in self.comparisons if c.drifted)
 
     @property
     def sentence(self) -> str:
-        """The finding in one sentence."""
+        """The result in one sentence."""
         sides = f"{self.incoming} incoming and {self.reference} training recordings"
         if self.verdict == "not enough recordings":
             return (
-                f"Not enough recordings yet: {sides} have figures to compare, and "
+                f"Not enough recordings yet: there are {sides} to compare, and at least "
                 f"{self.min_recordings} of each are needed."
             )
         if not self.drifted:
-            return f"No drift between {sides}: nothing differs at alpha = {self.alpha:g}."
+            return f"No drift between {sides} at alpha = {self.alpha:g}."
         changes = ", ".join(
             f"{STATISTICS[c.statistic]} {c.reference_median:.4g} -> {c.incoming_median:.4g}"
             for c in self.drifted
         )
-        return f"Drift between {sides}, at alpha = {self.alpha:g}: {changes} (medians)."
+        return f"Drift between {sides} at alpha = {self.alpha:g}, by medians: {changes}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report with its sentence, JSON-able."""
+        """Return the report with its sentence, as values that JSON can hold."""
         return {**asdict(self), "comparisons": [asdict(c) for c in self.comparisons]} | {
             "sentence": self.sentence
         }
@@ -147,13 +154,14 @@ class DriftReport:
         return json.dumps(self.to_dict(), indent=1, allow_nan=False)
 
     def to_markdown(self) -> str:
-        """Return the report's sentence and table."""
+        """Return the sentence and the table of the report."""
         if not self.comparisons:
             return self.sentence
         lines = [
             self.sentence,
             "",
-            "| statistic | training, median | incoming, median | KS distance | p | Holm's p | |",
+            "| statistic | training (median) | incoming (median) | KS distance | p "
+            "| p, Holm-corrected | |",
             "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
         ]
         lines += [
@@ -172,19 +180,19 @@ def detect_drift(
 ) -> DriftReport:
     """Compare incoming recordings with those of the training.
 
-    Each statistic by the two-sample Kolmogorov-Smirnov test, which sees shifts and changes of
-    spread, and is on the safe side for values that come more than once, such as sampling rates;
-    all together by Holm's correction (Holm 1979, Scand. J. Statist. 6:65-70). The recordings are
-    taken for independent: many of one patient count for more than they tell.
+    Each statistic is compared by the two-sample Kolmogorov-Smirnov test, which detects shifts and
+    changes of spread and is conservative for tied values, such as sampling rates. The p-values
+    are corrected by Holm's method (Holm 1979, Scand. J. Statist. 6:65-70). The test assumes
+    independent recordings: many recordings of one patient make it too sensitive.
 
     Args:
-        reference: Recordings of the training.
-        incoming: Recordings that came in, each once.
-        settings: What is compared, and how sure to be.
+        reference: Training recordings.
+        incoming: Incoming recordings, each once.
+        settings: Statistics to compare, and significance level.
 
     Returns:
-        The report. A statistic that too few recordings have is left out; if none is left, there
-        are not enough recordings.
+        The report. Statistics known for too few recordings are left out; if none remains, the
+        verdict is "not enough recordings".
     """
     pairs = {n: (_values(reference, n), _values(incoming, n)) for n in settings.statistics}
     enough = {n: p for n, p in pairs.items() if min(map(len, p)) >= settings.min_recordings}
@@ -201,7 +209,7 @@ def detect_drift(
 
 
 def _values(recordings: Sequence[RecordingStatistics], name: str) -> np.ndarray:
-    """Return a statistic of the recordings that have it."""
+    """Return a statistic of the recordings for which it is known."""
     values = (getattr(recording, name) for recording in recordings)
     return np.array([value for value in values if value is not None], dtype=np.float64)
 

@@ -1,4 +1,4 @@
-"""A method on the test shards: one row of metrics a stretch."""
+"""Evaluation of a method on the test shards: one row of metrics per segment."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Progress = Callable[[int], object]
 
 IDENTITY = ("record", "subject", "lead", "start", "noise_type", "target_snr_db")
 SNR_TOLERANCE_DB = 0.02
-"""Mixing promises 0.01 dB; the rest is what float32 costs."""
+"""Mixing is exact to 0.01 dB; the rest allows for float32 rounding."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The stretches of one row group.
+    """The segments of one row group.
 
     Attributes:
-        noisy: What methods are given, `(n, samples)` float32 in mV.
-        clean: What they should return, of the same shape.
-        rows: `IDENTITY`, one row a stretch; the SNR is NaN where no noise was added.
-        original_fs: The recording's own sampling rate, Hz.
-        fs: The sampling rate of the stretches, Hz.
+        noisy: Input of the methods, `(n, samples)` float32 in mV.
+        clean: Expected output, of the same shape.
+        rows: The columns `IDENTITY`, one row per segment; the SNR is NaN without added noise.
+        original_fs: Sampling rate of the recording, Hz.
+        fs: Sampling rate of the segments, Hz.
     """
 
     noisy: Array
@@ -53,24 +53,24 @@ def evaluate_method(
     window: int = WINDOW,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Measure a method on every stretch of the test shards.
+    """Measure a method on every segment of the test shards.
 
-    Memory holds one row group at a time.
+    Reads one row group at a time.
 
     Args:
-        clean_many: The method: float32 `(n, samples)` in mV to the same shape.
-        shards: Parquet files of test stretches.
-        method: Its name in the table.
-        window: Samples that a metric's window holds at least.
-        progress: Called with the number of stretches done after each row group.
+        clean_many: The method: takes float32 `(n, samples)` in mV and returns the same shape.
+        shards: Parquet files of test segments.
+        method: Name of the method in the table.
+        window: Minimum length of a metric window, samples; see `cut_windows`.
+        progress: Called after each row group with its number of segments.
 
     Returns:
-        One row a stretch: `method`, `record`, `subject`, `lead`, `start`, `original_fs` (Hz),
-        `noise_type`, `snr_db` (NaN where no noise was added) and the columns of `METRICS`.
+        One row per segment: `method`, `record`, `subject`, `lead`, `start`, `original_fs` (Hz),
+        `noise_type`, `snr_db` (NaN without added noise) and the columns of `METRICS`.
 
     Raises:
-        DatasetError: A shard holds no test stretches, or not at the SNR that it states.
-        ModelError: The method changed the shape or returned NaN or infinite values.
+        DatasetError: A shard has no test segments, or the SNR of a segment is not the stated one.
+        ModelError: The method changed the shape, or returned NaN or infinite values.
     """
     parts = []
     for shard in shards:
@@ -85,46 +85,55 @@ def evaluate_method(
             if progress is not None:
                 progress(len(rows))
     if not parts:
-        raise DatasetError("No test stretches: the list of shards is empty, or all of them are.")
+        raise DatasetError(
+            f"No test segments in {len(shards)} shards. Check the settings split and quality, and "
+            "prepare the dataset again."
+        )
     return pd.concat(parts, ignore_index=True)
 
 
-def count_stretches(shards: Sequence[Path]) -> int:
-    """Return how many stretches the shards hold (a total for progress bars)."""
+def count_segments(shards: Sequence[Path]) -> int:
+    """Return the number of segments in the shards, e.g. for a progress bar."""
     return sum(pq.ParquetFile(shard).metadata.num_rows for shard in shards)
 
 
 def read_batches(shard: Path) -> Iterator[Batch]:
-    """Yield the row groups of a test shard, each with its SNR checked.
+    """Yield the row groups of a test shard, after a check of their SNR.
 
     Raises:
-        MissingFileError: There is no such file.
-        DatasetError: Columns or metadata are missing, or a row is not at the SNR that it states.
+        MissingFileError: The file does not exist.
+        DatasetError: Columns or metadata are missing, or the SNR of a row is not the stated one.
     """
     if not Path(shard).is_file():
-        raise MissingFileError(f"No test shard at {shard}. Publish the dataset again.")
+        raise MissingFileError(
+            f"Test shard {shard} does not exist. Run `ecg-denoise prepare` to make the dataset "
+            "again."
+        )
     with pq.ParquetFile(shard) as file:
         metadata = _metadata(file.schema_arrow)
         columns = ["noisy", "clean", *IDENTITY]
         missing = [name for name in columns if name not in file.schema_arrow.names]
         missing += [] if "original_fs" in metadata else ["metadata original_fs"]
         if missing:
-            raise DatasetError(f"{shard} is no shard of test stretches. Missing: {missing}")
+            raise DatasetError(
+                f"{shard} is not a shard of test segments: {', '.join(missing)} missing. Name "
+                "shards in the folder test of a dataset."
+            )
         for group in range(file.metadata.num_row_groups):
             batch = _batch(file.read_row_group(group, columns=columns), metadata)
             _check_snr(batch, shard)
             yield batch
 
 
-def read_stretch(shards: Sequence[Path], row: Mapping[Any, Any]) -> Batch:
-    """Read the one stretch that a row of the result table speaks of.
+def read_segment(shards: Sequence[Path], row: Mapping[Any, Any]) -> Batch:
+    """Read the segment of a row of the result table.
 
     Args:
-        shards: The shards that the table was made from.
-        row: With `record`, `lead`, `start`, `noise_type` and `snr_db`.
+        shards: The shards from which the table was computed.
+        row: Has `record`, `lead`, `start`, `noise_type` and `snr_db`.
 
     Raises:
-        DatasetError: It is in none of the shards.
+        DatasetError: The segment is in none of the shards.
     """
     snr_db = row["snr_db"]
     where = [(name, "==", row[name]) for name in ("record", "lead", "start", "noise_type")]
@@ -134,8 +143,9 @@ def read_stretch(shards: Sequence[Path], row: Mapping[Any, Any]) -> Batch:
         if len(table):
             return _batch(table.slice(0, 1), _metadata(table.schema))
     raise DatasetError(
-        f"None of {len(shards)} shards holds {row['record']}, lead {row['lead']}, sample "
-        f"{row['start']}, noise {row['noise_type']} at {snr_db:g} dB. Evaluate again."
+        f"None of {len(shards)} shards contains {row['record']}, lead {row['lead']}, sample "
+        f"{row['start']}, noise {row['noise_type']} at {snr_db:g} dB. The dataset has changed "
+        "since: run the evaluation again."
     )
 
 
@@ -154,14 +164,14 @@ def _batch(table: pa.Table, metadata: Mapping[str, str]) -> Batch:
 
 
 def _matrix(column: pa.ChunkedArray) -> Array:
-    """Return a column of fixed-size lists as `(rows, length)`, without a copy where possible."""
+    """Return a column of fixed-size lists as `(rows, length)`, without a copy if possible."""
     values = column.combine_chunks()
     flat = values.flatten().to_numpy(zero_copy_only=False)
     return np.asarray(flat).reshape(len(values), -1)
 
 
 def _check_snr(batch: Batch, shard: Path) -> None:
-    """Raise if a stretch is not at its stated SNR: a wrong scale would flatter every method."""
+    """Raise an error if the SNR of a segment is not the stated one, which biases all results."""
     stated = batch.rows["target_snr_db"].to_numpy(dtype=np.float64)
     noise = batch.noisy.astype(np.float64) - batch.clean
     measured = decibels(batch.clean.astype(np.float64).var(axis=1), noise.var(axis=1))
@@ -172,36 +182,37 @@ def _check_snr(batch: Batch, shard: Path) -> None:
         at = batch.rows.iloc[row]
         raise DatasetError(
             f"{shard}: {at['record']}, lead {at['lead']}, sample {at['start']}, noise "
-            f"{at['noise_type']} states an SNR of {stated[row]:g} dB (nan: no noise), but "
-            f"{measured[row]:.3f} dB was measured. Mix the record again."
+            f"{at['noise_type']}: the stated SNR is {stated[row]:g} dB (nan: no noise), the "
+            f"measured SNR {measured[row]:.3f} dB. The shard was changed: delete it, and run "
+            "`ecg-denoise prepare` again."
         )
 
 
 def checked_answer(
     denoised: Array, given: Array, method: str, place: Callable[[int], str]
 ) -> Array:
-    """Return a method's answer if its shape is right and its values are finite.
+    """Return the output of a method, after a check that it is finite and of the right shape.
 
     Args:
-        denoised: What the method returned.
-        given: What it was given, `(n, samples)`.
-        method: Its name.
-        place: Says of a row where it comes from.
+        denoised: Output of the method.
+        given: Input of the method, `(n, samples)`.
+        method: Name of the method.
+        place: Returns the origin of a row, for the message.
 
     Raises:
-        ModelError: The shape is another one, or a value is NaN or infinite.
+        ModelError: The shape differs from the input's, or a value is NaN or infinite.
     """
     denoised = np.asarray(denoised)
     if denoised.shape != given.shape:
         raise ModelError(
-            f"Method {method!r} must return the shape that it is given, {given.shape}. "
+            f"Method {method!r} must return an array of the shape of its input, {given.shape}. "
             f"Received: shape={denoised.shape}"
         )
     bad = ~np.isfinite(denoised).all(axis=1)
     if bad.any():
         raise ModelError(
             f"Method {method!r} returned NaN or infinite values for "
-            f"{place(int(np.flatnonzero(bad)[0]))}. Its input was finite."
+            f"{place(int(np.flatnonzero(bad)[0]))}, although its input was finite."
         )
     return denoised
 

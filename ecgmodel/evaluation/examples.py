@@ -1,19 +1,21 @@
-"""The best, the median and the worst stretch of a method, with their signals."""
+"""The segments with the best, median and worst SNR improvement of a method, with signals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError
-from ecgmodel.evaluation.evaluate import CleanMany, read_stretch
 from ecgmodel.evaluation.summary import noisy_rows
+
+if TYPE_CHECKING:
+    from ecgmodel.evaluation.evaluate import CleanMany
 
 ROLES = ("best", "median", "worst")
 ARRAYS = ("original", "noisy", "denoised")
@@ -21,22 +23,22 @@ ARRAYS = ("original", "noisy", "denoised")
 
 @dataclass(frozen=True)
 class Example:
-    """One test stretch as a method met it.
+    """A test segment before and after a method.
 
     Attributes:
         role: "best", "median" or "worst".
-        method: The method that cleaned it.
-        record: The recording, with its database.
-        subject: Whose it is.
-        lead: The lead's name.
+        method: Name of the method.
+        record: Name of the record, with its database.
+        subject: Subject of the record.
+        lead: Name of the lead.
         start: First sample in the recording at 360 Hz.
-        noise_type: What was added.
-        snr_db: SNR of the noisy stretch, dB.
-        snr_improvement: What the method gained, dB.
+        noise_type: Type of the added noise.
+        snr_db: SNR of the noisy segment, dB.
+        snr_improvement: SNR improvement by the method, dB.
         fs: Sampling rate, Hz.
         original: The clean target, `(samples,)` in mV.
-        noisy: What the method was given, of the same shape.
-        denoised: What it returned, of the same shape.
+        noisy: Input of the method, of the same shape.
+        denoised: Output of the method, of the same shape.
     """
 
     role: str
@@ -58,21 +60,21 @@ NAMES = tuple(field.name for field in fields(Example))
 
 
 def choose(table: pd.DataFrame, method: str, snr_db: float | None = None) -> pd.DataFrame:
-    """Choose the stretches with the best, the median and the worst SNR improvement.
+    """Choose the segments with the best, median and worst SNR improvement.
 
-    The three come from different records where there are as many; otherwise they are at least
-    different stretches where there are as many.
+    The three are from different records if possible, else different segments if possible.
 
     Args:
         table: From `evaluate_method`.
-        method: Whose stretches.
-        snr_db: At which SNR; the middle one of the table (the lower of two) if left out.
+        method: Method whose segments are chosen.
+        snr_db: SNR of the segments, dB; by default the middle level of the table (the lower of
+            two).
 
     Returns:
         Up to three rows of the table with a column `role`, in the order of `ROLES`.
 
     Raises:
-        DatasetError: There is no noisy stretch of the method at that SNR.
+        DatasetError: The table has no noisy segment of the method at this SNR.
     """
     rows = noisy_rows(table[table["method"] == method]).dropna(subset=["snr_improvement"])
     levels = sorted(float(level) for level in rows["snr_db"].unique())
@@ -81,15 +83,16 @@ def choose(table: pd.DataFrame, method: str, snr_db: float | None = None) -> pd.
     rows = rows[rows["snr_db"] == snr_db].sort_values("snr_improvement", kind="stable")
     if rows.empty:
         raise DatasetError(
-            f"No noisy stretch of method {method!r} at {snr_db} dB. Levels in the table: {levels}"
+            f"No noisy segment of method {method!r} at {snr_db} dB. SNR levels in the table: "
+            f"{levels}"
         )
     middle = rows["snr_improvement"].median()
     wanted = {"worst": -np.inf, "best": np.inf, "median": middle}
     chosen: dict[str, Any] = {}
     for role, value in wanted.items():
         left = rows.drop(index=list(chosen.values()))
-        fresh = left[~left["record"].isin(rows.loc[list(chosen.values()), "record"])]
-        pool = fresh if len(fresh) else left
+        other_records = left[~left["record"].isin(rows.loc[list(chosen.values()), "record"])]
+        pool = other_records if len(other_records) else left
         if len(pool):
             chosen[role] = _nearest(pool["snr_improvement"], value)
     roles = [role for role in ROLES if role in chosen]
@@ -105,28 +108,30 @@ def _nearest(values: pd.Series[float], value: float) -> Any:
 def collect(
     chosen: pd.DataFrame, clean_many: CleanMany, shards: Sequence[Path]
 ) -> tuple[Example, ...]:
-    """Read the chosen stretches from the shards and clean them again.
+    """Read the chosen segments from the shards and clean them again.
 
     Args:
         chosen: From `choose`.
-        clean_many: The method, `(n, samples)` to `(n, samples)` in mV.
-        shards: The shards that the table was made from.
+        clean_many: The method: takes `(n, samples)` in mV and returns the same shape.
+        shards: The shards from which the table was computed.
 
     Raises:
-        DatasetError: A chosen stretch is in none of the shards.
+        DatasetError: A chosen segment is in none of the shards.
     """
+    from ecgmodel.evaluation.evaluate import read_segment  # pyarrow, which the light install lacks
+
     found = []
     for row in chosen.to_dict("records"):
-        stretch = read_stretch(shards, row)
-        denoised = np.asarray(clean_many(stretch.noisy), np.float32)
+        segment = read_segment(shards, row)
+        denoised = np.asarray(clean_many(segment.noisy), np.float32)
         attributes = {str(key): value for key, value in row.items() if key in NAMES}
-        signals = {"original": stretch.clean[0], "noisy": stretch.noisy[0], "denoised": denoised[0]}
-        found.append(Example(**attributes, **signals, fs=stretch.fs))
+        signals = {"original": segment.clean[0], "noisy": segment.noisy[0], "denoised": denoised[0]}
+        found.append(Example(**attributes, **signals, fs=segment.fs))
     return tuple(found)
 
 
 def save(examples: Sequence[Example], path: str | Path) -> None:
-    """Write examples to an `.npz` of plain arrays, one entry an attribute."""
+    """Write examples to an `.npz` file without pickles, one array per attribute."""
     columns = {
         name: np.stack([np.asarray(getattr(example, name)) for example in examples])
         for name in NAMES
@@ -136,7 +141,7 @@ def save(examples: Sequence[Example], path: str | Path) -> None:
 
 
 def load(path: str | Path) -> tuple[Example, ...]:
-    """Read what `save` wrote."""
+    """Read examples written by `save`."""
     with np.load(path, allow_pickle=False) as file:
         columns = {name: file[name] for name in NAMES}
     return tuple(

@@ -1,4 +1,4 @@
-"""Charts of an evaluation: learning, SNR in against SNR out, gains; and what figures share."""
+"""Charts of an evaluation: loss curves, SNR in and out, SNR improvement; and shared helpers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecgmodel.store import write_bytes
 
 DPI = 160
 WIDE, NARROW = 9.0, 4.2
-"""Widths in inches: a page's column, and a phone held upright."""
+"""Figure widths in inches, for the column of a page and for a phone in portrait mode."""
 
 NOISE_LABELS = {
     "bw": "baseline wander (bw)",
@@ -36,9 +36,9 @@ PLACES = (
     *("butterworth", "fir", "wavelet", "neurokit"),
     *("conv_autoencoder", "fcn_dae", "deepfilter", "tcdae"),
 )
-"""Methods whose colour and marker are the same on every page; others take what is left."""
+"""Methods with a fixed colour and marker on every page; others use the remaining ones."""
 RC = {
-    "svg.hashsalt": "ecg-denoiser",  # the same figure gives the same bytes
+    "svg.hashsalt": "ecg-denoiser",  # makes SVG files reproducible
     "font.size": 10,
     "path.simplify_threshold": 0.2,
 }
@@ -46,7 +46,7 @@ RC = {
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure, told apart by colour-blind readers too (Okabe and Ito 2008)."""
+    """Colours of a figure, distinguishable by colour-blind readers (Okabe and Ito 2008)."""
 
     ink: str = "#1f2328"
     muted: str = "#6b7280"
@@ -87,16 +87,18 @@ def loss_curves(
     """Draw training and validation loss by epoch and mark the best epoch.
 
     Args:
-        history: By name, one value an epoch: `loss` and, where there was validation, `val_loss`.
-            `start` is the validation loss before the first epoch, where no epoch was better.
+        history: One value per epoch of `loss` and, with validation, of `val_loss`. `start` is the
+            validation loss of the initial weights, given if no epoch improved on it.
         theme: Colours.
-        width: Of the figure, inches.
+        width: Width of the figure, inches.
 
     Raises:
         SettingsError: The history has no `loss`.
     """
     if not len(history.get("loss", ())):
-        raise SettingsError(f"Expected a history with `loss`. Received: {sorted(history)}")
+        raise SettingsError(
+            f"Expected a history with `loss`, one value per epoch. Received: {sorted(history)}"
+        )
     figure, (axes,) = panel_figure(1, width, 3.2, theme)
     names = {"loss": ("training", theme.others[0]), "val_loss": ("validation", theme.model)}
     for key, (label, colour) in names.items():
@@ -107,11 +109,13 @@ def loss_curves(
             axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker)
     watched = np.asarray(history.get("val_loss") or history["loss"], dtype=float)
     if start := history.get("start"):
-        _mark(axes, 0, start[0], f"no epoch was better than the start: {start[0]:.3g}", theme)
+        text = f"initial weights {start[0]:.3g}; no epoch improved on them"
+        _annotate_epoch(axes, 0, start[0], text, theme)
     elif np.isfinite(watched).any():
         best = int(np.nanargmin(watched))
-        _mark(axes, best + 1, watched[best], f"best epoch {best + 1}: {watched[best]:.3g}", theme)
-    _spread(axes, watched)
+        text = f"best epoch {best + 1}: {watched[best]:.3g}"
+        _annotate_epoch(axes, best + 1, watched[best], text, theme)
+    _scale_loss(axes, watched)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="loss")
     legend(figure, axes, theme)
@@ -121,15 +125,15 @@ def loss_curves(
 def snr_curves(
     summary: pd.DataFrame, model: str, theme: Theme = LIGHT, width: float = WIDE
 ) -> Figure:
-    """Draw mean SNR out against mean SNR in for each method, one panel a noise type.
+    """Draw mean SNR out against mean SNR in for each method, one panel per noise type.
 
-    Both are means over windows, so the unfiltered signal lies on the line of no gain.
+    Both are means over metric windows, so that the unfiltered signal lies on the identity line.
 
     Args:
         summary: From `summarise` with the default cells.
-        model: The method to draw last and boldest.
+        model: The method to highlight.
         theme: Colours.
-        width: Of the figure, inches.
+        width: Width of the figure, inches.
     """
     snr_in, snr_out = (pivot(noisy_rows(summary), name) for name in ("snr_in", "snr_out"))
     noises = list(snr_out.index.unique(level=0))
@@ -140,7 +144,7 @@ def snr_curves(
         x, y = snr_in.loc[noise], snr_out.loc[noise]
         high = float(x.max().max())
         axes.plot([low, high], [low, high], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
-        _note(axes, low, "no gain", theme)
+        _note(axes, low, "no improvement", theme)
         for method, style in styles.items():
             if method != NO_NOISE:
                 axes.plot(x[method], y[method], label=method_label(method), **style)
@@ -154,13 +158,13 @@ def snr_curves(
 def gain_curves(
     summary: pd.DataFrame, model: str, theme: Theme = LIGHT, width: float = WIDE
 ) -> Figure:
-    """Draw the mean SNR improvement over the SNR for each method, one panel a noise type.
+    """Draw the mean SNR improvement over the SNR for each method, one panel per noise type.
 
     Args:
         summary: From `summarise` with the default cells.
-        model: The method to draw last and boldest.
+        model: The method to highlight.
         theme: Colours.
-        width: Of the figure, inches.
+        width: Width of the figure, inches.
     """
     mean = pivot(noisy_rows(summary), "snr_improvement")
     noises = list(mean.index.unique(level=0))
@@ -173,7 +177,7 @@ def gain_curves(
                 axes.plot(mean.loc[noise, method], label=method_label(method), **style)
         axes.set_xticks(list(mean.loc[noise].index))
         axes.set_title(NOISE_LABELS.get(noise, noise), loc="left", color=theme.ink, fontsize=10.5)
-        axes.set(xlabel="SNR of the stretch, dB", ylabel="SNR improvement, dB")
+        axes.set(xlabel="SNR of the segment, dB", ylabel="SNR improvement, dB")
     _share_limits(panels)
     legend(figure, panels[0], theme)
     return figure
@@ -182,15 +186,15 @@ def gain_curves(
 def improvement_dots(
     summary: pd.DataFrame, model: str, theme: Theme = LIGHT, width: float = WIDE
 ) -> Figure:
-    """Draw the mean SNR improvement by noise type and SNR, a dot a method.
+    """Draw the mean SNR improvement by noise type and SNR, one dot per method.
 
-    Whiskers are the 95 % interval over subjects of the model's mean.
+    Bars are the 95 % interval over subjects of the model's mean.
 
     Args:
         summary: From `summarise` with the default cells.
-        model: The method to draw last and boldest.
+        model: The method to highlight.
         theme: Colours.
-        width: Of the figure, inches.
+        width: Width of the figure, inches.
     """
     noisy = noisy_rows(summary)
     mean, low, high = (pivot(noisy, "snr_improvement", v) for v in ("mean", "low", "high"))
@@ -219,11 +223,11 @@ def improvement_dots(
 def method_styles(methods: Sequence[str], model: str, theme: Theme = LIGHT) -> dict[str, Any]:
     """Return plot styles by method: the same colour and marker in every figure, the model last.
 
-    A model that has a place of its own in `PLACES` keeps its colour there and is only bolder.
+    A model that is listed in `PLACES` keeps its colour, and is only drawn with thicker lines.
 
     Args:
-        methods: All that are drawn; "none" is the signal without a filter.
-        model: Which is set off.
+        methods: All methods in the figure; "none" is the unfiltered signal.
+        model: The method to highlight.
         theme: Colours.
     """
     styles: dict[str, Any] = {NO_NOISE: {"color": theme.muted}} if NO_NOISE in methods else {}
@@ -242,30 +246,30 @@ def method_styles(methods: Sequence[str], model: str, theme: Theme = LIGHT) -> d
 
 
 def _places(methods: Sequence[str]) -> dict[str, int]:
-    """Return where each method finds its colour: its own place, else the next that is free."""
+    """Return the colour index of each method: its fixed one, else the next free one."""
     left = [at for at, name in enumerate(PLACES) if name not in methods]
     left += range(len(PLACES), len(PLACES) + len(methods))
     return {m: PLACES.index(m) if m in PLACES else left.pop(0) for m in methods}
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure in the format of the name's ending; the same figure gives the same bytes."""
+    """Write a figure in the format of the file extension; the output is reproducible."""
     path = Path(path)
     write_bytes(path, encode(figure, path.suffix[1:] or "png"))
     return path
 
 
 def data_uri(figure: Figure, kind: str = "svg", dpi: int = DPI) -> str:
-    """Return a figure as a `data:` address that a page can hold in itself."""
+    """Return a figure as a `data:` URI, to embed it in a page."""
     media = {"svg": "image/svg+xml", "png": "image/png"}[kind]
     return f"data:{media};base64,{base64.b64encode(encode(figure, kind, dpi)).decode()}"
 
 
 def variants(draw: Callable[..., Figure]) -> dict[str, str]:
-    """Return a figure in two widths and two themes, as a page's `picture` takes it.
+    """Return a figure in two widths and two themes, for the macro `picture` of a page.
 
     Args:
-        draw: Takes `theme` and `width`.
+        draw: Returns the figure for `theme` and `width`.
     """
     return {
         f"{size}_{tone}": data_uri(draw(theme=theme, width=width))
@@ -275,7 +279,7 @@ def variants(draw: Callable[..., Figure]) -> dict[str, str]:
 
 
 def style_axes(axes: Axes, theme: Theme) -> None:
-    """Give axes a theme's colours, a grid and no frame."""
+    """Apply a theme's colours to axes, with a grid and without a frame."""
     axes.set_facecolor(theme.background)
     axes.grid(color=theme.grid, linewidth=0.7)
     axes.set_axisbelow(True)
@@ -286,7 +290,7 @@ def style_axes(axes: Axes, theme: Theme) -> None:
 
 
 def encode(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
-    """Return a figure as the bytes of a file of the kind "png", "svg" or "pdf"."""
+    """Return a figure encoded as "png", "svg" or "pdf"."""
     buffer = io.BytesIO()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with mpl.rc_context(RC):
@@ -299,7 +303,7 @@ def encode(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
 def panel_figure(
     count: int, width: float, height: float, theme: Theme
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels, two to a row where there is room, and its axes."""
+    """Return a figure with `count` panels, two per row if the width allows, and its axes."""
     columns = 1 if width < 6 or count == 1 else 2
     rows = -(-count // columns)
     with mpl.rc_context(RC):
@@ -313,7 +317,7 @@ def panel_figure(
 
 
 def legend(figure: Figure, axes: Axes, theme: Theme) -> None:
-    """Put the legend of one panel above a figure."""
+    """Draw the legend of one panel above a figure."""
     handles, labels = axes.get_legend_handles_labels()
     narrow = 2 if max(map(len, labels), default=0) > 14 else 3
     rows = max(1, -(-len(labels) // (6 if figure.get_figwidth() > 6 else narrow)))
@@ -336,7 +340,7 @@ def _share_limits(panels: Sequence[Axes], y: bool = True) -> None:
 
 
 def _note(axes: Axes, at: float, text: str, theme: Theme) -> None:
-    """Write below the lower end of the diagonal."""
+    """Write a text below the lower end of the diagonal."""
     axes.annotate(
         text,
         (at, at),
@@ -347,8 +351,8 @@ def _note(axes: Axes, at: float, text: str, theme: Theme) -> None:
     )
 
 
-def _mark(axes: Axes, epoch: int, loss: float, text: str, theme: Theme) -> None:
-    """Mark the epoch whose weights were kept."""
+def _annotate_epoch(axes: Axes, epoch: int, loss: float, text: str, theme: Theme) -> None:
+    """Highlight the epoch whose weights were saved."""
     axes.axvline(epoch, color=theme.muted, linewidth=0.8, linestyle=":")
     axes.plot(epoch, loss, "o", color=theme.model, markersize=6)
     left = epoch > np.mean(axes.get_xlim())
@@ -364,8 +368,8 @@ def _mark(axes: Axes, epoch: int, loss: float, text: str, theme: Theme) -> None:
     )
 
 
-def _spread(axes: Axes, watched: NDArray[Any]) -> None:
-    """Draw a loss that falls far on a log axis."""
+def _scale_loss(axes: Axes, watched: NDArray[Any]) -> None:
+    """Use a logarithmic axis if the loss falls to less than a fifth."""
     if not np.isfinite(watched).any():
         return
     if np.nanmin(watched) > 0 and np.nanmax(watched) > 5 * np.nanmin(watched):

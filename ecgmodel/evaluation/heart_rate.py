@@ -1,4 +1,4 @@
-"""The heart rate of a lead, by the beats that XQRS finds in parts of it."""
+"""Heart rate of a lead from beats detected by XQRS."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 PART_S = 30.0
 PARTS = 8
-"""A lead is heard in so many parts of `PART_S` at most, evenly spread; beats in 24 h would take
-minutes to find."""
+"""Maximum number of evenly spread parts of `PART_S` that are analysed; beat detection in a whole
+24-hour recording takes minutes."""
 FEWEST_BEATS = 4
-LOWEST_FS = 50.0  # Hz; XQRS looks for the power of QRS complexes up to 20 Hz
+LOWEST_FS = 50.0  # Hz; XQRS uses the power of QRS complexes up to 20 Hz
 
 
 def heart_rate(lead: NDArray[Any], fs: float) -> float | None:
@@ -23,7 +23,7 @@ def heart_rate(lead: NDArray[Any], fs: float) -> float | None:
         fs: Sampling rate, Hz.
 
     Returns:
-        None if there are too few beats to tell, or the rate is too low to find any.
+        None if too few beats are detected, or the sampling rate is below 50 Hz.
     """
     length = round(PART_S * fs)
     if fs < LOWEST_FS or len(lead) < 2 * fs:
@@ -37,14 +37,14 @@ def heart_rate(lead: NDArray[Any], fs: float) -> float | None:
 
 
 def _intervals(part: NDArray[Any], fs: float) -> NDArray[np.float64]:
-    """Return the RR intervals, s; none across a gap."""
+    """Return the RR intervals, s, without those across a gap."""
     from ecgmodel.evaluation.detection import detect_beats
 
-    there = np.isfinite(part)
-    if there.mean() < 0.5:
+    finite = np.isfinite(part)
+    if finite.mean() < 0.5:
         return np.zeros(0)
-    places = np.arange(len(part))
-    beats = detect_beats(np.interp(places, places[there], part[there]), fs)
-    gaps = np.cumsum(~there)
+    samples = np.arange(len(part))
+    beats = detect_beats(np.interp(samples, samples[finite], part[finite]), fs)
+    gaps = np.cumsum(~finite)
     unbroken = gaps[beats[1:]] == gaps[beats[:-1]]
     return np.diff(beats)[unbroken] / fs

@@ -1,4 +1,7 @@
-"""How far a cleaned stretch is from the clean one: the formulas, window by window."""
+"""Metrics of the error between a denoised and a clean segment.
+
+Most metrics are computed over metric windows, equal parts of a segment, and averaged.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +23,18 @@ FS = 360.0
 WINDOW = 1024
 DRIFT_HZ = 0.5
 FLAT_MV2 = 1e-12
-"""A window whose clean power is below this (1 nV RMS; an ADC step is about 5 uV) counts as flat."""
+"""Clean power below which a metric window is flat (1 nV RMS; an ADC unit is about 5 uV)."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a column of the result tables means.
+    """Description of a column of the result tables.
 
     Attributes:
-        label: Its name for people.
-        unit: Its unit, or "".
-        higher_is_better: The direction; it decides which record is the worst.
-        digits: Decimal places worth printing.
+        label: Name in tables and figures.
+        unit: Unit, or "".
+        higher_is_better: Direction, which defines the worst record.
+        digits: Decimal places in tables.
     """
 
     label: str
@@ -55,38 +58,39 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 )
 
 
-def cut_windows(stretches: Array, window: int = WINDOW) -> Array:
-    """Cut stretches into as many equal windows as hold at least `window` samples.
+def cut_windows(segments: Array, window: int = WINDOW) -> Array:
+    """Divide segments into equal metric windows of at least `window` samples.
 
-    The last part of a stretch is where filters and tiles err most, so it is not dropped: windows
-    grow a little instead (11,520 samples in windows of at least 1,024 give 11 of 1,047), and no
-    more than a few samples at the very end stay out.
+    Filters and tiles have their largest errors at the end of a segment, so that the rest is not
+    dropped; instead the metric windows are slightly longer. 11,520 samples and a minimum of 1,024
+    give 11 metric windows of 1,047 samples. Only the last few samples are left out.
 
     Args:
-        stretches: `(n, samples)`.
-        window: Samples that a window holds at least.
+        segments: `(n, samples)`.
+        window: Minimum length of a metric window, samples.
 
     Returns:
         `(n, windows, samples // windows)`, a view.
 
     Raises:
-        SettingsError: The stretches are shorter than one window.
+        SettingsError: The segments are shorter than `window`.
     """
-    samples = stretches.shape[-1]
+    samples = segments.shape[-1]
     if not 1 <= window <= samples:
         raise SettingsError(
-            f"Expected a window of 1 to {samples} samples (a stretch). Received: window={window}"
+            f"Expected a metric window of 1 to {samples} samples, the length of a segment. "
+            f"Received: window={window}"
         )
     count = samples // window
     length = samples // count
-    return stretches[..., : count * length].reshape(*stretches.shape[:-1], count, length)
+    return segments[..., : count * length].reshape(*segments.shape[:-1], count, length)
 
 
 def snr(clean: Array, other: Array) -> Array:
     """Return the signal-to-noise ratio of `other` along the last axis, dB.
 
-    `10 log10(mean((y - mean y)^2) / mean((p - y)^2))`: the clean power is zero-mean, the error's
-    mean counts. NaN where the clean signal is flat or the error is exactly zero.
+    `10 log10(mean((y - mean y)^2) / mean((p - y)^2))`: the mean of the clean signal is removed,
+    that of the error is not. NaN if the clean signal is flat or the error is exactly zero.
 
     Args:
         clean: y, mV.
@@ -106,7 +110,7 @@ def prd(clean: Array, other: Array) -> Array:
     """Return the percentage root-mean-square difference along the last axis, %.
 
     `100 sqrt(sum((p - y)^2) / sum((y - mean y)^2))`, the mean-free form (Zigel, Cohen and Katz
-    2000, "The weighted diagnostic distortion measure for ECG signal compression"). NaN where the
+    2000, "The weighted diagnostic distortion measure for ECG signal compression"). NaN if the
     clean signal is flat.
     """
     power = np.var(clean, axis=-1)
@@ -120,10 +124,10 @@ def squared_error(clean: Array, other: Array) -> Array:
 
 
 def prd_output(clean: Array, other: Array, center: float) -> Array:
-    """Return DeepFilter's PRD along the last axis, %: the error over the *output's* energy.
+    """Return the PRD of DeepFilter along the last axis, %: the error over the *output's* energy.
 
-    `100 sqrt(sum((p - y)^2) / sum((p - c)^2))`, as the code of Romero et al. (2021) computes what
-    it calls PRD. It rewards large outputs and is no textbook PRD. NaN where the output is `c`.
+    `100 sqrt(sum((p - y)^2) / sum((p - c)^2))`, as computed in the code of Romero et al. (2021).
+    Unlike the usual PRD, it favours large outputs. NaN if the output is constantly `c`.
 
     Args:
         clean: y, mV.
@@ -136,7 +140,7 @@ def prd_output(clean: Array, other: Array, center: float) -> Array:
 
 
 def cosine_similarity(clean: Array, other: Array) -> Array:
-    """Return `y.p / (|y| |p|)` along the last axis, NaN where either is zero."""
+    """Return `y.p / (|y| |p|)` along the last axis; NaN if either is zero."""
     norms = np.sqrt(np.sum(clean**2, axis=-1) * np.sum(other**2, axis=-1))
     return np.asarray(np.sum(clean * other, axis=-1) / np.where(norms > 0, norms, np.nan))
 
@@ -149,9 +153,9 @@ def largest_error(clean: Array, other: Array) -> Array:
 def split_error(clean: Array, other: Array, fs: float = FS) -> tuple[Array, Array]:
     """Return the RMSE below 0.5 Hz ("drift") and above it ("shape"), mV.
 
-    The error of the whole stretch is low-passed by a fourth-order Butterworth filter that runs
-    forwards and backwards (zero phase); the shape error is what is left. 0.5 Hz is the edge of
-    the target's own high-pass (AHA/ACC/HRS 2007).
+    The error of the whole segment is low-pass filtered by a fourth-order Butterworth filter,
+    applied forwards and backwards (zero phase); the shape error is the remainder. 0.5 Hz is the
+    cutoff of the target's high-pass filter (AHA/ACC/HRS 2007).
 
     Args:
         clean: y, `(..., samples)`, mV.
@@ -167,7 +171,7 @@ def split_error(clean: Array, other: Array, fs: float = FS) -> tuple[Array, Arra
 
 
 def drift_of(error: Array, fs: float = FS) -> Array:
-    """Return what of an error lies below 0.5 Hz, as `split_error` divides it, mV.
+    """Return the part of an error below 0.5 Hz, mV; see `split_error`.
 
     Args:
         error: `(..., samples)`, mV.
@@ -182,13 +186,13 @@ def drift_of(error: Array, fs: float = FS) -> Array:
 def per_window(
     clean: Array, noisy: Array, denoised: Array, window: int = WINDOW
 ) -> dict[str, Array]:
-    """Return the windowed metrics of stretches.
+    """Return metrics by metric window.
 
     Args:
         clean: The target, `(n, samples)` in mV.
-        noisy: What the method was given, of the same shape.
-        denoised: What it returned, of the same shape.
-        window: Samples that a window holds at least, see `cut_windows`.
+        noisy: Input of the method, of the same shape.
+        denoised: Output of the method, of the same shape.
+        window: Minimum length of a metric window, samples; see `cut_windows`.
 
     Returns:
         By name (see `METRICS`), arrays `(n, windows)`.
@@ -209,20 +213,20 @@ def per_window(
 def measure(
     clean: Array, noisy: Array, denoised: Array, window: int = WINDOW, fs: float = FS
 ) -> dict[str, Array]:
-    """Return every metric of `METRICS` by stretch.
+    """Return every metric of `METRICS` by segment.
 
-    Windowed metrics are averaged over the windows of a stretch that define them (a flat window
-    has no SNR); drift and shape are measured on the stretch.
+    Metrics are averaged over the metric windows of a segment in which they are defined (a flat
+    one has no SNR); drift and shape are computed over the whole segment.
 
     Args:
         clean: The target, `(n, samples)` in mV.
-        noisy: What the method was given, of the same shape.
-        denoised: What it returned, of the same shape.
-        window: Samples that a window holds at least, see `cut_windows`.
+        noisy: Input of the method, of the same shape.
+        denoised: Output of the method, of the same shape.
+        window: Minimum length of a metric window, samples; see `cut_windows`.
         fs: Sampling rate, Hz.
 
     Returns:
-        By name, arrays `(n,)`; NaN where no window defines the metric.
+        By name, arrays `(n,)`; NaN if the metric is undefined in all metric windows.
     """
     windows = per_window(clean, noisy, denoised, window)
     result = {name: mean_of_known(values, axis=-1) for name, values in windows.items()}
@@ -232,7 +236,7 @@ def measure(
 
 
 def mean_of_known(values: Array, axis: int) -> Array:
-    """Return the mean of the values that are not NaN; NaN (without a warning) if all are."""
+    """Return the mean of the values that are not NaN; NaN, without a warning, if all are NaN."""
     known = ~np.isnan(values)
     count = known.sum(axis=axis)
     total = np.where(known, values, 0.0).sum(axis=axis)

@@ -1,4 +1,4 @@
-"""From measured stretches to what people read: tables, figures, the report, a text."""
+"""Publishes an evaluation as tables, figures, report page and text for the terminal."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from ecgmodel.evaluation.headline import Headline, headline
 from ecgmodel.evaluation.report import DatasetFacts, ReportContext, render
 from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.evaluation.summary import NO_NOISE, as_text, noisy_rows, pivot, summarise
-from ecgmodel.evaluation.wording import kept
+from ecgmodel.evaluation.wording import saved_weights
 from ecgmodel.store import MANIFEST, Stored
 
-MODEL, STRETCHES, EXAMPLES = "model", "stretches.parquet", "examples.npz"
-# What the table of cells shows; `tables/summary.csv` holds all of it.
+MODEL, SEGMENTS, EXAMPLES = "model", "segments.parquet", "examples.npz"
+# Metrics in `tables/cells.csv`; `tables/summary.csv` has all of them.
 CELL_METRICS = ("snr_improvement", "rmse", "prd", "cossim", "mad", "drift", "shape")
-_SIMULATED = "SIMULATED data: these figures show that the pipeline works, and nothing of people."
+_SIMULATED = (
+    "SIMULATED data: these results show that the pipeline works. They say nothing about real ECG."
+)
 
 
 def publish_report(
@@ -34,26 +36,26 @@ def publish_report(
     context: Mapping[str, Any],
     into: Path,
 ) -> dict[str, Any]:
-    """Write what people read of an evaluation.
+    """Write report, tables and figures of an evaluation.
 
-    Writes `report.html`, `tables/stretches.parquet` (a row a stretch and method),
-    `tables/improvement.csv` (SNR improvement by noise type and SNR, a column a method),
-    `tables/cells.csv` (the model's metrics by noise type and SNR), `tables/summary.csv` (all of
-    them with intervals), `tables/by_rate.csv` (by original rate) and `figures/*.png`.
+    Writes `report.html`, `tables/segments.parquet` (a row per segment and method),
+    `tables/improvement.csv` (SNR improvement by noise type and SNR, a column per method),
+    `tables/cells.csv` (the model's metrics by noise type and SNR), `tables/summary.csv` (all
+    metrics with intervals), `tables/by_rate.csv` (by original sampling rate) and `figures/*.png`.
 
     Args:
         model: The trained network.
-        measured: The evaluation of every classical method and, last, the model's.
-        beside: That of other networks, by name.
-        dataset: What it was trained and tested on.
-        how: Bootstrap draws and seed.
-        context: What else it says: "settings", "versions", "git_commit", "commands", "tile"
-            (samples that the network sees at once), "window" (of the metrics), "target".
+        measured: Evaluations of the classical methods and, last, of the model.
+        beside: Evaluations of other networks, by name.
+        dataset: Dataset of training and test.
+        how: Settings of the bootstrap.
+        context: Further content: "settings", "versions", "git_commit", "commands", "target", "tile"
+            (the network's window, samples), "window" (shortest metric window, samples).
         into: The folder to write to.
 
     Returns:
-        "text" (the result table for a terminal), "headline" (see `Headline.to_dict`), "metrics" (a
-        handful by name, for a tracking store) and "cells" (means by noise type and SNR).
+        "text" (the result table for a terminal), "headline" (see `Headline.to_dict`), "metrics"
+        (for the tracking store) and "cells" (means by noise type and SNR).
     """
     table = _rows(measured, beside)
     shown = examples.load(measured[-1].file(EXAMPLES))
@@ -72,7 +74,7 @@ def publish_report(
         versions=context["versions"],
         commands=context["commands"],
         git_commit=str(context["git_commit"]),
-        created=_made(model),
+        created=_trained_at(model),
         simulated=bool(dataset.info["source"]["simulated"]),
         window=int(context["window"]),
         draws=how.bootstrap,
@@ -89,13 +91,13 @@ def publish_report(
 
 def _rows(measured: Sequence[Stored], beside: Mapping[str, Stored]) -> pd.DataFrame:
     """Return the rows of all methods: classical ones, other networks, the model."""
-    *classical, model = (pd.read_parquet(m.file(STRETCHES)) for m in measured)
-    others = [pd.read_parquet(m.file(STRETCHES)).assign(method=n) for n, m in beside.items()]
+    *classical, model = (pd.read_parquet(m.file(SEGMENTS)) for m in measured)
+    others = [pd.read_parquet(m.file(SEGMENTS)).assign(method=n) for n, m in beside.items()]
     return pd.concat([*classical, *others, model], ignore_index=True)
 
 
 def _text(summary: pd.DataFrame, simulated: bool) -> str:
-    """Return the result table for a terminal; on simulated data it says so first."""
+    """Return the result table for a terminal, after a notice if the data is simulated."""
     return "\n\n".join([*([_SIMULATED] if simulated else []), as_text(summary)])
 
 
@@ -103,7 +105,7 @@ def _write_tables(
     table: pd.DataFrame, summary: pd.DataFrame, how: EvaluationSettings, into: Path
 ) -> None:
     into.mkdir(exist_ok=True)
-    table.to_parquet(into / STRETCHES, index=False)
+    table.to_parquet(into / SEGMENTS, index=False)
     summary.to_csv(into / "summary.csv", index=False)
     _improvement(summary).to_csv(into / "improvement.csv", index=False)
     pd.DataFrame(_cells(summary)).to_csv(into / "cells.csv", index=False)
@@ -123,17 +125,17 @@ def _write_figures(
     figures.save(figures.improvement_dots(summary, MODEL), into / "improvement.png")
     for example in shown:
         figures.save(traces.section_figure(example), into / f"{example.role}.png")
-        figures.save(traces.stretch_figure(example), into / f"{example.role}_stretch.png")
+        figures.save(traces.segment_figure(example), into / f"{example.role}_segment.png")
 
 
 def _history(model: Stored) -> dict[str, list[float]]:
-    told = json.loads(model.file("history.json").read_text())
-    history = {name: [row[name] for row in told["rows"]] for name in ("loss", "val_loss")}
-    return history if told["best_epoch"] else history | {"start": [told["best_loss"]]}
+    stored = json.loads(model.file("history.json").read_text())
+    history = {name: [row[name] for row in stored["rows"]] for name in ("loss", "val_loss")}
+    return history if stored["best_epoch"] else history | {"start": [stored["best_loss"]]}
 
 
 def _metrics(table: pd.DataFrame, found: Headline) -> dict[str, float]:
-    """Return the few figures that stand on top of a run, under names for a tracking store."""
+    """Return the main metrics of the run, under their names in the tracking store."""
     rmse = noisy_rows(table).groupby("method")["rmse"].mean()
     figures = {
         "snr_improvement": found.improvement,
@@ -151,7 +153,7 @@ def _metrics(table: pd.DataFrame, found: Headline) -> dict[str, float]:
 
 
 def _cells(summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the model's means by noise type and SNR, a row each; null where there is none."""
+    """Return the model's means, a row per noise type and SNR; null if a mean is undefined."""
     cells = summary[(summary["method"] == MODEL) & summary["metric"].isin(CELL_METRICS)]
     rows: dict[tuple[str, float | None], dict[str, Any]] = {}
     for row in cells.to_dict("records"):
@@ -162,10 +164,10 @@ def _cells(summary: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _improvement(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean SNR improvement by noise type and SNR, dB, a column a method."""
+    """Return the mean SNR improvement by noise type and SNR, dB, a column per method."""
     wide = pivot(noisy_rows(summary), "snr_improvement").round(2)
-    rivals = [method for method in wide if method not in (MODEL, NO_NOISE)]
-    return wide[[MODEL, *rivals]].reset_index()
+    others = [method for method in wide if method not in (MODEL, NO_NOISE)]
+    return wide[[MODEL, *others]].reset_index()
 
 
 def _number(value: float, digits: int = 6) -> float | None:
@@ -176,7 +178,7 @@ def _description(model: Stored, window: int) -> str:
     facts = model.info
     return (
         f"{facts['architecture']}, {facts['parameters']:,} parameters, windows of {window:,} "
-        f"samples ({window / 360:.2f} s); {kept(facts)}"
+        f"samples ({window / 360:.2f} s); {saved_weights(facts)}"
     )
 
 
@@ -197,7 +199,7 @@ def _facts(dataset: Stored, target: str) -> DatasetFacts:
     )
 
 
-def _made(model: Stored) -> str:
-    """Return when the model was trained."""
+def _trained_at(model: Stored) -> str:
+    """Return the date and time of the training."""
     seconds = (model.path / MANIFEST).stat().st_mtime
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,4 +1,4 @@
-"""One self-contained page that says what was trained, on what, and how well it does."""
+"""The report of a training: a self-contained page with network, data, results and settings."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from ecgmodel.evaluation.summary import (
 
 TEMPLATE = "report.html"
 TARGETS = {
-    "highpass": "the whole recording after a zero-phase high-pass at 0.5 Hz, so that wander of "
-    "its own is not part of what a method has to keep",
-    "as_recorded": "the recording as it is, its own wander included",
+    "highpass": "the whole recording after a zero-phase high-pass filter at 0.5 Hz, which removes "
+    "its baseline wander",
+    "as_recorded": "the unfiltered recording, including its baseline wander",
 }
-STRETCH_S = 32.0
+SEGMENT_S = 32.0
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 DETAILS = ("snr_out", "rmse", "prd", "cossim", "mad", "drift", "shape")
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What the page says of the dataset.
+    """Facts of the dataset for the page.
 
     Attributes:
-        digest: The dataset's name.
-        sources: Where the recordings come from, a line each.
-        splits: By split, counts by what is counted: `{"train": {"subjects": 12, ...}, ...}`.
-        left_out: By record, the reason why it is not in the dataset.
+        digest: Digest of the dataset.
+        sources: Origin of the recordings, a line each.
+        splits: Counts by split: `{"train": {"subjects": 12, ...}, ...}`.
+        left_out: Reason for each record that is not in the dataset.
         target: `highpass` or `as_recorded`.
     """
 
@@ -60,27 +60,27 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class ReportContext:
-    """Everything that the page is made of.
+    """Content of the page.
 
     Attributes:
-        table: One row a stretch and method, as `evaluate_method` returns it, for the model and
+        table: One row per segment and method, as `evaluate_method` returns it, for the model and
             all baselines.
-        model: The model's name in the table.
-        description: The network in a few words: architecture, parameters, window.
-        examples: Best, median and worst stretch of the model.
-        history: By name (`loss`, `val_loss`), one value an epoch.
-        dataset: What the model was trained and tested on.
-        settings: The configuration, nested; printed as YAML.
-        versions: By library, the version.
-        commands: How to make all of it again, a line each.
-        git_commit: Of the code.
-        created: When, as text.
-        simulated: Whether any of the data is simulated; the page then says so on top.
-        links: By name, a run or file that belongs to it (plain text, no address is followed).
-        title: The page's title.
-        window: Samples that a metric's window holds at least.
-        draws: Bootstrap draws.
-        seed: Of the bootstrap.
+        model: Name of the model in the table.
+        description: Short description of the network: architecture, parameters, window.
+        examples: Best, median and worst segment of the model.
+        history: One value per epoch of `loss` and `val_loss`.
+        dataset: Dataset of training and test.
+        settings: The settings, nested; shown as YAML.
+        versions: Version of each library.
+        commands: Commands that reproduce the results, a line each.
+        git_commit: Commit of the code.
+        created: Date and time, as text.
+        simulated: Whether any data is simulated; the page then starts with a notice.
+        links: Related runs or files by name, shown as plain text.
+        title: Title of the page.
+        window: Minimum length of a metric window, samples.
+        draws: Bootstrap resamplings.
+        seed: Seed of the bootstrap.
     """
 
     table: pd.DataFrame
@@ -103,24 +103,24 @@ class ReportContext:
 
 
 def render(context: ReportContext) -> str:
-    """Return the page as HTML that needs nothing from outside.
+    """Return the page as self-contained HTML.
 
     Args:
         context: See `ReportContext`.
 
     Raises:
-        DatasetError: The table lacks the model, or any baseline to compare it with.
+        DatasetError: The table has no rows of the model, or of any classical filter.
     """
     known = [str(name) for name in context.table["method"].unique()]
     others = [name for name in known if name not in (context.model, NO_NOISE)]
     filters = [name for name in others if name in baselines.names()]
     if context.model not in known or not filters:
         raise DatasetError(
-            f"Expected a table with {context.model!r} and at least one classical filter. "
-            f"Received methods: {known}"
+            f"Expected a table with the methods {context.model!r} and at least one classical "
+            f"filter. Received: {known}. Name filters in evaluation.baselines."
         )
-    rivals = sorted(others, key=lambda name: name in filters)  # networks first, else as they are
-    methods = [context.model, *rivals, *(name for name in known if name == NO_NOISE)]
+    others.sort(key=lambda name: name in filters)  # networks first, otherwise in their order
+    methods = [context.model, *others, *(name for name in known if name == NO_NOISE)]
     summary = summarise(context.table, CELLS, context.draws, context.seed)
     return template(Path(__file__).with_name(TEMPLATE)).render(
         c=context,
@@ -129,15 +129,15 @@ def render(context: ReportContext) -> str:
         headline=_headline(context),
         names=[method_label(name) for name in methods],
         rivals=[label(name) for name in filters],
-        gains_width=1 + len(rivals),
-        gains=_cell_groups(summary, "snr_improvement", methods[: 1 + len(rivals)]),
+        gains_width=1 + len(others),
+        gains=_cell_groups(summary, "snr_improvement", methods[: 1 + len(others)]),
         details=[
             {"label": METRICS[m].label, "unit": METRICS[m].unit, "groups": groups}
             for m in DETAILS
             if (groups := _cell_groups(summary, m, methods))
         ],
         overall=_overall_rows(context, methods),
-        rates=_rate_rows(context, methods[: 1 + len(rivals)]),
+        rates=_rate_rows(context, methods[: 1 + len(others)]),
         worst=_worst(context),
         pictures=_pictures(context, summary),
         examples=[_example(example) for example in context.examples],
@@ -145,13 +145,13 @@ def render(context: ReportContext) -> str:
         target=TARGETS.get(context.dataset.target, context.dataset.target),
         settings=yaml.safe_dump(dict(context.settings), sort_keys=False, allow_unicode=True),
         subjects=context.table["subject"].nunique(),
-        stretch_s=_stretch_seconds(context.examples),
-        stretches=int((context.table["method"] == context.model).sum()),
+        segment_s=_segment_seconds(context.examples),
+        segments=int((context.table["method"] == context.model).sum()),
     )
 
 
 def template(path: Path) -> Template:
-    """Return a page's template, which may import `page.html`: a style and a macro for pictures."""
+    """Return a template, which may import the style and the macro `picture` of `page.html`."""
     return Environment(
         loader=FileSystemLoader([path.parent, Path(__file__).parent]),
         autoescape=True,
@@ -162,30 +162,30 @@ def template(path: Path) -> Template:
 
 
 def label(method: str) -> str:
-    """Return a method's name for people: a baseline's own label, else the name."""
+    """Return the display name of a method: the label of a baseline, else its name."""
     return baselines.label(method) if method in baselines.names() else method
 
 
 def number(value: float, digits: int = 1, signed: bool = False) -> str:
-    """Return a number for reading: a true minus sign, a dash where there is none."""
+    """Return a formatted number, with a typographic minus sign; a dash for NaN or None."""
     if value is None or np.isnan(value):
         return DASH
     return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", MINUS)
 
 
 def interval(low: float, high: float, digits: int = 1) -> str:
-    """Return "a to b", or nothing where there is no interval."""
+    """Return "a to b", or "" if there is no interval."""
     return "" if np.isnan(low) else f"{number(low, digits)} to {number(high, digits)}"
 
 
-def _stretch_seconds(examples: Sequence[Example]) -> str:
-    """Return the length of a stretch in seconds: that of the examples, else the usual one."""
+def _segment_seconds(examples: Sequence[Example]) -> str:
+    """Return the length of a segment, s: that of the examples, else the default."""
     lengths = [len(example.original) / example.fs for example in examples]
-    return f"{lengths[0] if lengths else STRETCH_S:g}"
+    return f"{lengths[0] if lengths else SEGMENT_S:g}"
 
 
 def _headline(context: ReportContext) -> dict[str, Any]:
-    """Return the words of the first sentence and of the cards."""
+    """Return the texts of the first paragraph and of the cards."""
     found = headline(context.table, context.model, context.draws, context.seed)
     rmse = noisy_rows(context.table).groupby("method")["rmse"].mean()
     ends = found.difference_interval
@@ -210,7 +210,7 @@ def _known(value: float | None) -> float:
 
 
 def _by_method(summary: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the rows of a summary without cells by metric and method."""
+    """Return the rows of a summary without cells, by metric and method."""
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for row in summary.to_dict("records"):
         result.setdefault(row["metric"], {})[row["method"]] = {str(k): v for k, v in row.items()}
@@ -220,7 +220,7 @@ def _by_method(summary: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
 def _cell_groups(
     summary: pd.DataFrame, metric: str, methods: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return, by noise type, a table row for each SNR: one cell a method, the model's first."""
+    """Return table rows by noise type, one per SNR, with one cell per method, the model first."""
     groups: dict[str, list[dict[str, Any]]] = {}
     noisy = summary[(summary["metric"] == metric) & (summary["noise_type"] != NO_NOISE)]
     for (noise, snr_db), rows in _groups(noisy):
@@ -244,7 +244,7 @@ def _cells(
     methods: Sequence[str],
     model_only: bool = False,
 ) -> list[dict[str, Any]]:
-    """Return one cell a method: mean, whether it is the best, interval and median as texts."""
+    """Return one cell per method: texts of mean, interval and median, and whether it is best."""
     known = METRICS[metric]
     means = [by_method[m]["mean"] for m in methods if m != NO_NOISE]
     best = max(means) if known.higher_is_better else min(means)
@@ -264,12 +264,12 @@ def _cells(
 
 
 def _overall_rows(context: ReportContext, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of the table of all metrics, over all noisy stretches and the silent ones."""
+    """Return the rows of the table of all metrics, over segments with and without noise."""
     silent = context.table["noise_type"] == NO_NOISE
     result = []
     for chosen, metrics, suffix in (
         (~silent, [m for m in METRICS if m != "snr_in"], ""),
-        (silent, ["snr_out"], " where no noise was added"),
+        (silent, ["snr_out"], " without added noise"),
     ):
         if not chosen.any():
             continue
@@ -282,7 +282,7 @@ def _overall_rows(context: ReportContext, methods: Sequence[str]) -> list[dict[s
 
 
 def _rate_rows(context: ReportContext, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of the table by the recordings' original sampling rate."""
+    """Return the rows of the table by original sampling rate."""
     result = []
     for rate, rows in noisy_rows(context.table).groupby("original_fs"):
         means = _by_method(summarise(rows, (), context.draws, context.seed))["snr_improvement"]
@@ -293,7 +293,7 @@ def _rate_rows(context: ReportContext, methods: Sequence[str]) -> list[dict[str,
 
 
 def _worst(context: ReportContext) -> dict[str, str]:
-    """Return the record that the model helps least, and the one with its largest error."""
+    """Return the records with the smallest SNR improvement and with the largest RMSE."""
     rows = noisy_rows(context.table)
     means = _by_method(summarise(rows, (), 1, context.seed))
     gain, error = (means[metric][context.model] for metric in ("snr_improvement", "rmse"))
@@ -307,17 +307,17 @@ def _worst(context: ReportContext) -> dict[str, str]:
 
 def _pictures(context: ReportContext, summary: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Return each chart in two widths and two themes."""
-    made: dict[str, Callable[..., Figure]] = {
+    charts: dict[str, Callable[..., Figure]] = {
         "snr": lambda **look: figures.snr_curves(summary, context.model, **look),
         "gain": lambda **look: figures.improvement_dots(summary, context.model, **look),
     }
     if context.history.get("loss"):
-        made["loss"] = lambda **look: figures.loss_curves(context.history, **look)
-    return {name: figures.variants(draw) for name, draw in made.items()}
+        charts["loss"] = lambda **look: figures.loss_curves(context.history, **look)
+    return {name: figures.variants(draw) for name, draw in charts.items()}
 
 
 def _example(example: Example) -> dict[str, Any]:
-    """Return an example's words and pictures: the section large, the stretch below."""
+    """Return texts and figures of an example: the section, and the whole segment."""
 
     def section(width: float, **look: Any) -> Figure:
         seconds = traces.SECTION_S if width > NARROW else traces.SECTION_S / 2
@@ -325,7 +325,7 @@ def _example(example: Example) -> dict[str, Any]:
 
     whole = {
         f"wide_{tone}": figures.data_uri(
-            traces.stretch_figure(example, theme=theme), "png", dpi=110
+            traces.segment_figure(example, theme=theme), "png", dpi=110
         )
         for tone, theme in (("light", LIGHT), ("dark", DARK))
     }
@@ -343,7 +343,7 @@ def _example(example: Example) -> dict[str, Any]:
 
 
 def _count_table(splits: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """Return the counts by split as a header and rows."""
+    """Return the counts by split as header and rows."""
     header = list(dict.fromkeys(key for counts in splits.values() for key in counts))
     rows = [
         {"split": split, "counts": [f"{counts[k]:,}" if k in counts else DASH for k in header]}

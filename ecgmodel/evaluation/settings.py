@@ -8,25 +8,31 @@ from ecgmodel.support import plugins
 
 
 class EvaluationSettings(BaseModel):
-    """How a model is measured."""
+    """Settings of the evaluation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     baselines: tuple[str, ...] = Field(
         ("none", "butterworth", "fir", "wavelet"),
-        description="Classical methods to compare with: files of ecgmodel/evaluation/baselines.",
+        description="Classical methods for comparison: names of files in "
+        "ecgmodel/evaluation/baselines.",
     )
     window: int = Field(
-        1024, ge=16, description="Samples that a window of the metrics holds at least."
+        1024,
+        ge=16,
+        description="Minimum length of the parts of a segment over which metrics are computed, "
+        "samples at 360 Hz.",
     )
     overlap: float = Field(
         0.0625,
         ge=0,
         lt=1,
-        description="Share of a window that neighbouring tiles have in common.",
+        description="Overlap of neighbouring tiles, as a share of the network's window.",
     )
-    bootstrap: int = Field(1000, ge=1, description="Resamplings of the subjects for intervals.")
-    seed: int = 0
+    bootstrap: int = Field(
+        1000, ge=1, description="Bootstrap resamplings of the subjects for confidence intervals."
+    )
+    seed: int = Field(0, description="Seed of the bootstrap.")
 
     @field_validator("baselines")
     @classmethod
@@ -35,7 +41,7 @@ class EvaluationSettings(BaseModel):
         known = tuple(dict.fromkeys(("none", *checked)))
         if known == ("none",):
             raise ValueError(
-                "expected at least one filter to compare with, e.g. butterworth: without any there "
-                "is no report"
+                "expected at least one filter besides none, e.g. butterworth: the report compares "
+                "the network with it"
             )
         return known

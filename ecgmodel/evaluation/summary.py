@@ -1,4 +1,4 @@
-"""From one row a stretch to tables: means, intervals by subject, the worst record."""
+"""Summaries of the table of segments: means, intervals over subjects, and the worst record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOISE_ORDER = ("bw", "ma", "em", "mixed")
 NO_NOISE = "none"
 SUMMARY_COLUMNS = (
     *("method", "metric", "mean", "std", "median", "low", "high"),
-    *("subjects", "stretches", "worst_record", "worst_mean"),
+    *("subjects", "segments", "worst_record", "worst_mean"),
 )
 
 
@@ -31,28 +31,28 @@ def summarise(
     seed: int = 0,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> pd.DataFrame:
-    """Summarise the table of stretches by method and by the columns named.
+    """Summarise the table of segments by method and by the given columns.
 
-    The 95 % interval is that of the mean over stretches, by percentile bootstrap over *subjects*
-    (Efron and Tibshirani 1993): subjects are drawn with replacement, each with all of its
-    stretches. The draws follow from the seed and the subjects' names, so every method and cell
-    with the same subjects meets the same draws. Fewer than three subjects give no interval.
+    The 95 % interval of the mean over segments is a percentile bootstrap over *subjects* (Efron
+    and Tibshirani 1993): subjects are drawn with replacement, each with all of its segments. The
+    draws depend only on the seed and the names of the subjects, so that methods and cells with
+    the same subjects have the same draws. Fewer than three subjects give no interval.
 
     Args:
-        table: One row a stretch and method, as `evaluate_method` returns it.
+        table: One row per segment and method, as `evaluate_method` returns it.
         by: Columns that define the cells; `()` summarises each method as a whole.
-        draws: Bootstrap draws.
-        seed: Of the draws.
-        metrics: The columns to summarise, and what they mean.
+        draws: Bootstrap resamplings.
+        seed: Seed of the bootstrap.
+        metrics: The columns to summarise, with their descriptions.
 
     Returns:
-        One row a method, cell and metric: `method`, the columns of `by`, `metric`, `mean`, `std`,
-        `median`, `low`, `high` (NaN without an interval), `subjects`, `stretches` (those that
-        define the metric), `worst_record` and `worst_mean` (the record with the worst mean).
-        Methods stay in the table's order, cells are sorted, "none" comes last.
+        One row per method, cell and metric: `method`, the columns of `by`, `metric`, `mean`,
+        `std`, `median`, `low`, `high` (NaN without an interval), `subjects`, `segments` (those
+        with a value of the metric), `worst_record` and `worst_mean` (the record with the worst
+        mean). Methods keep the order of the table; cells are sorted, with "none" last.
 
     Raises:
-        DatasetError: The table has no rows, or lacks a column.
+        DatasetError: The table has no rows, or a column is missing.
     """
     known = {name: metric for name, metric in metrics.items() if name in table}
     _check(table, ("method", "record", "subject", *by), list(known))
@@ -71,21 +71,21 @@ def compare(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Return how much better a method is than another on the same stretches.
+    """Return the mean paired difference between two methods on the same segments.
 
     Args:
-        table: One row a stretch and method.
-        method: The method in question.
-        against: The method that it is compared with.
+        table: One row per segment and method.
+        method: The method of interest.
+        against: The method it is compared with.
         metric: A column of the table.
-        draws: Bootstrap draws over subjects.
-        seed: Of the draws.
+        draws: Bootstrap resamplings of the subjects.
+        seed: Seed of the bootstrap.
 
     Returns:
-        `mean`, `low`, `high` of the paired difference (`method` less `against`), and `subjects`.
+        `mean`, `low`, `high` of the paired difference (`method` minus `against`), and `subjects`.
 
     Raises:
-        DatasetError: A column is missing, or no stretch has both methods.
+        DatasetError: A column is missing, or no segment was measured with both methods.
     """
     _check(table, ("method", "record", "subject", "lead", "start", *CELLS), [metric])
     where = ["record", "subject", "lead", "start", *CELLS]
@@ -95,7 +95,10 @@ def compare(
     ]
     difference = (sides[0] - sides[1]).dropna()
     if difference.empty:
-        raise DatasetError(f"No stretch has {metric} of both {method!r} and {against!r}.")
+        raise DatasetError(
+            f"No segment has a value of {metric} for both {method!r} and {against!r}. Evaluate "
+            "both methods on the same shards."
+        )
     subjects = difference.index.get_level_values("subject").to_numpy()
     values = difference.to_numpy(dtype=np.float64)[:, None]
     low, high = subject_interval(values, subjects, draws, seed)
@@ -113,10 +116,10 @@ def subject_interval(
     """Return the 95 % interval of the columns' means by bootstrap over subjects.
 
     Args:
-        values: `(rows, metrics)`; NaN where a row does not define a metric.
+        values: `(rows, metrics)`; NaN where a metric is undefined.
         subjects: The subject of each row, `(rows,)`.
-        draws: Bootstrap draws.
-        seed: Of the draws.
+        draws: Bootstrap resamplings.
+        seed: Seed of the bootstrap.
 
     Returns:
         Lower and upper ends, `(metrics,)` each; NaN for fewer than three subjects.
@@ -138,12 +141,12 @@ def subject_interval(
 
 
 def noisy_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows to which noise was added."""
+    """Return the rows with added noise."""
     return table[table["noise_type"] != NO_NOISE]
 
 
 def pivot(summary: pd.DataFrame, metric: str, value: str = "mean") -> pd.DataFrame:
-    """Return one value of a summary with cells as rows and methods as columns, in order.
+    """Return one value of a summary as a table of cells (rows) by methods (columns), in order.
 
     Args:
         summary: From `summarise`.
@@ -155,7 +158,7 @@ def pivot(summary: pd.DataFrame, metric: str, value: str = "mean") -> pd.DataFra
     methods = chosen["method"].unique()
     if not cells:
         return chosen.set_index("method")[[value]].T
-    # Row numbers stand in for the cells meanwhile: pandas loses its way where an SNR is NaN.
+    # Pivot by row numbers instead of cells, since pandas does not handle an SNR of NaN.
     number = chosen.groupby(cells, sort=False, dropna=False).ngroup()
     wide = chosen.assign(cell=number).pivot(index="cell", columns="method", values=value)
     index = chosen.assign(cell=number).drop_duplicates("cell").set_index("cell").loc[wide.index]
@@ -166,15 +169,18 @@ def pivot(summary: pd.DataFrame, metric: str, value: str = "mean") -> pd.DataFra
 
 
 def best_method(table: pd.DataFrame, among: Sequence[str]) -> str:
-    """Return the method with the largest mean SNR improvement over all noise.
+    """Return the method with the largest mean SNR improvement over all noisy segments.
 
     Raises:
-        DatasetError: The table holds none of the methods.
+        DatasetError: The table has no noisy segment of these methods.
     """
     rows = noisy_rows(table)
     means = rows[rows["method"].isin(among)].groupby("method")["snr_improvement"].mean()
     if means.dropna().empty:
-        raise DatasetError(f"The table has no noisy stretch of any of {tuple(among)}.")
+        raise DatasetError(
+            f"The table has no noisy segment of the methods {', '.join(among)}. Evaluate them on a "
+            "test set with noise."
+        )
     return str(means.idxmax())
 
 
@@ -185,9 +191,9 @@ def as_text(summary: pd.DataFrame) -> str:
         summary: From `summarise` with the default cells.
 
     Returns:
-        Mean SNR improvement (dB) with methods as columns and noise x SNR as rows, the best of
-        each row marked with a star, then the mean over all noisy segments and the mean RMSE (mV)
-        over the same, and the SNR that is left where no noise was added.
+        Mean SNR improvement (dB) by noise type and SNR (rows) and method (columns), with a star at
+        the best of each row; its mean and the mean RMSE (mV) over all noisy segments; and the mean
+        output SNR (dB) of the segments without added noise.
     """
     noisy = noisy_rows(summary)
     improvement, error = pivot(noisy, "snr_improvement"), pivot(noisy, "rmse")
@@ -196,31 +202,31 @@ def as_text(summary: pd.DataFrame) -> str:
     body = []
     for (noise, snr_db), (_, values) in zip(improvement.index, improvement.iterrows(), strict=True):
         body.append([noise, f"{snr_db:g}", *_texts(values, 1)])
-    counts = pivot(noisy, "snr_improvement", "stretches"), pivot(noisy, "rmse", "stretches")
+    counts = pivot(noisy, "snr_improvement", "segments"), pivot(noisy, "rmse", "segments")
     body.append(["all", "", *_texts(_overall(improvement, counts[0]), 1)])
     tail = [["RMSE, mV", "", *_texts(_overall(error, counts[1]), 3, higher=False)]]
     untouched = pivot(summary[summary["noise_type"] == NO_NOISE], "snr_out")
     if len(untouched):
-        tail.append(["no noise: SNR out", "", *_texts(untouched.iloc[0], 1)])
+        tail.append(["no noise added: SNR out", "", *_texts(untouched.iloc[0], 1)])
     header = ["noise", "SNR", *map(method_label, methods)]
     lines = _aligned([header, *body, *tail])
-    title = "Mean SNR improvement, dB, by noise type and SNR of the stretch (* best)"
+    title = "Mean SNR improvement (dB) by noise type and SNR (dB) of the segment; * = best of a row"
     return "\n".join([title, *lines[: -len(tail)], "", *lines[-len(tail) :]])
 
 
 def method_label(method: str) -> str:
-    """Return a method's name for people."""
+    """Return the display name of a method."""
     return "no filter" if method == NO_NOISE else method
 
 
 def _overall(means: pd.DataFrame, counts: pd.DataFrame) -> pd.Series[float]:
-    """Return each method's mean over all segments from the means of the cells."""
+    """Return the mean of each method over all segments, from the means of the cells."""
     weights = counts.where(means.notna(), 0)
     return (means * weights).sum(min_count=1) / weights.sum()
 
 
 def _texts(values: pd.Series[float], digits: int, higher: bool = True) -> list[str]:
-    """Return one text a method, the best one starred."""
+    """Return one text per method, the best one with a star."""
     best = values.max() if higher else values.min()
     return [
         "-" if np.isnan(value) else f"{value:.{digits}f}{'*' if value == best else ''}"
@@ -229,7 +235,7 @@ def _texts(values: pd.Series[float], digits: int, higher: bool = True) -> list[s
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines: first column to the left, others to the right, stars hanging."""
+    """Return rows as aligned lines: first column left, others right, stars after the digits."""
     cells = [[row[0], *(t if t.endswith("*") else f"{t} " for t in row[1:])] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
@@ -243,8 +249,8 @@ def _check(table: pd.DataFrame, columns: Sequence[str], metrics: Sequence[str]) 
     missing = [name for name in (*columns, *metrics) if name not in table]
     if missing or not metrics or table.empty:
         raise DatasetError(
-            "Expected a table with one row a stretch and method, and with columns "
-            f"{tuple(columns)} and metrics. Missing: {missing}; rows: {len(table)}"
+            "Expected a table with one row per segment and method, with the columns "
+            f"{', '.join(columns)} and metrics. Missing: {missing}; rows: {len(table)}"
         )
 
 
@@ -271,7 +277,7 @@ def _summarise_group(
                 "low": low[i],
                 "high": high[i],
                 "subjects": len(np.unique(subjects[known].astype(str))),
-                "stretches": int(known.sum()),
+                "segments": int(known.sum()),
                 "worst_record": worst,
                 "worst_mean": float(by_record.loc[worst]) if worst is not None else np.nan,
             }
@@ -282,7 +288,7 @@ def _summarise_group(
 def _sorted(
     summary: pd.DataFrame, methods: Sequence[str], by: Sequence[str], metrics: Sequence[str]
 ) -> pd.DataFrame:
-    """Sort by method (in the given order), cell and metric; "none" comes last."""
+    """Sort by method (in the given order), cell and metric, with "none" last."""
     noises = [*NOISE_ORDER, *sorted(set(summary.get("noise_type", ())) - {*NOISE_ORDER, NO_NOISE})]
     orders: dict[str, Sequence[str]] = {
         "method": list(methods),

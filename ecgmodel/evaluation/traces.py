@@ -1,4 +1,4 @@
-"""Original, noisy and denoised signal on ECG paper."""
+"""Figures of original, noisy and denoised signals on ECG paper."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PAGE_MM = 120.0
 
 @dataclass(frozen=True)
 class Strip:
-    """One signal's place on the paper.
+    """A signal and its position on the paper.
 
     Attributes:
-        label: Its name.
-        values: Its samples, mV.
-        offset: Where its zero lies, mV.
-        colour: Of its line.
+        label: Name of the signal.
+        values: Samples, mV.
+        offset: Vertical position of zero, mV.
+        colour: Colour of the line.
     """
 
     label: str
@@ -42,17 +42,17 @@ class Strip:
 def section_figure(
     example: Example, seconds: float = SECTION_S, theme: Theme = LIGHT, width: float = WIDE
 ) -> Figure:
-    """Draw the section with the largest error that is left, as an electrocardiograph would.
+    """Draw the section with the largest residual error, on the usual grid of an ECG.
 
-    25 mm/s and 10 mm/mV (5, 2.5 ... mm/mV where the swings are too large for a page); a thin line
-    every millimetre and a thick one every five. The original stands in pale behind the denoised
+    The scale is 25 mm/s and 10 mm/mV (5, 2.5 ... mm/mV for large amplitudes), with a thin line
+    every millimetre and a thick one every five. The original is drawn in grey behind the denoised
     signal.
 
     Args:
-        example: The stretch.
+        example: The segment.
         seconds: Length of the section.
         theme: Colours.
-        width: Of the figure, inches.
+        width: Width of the figure, inches.
     """
     first, last = worst_section(example, seconds)
     signals = _signals(example, first, last)
@@ -67,22 +67,22 @@ def section_figure(
     behind = signals["original"] + strips[-1].offset
     axes.plot(time, behind, color=theme.ink, linewidth=2.4, alpha=0.3)
     draw(axes, time, strips, float(time[0]), 1.1, theme)
-    calibrate(axes, left, min(strips[0].offset, -1 - gap / 4), theme)  # on the paper, whole
-    caption(axes, f"seconds into the stretch · {MM_PER_S} mm/s · {gain:g} mm/mV", theme)
+    calibrate(axes, left, min(strips[0].offset, -1 - gap / 4), theme)  # not cut off at the top
+    caption(axes, f"seconds into the segment · {MM_PER_S} mm/s · {gain:g} mm/mV", theme)
     axes.set_xticks(np.arange(np.ceil(left + CALIBRATION_S), right - 0.1))
     return figure
 
 
-def stretch_figure(
+def segment_figure(
     example: Example, seconds: float = SECTION_S, theme: Theme = LIGHT, width: float = WIDE
 ) -> Figure:
-    """Draw the whole stretch, compressed in time, and shade the section of `section_figure`.
+    """Draw the whole segment, compressed in time, and shade the section of `section_figure`.
 
     Args:
-        example: The stretch.
-        seconds: Length of the section that is shaded.
+        example: The segment.
+        seconds: Length of the shaded section.
         theme: Colours.
-        width: Of the figure, inches.
+        width: Width of the figure, inches.
     """
     signals = _signals(example, 0, len(example.original))
     swing = _swing(signals)
@@ -90,19 +90,19 @@ def stretch_figure(
     strips, bottom = _strips(signals, gap, theme), -swing - 3.5 * gap
     time = np.arange(len(example.original)) / example.fs
     figure, axes = sheet(width, 0.37 * width)
-    rule(axes, (0.0, float(time[-1])), (bottom, 0.0), (0.2, _pleasant(-bottom)), theme)
+    rule(axes, (0.0, float(time[-1])), (bottom, 0.0), (0.2, _grid_step(-bottom)), theme)
     first, last = worst_section(example, seconds)
     axes.axvspan(first / example.fs, last / example.fs, color=theme.model, alpha=0.1, linewidth=0)
     draw(axes, time, strips, 0.0, 0.6, theme)
-    caption(axes, "seconds into the stretch", theme)
+    caption(axes, "seconds into the segment", theme)
     axes.set_xticks(np.arange(5, time[-1] - 1, 5))
     return figure
 
 
 def worst_section(example: Example, seconds: float) -> tuple[int, int]:
-    """Return the first and the last sample (exclusive) of the section with the largest error.
+    """Return the first and last sample (exclusive) of the section with the largest error.
 
-    A section shorter than the usual one lies inside it, so that both show the same place.
+    A section shorter than the default lies within the default one.
     """
     total = len(example.original)
     start, stop = worst_section(example, SECTION_S) if seconds < SECTION_S else (0, total)
@@ -114,7 +114,7 @@ def worst_section(example: Example, seconds: float) -> tuple[int, int]:
 
 
 def _strips(signals: Mapping[str, NDArray[Any]], gap: float, theme: Theme) -> list[Strip]:
-    """Stack the signals below zero, with a gap above each, so that none touches the next."""
+    """Stack the signals below zero without overlap, with a gap above each."""
     colours = {"original": theme.ink, "noisy": theme.noisy, "denoised": theme.model}
     strips: list[Strip] = []
     edge = 0.0
@@ -130,32 +130,32 @@ def _signals(example: Example, first: int, last: int) -> dict[str, NDArray[Any]]
 
 
 def _extent(signals: Mapping[str, NDArray[Any]], label: str) -> tuple[float, float]:
-    """Return the upper and lower end of a strip, mV; the original stands behind the denoised."""
+    """Return upper and lower end of a strip, mV; that of the denoised includes the original."""
     shown = [signals[label], *([signals["original"]] if label == "denoised" else [])]
     return float(max(map(np.max, shown))), float(min(map(np.min, shown)))
 
 
 def _swing(signals: Mapping[str, NDArray[Any]]) -> float:
-    """Return the height of all strips together, without gaps, mV."""
+    """Return the total height of all strips without gaps, mV."""
     extents = [_extent(signals, label) for label in signals]
     return sum(high - low for high, low in extents)
 
 
 def gain_of(swing: float) -> float:
-    """Return mm/mV: the usual ten, or a half, a quarter ... of it for swings beyond a page."""
+    """Return the vertical scale, mm/mV: 10, halved until the signals fit on a page."""
     gain = float(MM_PER_MV)
     while swing * gain > PAGE_MM and gain > 1:
         gain /= 2
     return gain
 
 
-def _pleasant(swing: float) -> float:
-    """Return the spacing of thin lines that gives a whole stretch about forty of them, mV."""
+def _grid_step(swing: float) -> float:
+    """Return the spacing of thin lines that gives about forty lines, mV."""
     return float(min((0.1, 0.2, 0.5, 1.0, 2.0), key=lambda step: abs(np.log(swing / step / 40))))
 
 
 def sheet(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure whose axes fill it, but for a line of text below."""
+    """Return a figure whose axes leave space only for a line of text below."""
     below = 0.33
     figure = Figure(figsize=(width, height + below))
     axes = figure.add_axes((0, below / (height + below), 1, height / (height + below)))
@@ -169,7 +169,7 @@ def rule(
     step: tuple[float, float],
     theme: Theme,
 ) -> None:
-    """Rule the paper: a thin line every step, a thick one every five."""
+    """Draw the grid: a thin line every step, a thick one every five."""
     axes.figure.set_facecolor(theme.background)
     axes.set_facecolor(theme.paper)
     axes.set(xlim=x, ylim=y, yticks=[])
@@ -208,7 +208,7 @@ def draw(
 
 
 def calibrate(axes: Axes, left: float, zero: float, theme: Theme) -> None:
-    """Draw the pulse of 1 mV and 0.2 s that says what the squares mean."""
+    """Draw the calibration pulse of 1 mV and 0.2 s."""
     time = left + np.array([0.08, 0.18, 0.18, 0.38, 0.38, 0.48])
     axes.plot(time, zero + np.array([0, 0, 1, 1, 0, 0]), color=theme.ink, linewidth=1.1)
     axes.annotate(
@@ -223,5 +223,5 @@ def calibrate(axes: Axes, left: float, zero: float, theme: Theme) -> None:
 
 
 def caption(axes: Axes, text: str, theme: Theme) -> None:
-    """Write below the paper."""
+    """Write a caption below the paper."""
     axes.set_xlabel(text, color=theme.muted, fontsize=8.5, labelpad=1)

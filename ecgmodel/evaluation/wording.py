@@ -1,4 +1,4 @@
-"""Facts of a training in words, the same on every page."""
+"""Descriptions of a training that several pages share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def kept(facts: Mapping[str, Any]) -> str:
-    """Return which epoch's weights a training kept.
+def saved_weights(facts: Mapping[str, Any]) -> str:
+    """Return a description of the weights that a training saved.
 
     Args:
-        facts: Of the stored training: "epochs", and "best_epoch", 0 for what it started from.
+        facts: Facts of the stored training: "epochs", and "best_epoch", 0 for the initial weights.
     """
     if facts["best_epoch"]:
-        return f"epoch {facts['best_epoch']} of {facts['epochs']} kept"
-    return f"none of {facts['epochs']} epochs was better than the weights it started from"
+        return f"weights of epoch {facts['best_epoch']} of {facts['epochs']}"
+    return f"initial weights, since none of {facts['epochs']} epochs improved on them"

@@ -1,10 +1,10 @@
-"""The minutes of recordings that came out worst, found and drawn."""
+"""The minutes of lowest quality after cleaning: selection and figure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,8 +15,8 @@ from ecgmodel.files import Ecg
 from ecgmodel.support.units import clock
 
 MINUTE_S = 60
-# There is nothing to see where there was no signal.
-_NOTHING = ("missing", "lead off")
+# Reasons of windows without a signal, which are not worth a figure.
+_NO_SIGNAL = ("missing", "lead off")
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Minute:
     """A minute of a lead.
 
     Attributes:
-        recording: The recording's name.
+        recording: Name of the recording.
         lead: Number of the lead, from 0.
-        start_s: Where it starts, s.
-        quality_in: Mean quality before, from 0 to 1; see `assessment.Window`.
-        quality_out: Mean quality after.
-        reasons: Why the network is unreliable here, "" for nothing.
-        windows: Its windows of 10 s.
+        start_s: Start, s.
+        quality_in: Mean quality before cleaning, from 0 to 1; see `ecgmodel.denoise.trust.Window`.
+        quality_out: Mean quality after cleaning.
+        reasons: Reasons why the network is unreliable here, "" if it is reliable.
+        windows: The assessed parts of 10 s in this minute.
     """
 
     recording: str
@@ -43,12 +43,12 @@ class Minute:
 
     @property
     def clock(self) -> str:
-        """Where it starts, as h:mm:ss."""
+        """Start, as h:mm:ss."""
         return clock(self.start_s)
 
 
 def read_windows(trees: Iterable[Mapping[str, Any]]) -> list[Window]:
-    """Return windows that `Window.to_dict` wrote; None becomes NaN."""
+    """Return windows written by `Window.to_dict`; None becomes NaN."""
     nan = float("nan")
     known: list[dict[str, Any]] = [
         {name: nan if value is None else value for name, value in tree.items()} for tree in trees
@@ -56,28 +56,20 @@ def read_windows(trees: Iterable[Mapping[str, Any]]) -> list[Window]:
     return [Window(**values) for values in known]
 
 
-def median_quality(windows: Sequence[Window]) -> tuple[float, float] | None:
-    """Return the median quality before and after, None where neither is known."""
-    known = [w for w in windows if w.quality_in == w.quality_in and w.quality_out == w.quality_out]
-    if not known:
-        return None
-    return median(w.quality_in for w in known), median(w.quality_out for w in known)
-
-
 def worst_minutes(
     recordings: Mapping[str, tuple[float, Sequence[Window]]], count: int
 ) -> list[Minute]:
-    """Return the minutes of lowest quality after cleaning, at most one a recording and lead.
+    """Return the minutes of lowest quality after cleaning, at most one per recording and lead.
 
     Args:
-        recordings: By name, the sampling rate, Hz, and the windows.
-        count: How many minutes at most.
+        recordings: Sampling rate (Hz) and assessed windows of each recording, by name.
+        count: Maximum number of minutes.
     """
     worst: list[Minute] = []
     for name, (fs, windows) in recordings.items():
         groups: dict[tuple[int, int], list[Window]] = {}
         for window in windows:
-            if window.reason not in _NOTHING and window.quality_out == window.quality_out:
+            if window.reason not in _NO_SIGNAL and window.quality_out == window.quality_out:
                 at = int(window.start / fs) // MINUTE_S
                 groups.setdefault((window.lead, at), []).append(window)
         minutes = [_minute(name, lead, at, group) for (lead, at), group in groups.items()]
@@ -89,12 +81,12 @@ def worst_minutes(
 
 
 def minute_figure(minute: Minute, before: Ecg, after: Ecg) -> Figure:
-    """Draw the noisiest seconds of a minute, before and after.
+    """Draw the noisiest seconds of a minute, before and after cleaning.
 
     Args:
-        minute: Which.
+        minute: The minute.
         before: The recording, `(samples, leads)` in mV.
-        after: The same, cleaned.
+        after: The cleaned recording.
     """
     lead = slice(minute.lead, minute.lead + 1)
     noisy, clean = before.signal[:, lead], after.signal[:, lead]

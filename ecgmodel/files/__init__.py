@@ -1,16 +1,16 @@
-"""Recordings in the formats that people have, one a file: read as millivolts and written back.
+"""File formats of recordings, one per file: read in millivolts and written back.
 
-Each format has
+Each format defines
 
-- `LABEL`, a few words, and `SUFFIXES`, the file names' ends by which it is known;
+- `LABEL`, a short description, and `SUFFIXES`, its file name suffixes;
 - `read(path, hints) -> Ecg`;
-- `rewrite(source, ecg, into, comment)`: the same file with other leads, all else as it was;
-- `write(name, ecg, into, comment)`: a new file of a recording that came in another format;
-- `plain_name(name)`, if that cannot have every name: the one that it has instead;
-- `files(path)`, if a recording may have several: all of them;
-- `beside(path)`, if some of these may be more than `rewrite` and `write` make: those.
+- `rewrite(source, ecg, into, comment)`: a copy of the file with other samples in the leads;
+- `write(name, ecg, into, comment)`: a new file for a recording read from another format;
+- `plain_name(name)`, if the format restricts file names: a valid name;
+- `files(path)`, if a recording has several files: all of them;
+- `extra_files(path)`, if a recording may have files that `rewrite` and `write` do not create.
 
-`rewrite` and `write` write into an empty folder; `write_ecg` moves its files to their place.
+`rewrite` and `write` write into an empty folder; `write_ecg` moves the files to the target folder.
 """
 
 from ecgmodel.files._ecg import Annotation, Ecg, Hints

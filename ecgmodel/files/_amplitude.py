@@ -1,4 +1,4 @@
-"""Numbers of a file as millivolts, or a question where their unit cannot be told."""
+"""Conversion of a file's numbers to millivolts, or a question if their unit is unknown."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ecgmodel.errors import HintNeededError
 from ecgmodel.files._ecg import Hints
 from ecgmodel.support.units import millivolts
 
-# What 98 % of a surface ECG's samples span. Of numbers without a unit only this is taken for mV;
-# a stated unit is believed up to the offsets of electrodes that are recorded without a high-pass.
+# Plausible range of 98 % of the samples of a surface ECG, mV. Numbers without a unit are taken as
+# mV only within it; a stated unit is accepted up to electrode offsets without a high-pass.
 LEAST_MV, MOST_MV = 0.05, 20.0
 MOST_STATED_MV = 1000.0
 
@@ -26,8 +26,8 @@ class Scaled:
 
     Attributes:
         signal: `(samples, leads)` float64, mV, NaN where missing.
-        scales: Per lead, how many mV one of the file's units is.
-        remarks: What was taken for granted.
+        scales: The file's unit of each lead, mV.
+        remarks: Assumptions and corrections.
     """
 
     signal: NDArray[np.float64]
@@ -42,17 +42,17 @@ def to_millivolts(
 
     Args:
         raw: `(samples, leads)`, in the file's units.
-        units: Per lead, the unit that the file states; None where it states none.
+        units: The unit of each lead as stated by the file, None if it states none.
         leads: Names of the leads, for errors.
-        hints: What the user says.
+        hints: Information from the user.
         path: The file, for errors.
 
     Raises:
-        HintNeededError: The unit is not told, or cannot be the one that is.
+        HintNeededError: The unit is unknown or implausible.
     """
     signal = raw.astype(np.float64)
     missing = ~np.isfinite(signal)
-    remarks = [f"{int(np.isinf(signal).sum())} infinite samples count as missing"]
+    remarks = [f"{int(np.isinf(signal).sum())} infinite samples treated as missing"]
     remarks = remarks if np.isinf(signal).any() else []
     signal[missing] = np.nan
     scales = [
@@ -73,7 +73,7 @@ def _scale(
     stated = millivolts(unit)
     if hints.scale is not None:
         if stated not in (None, hints.scale):
-            remarks.append(f"{name}: {hints.unit} as told, where the file says {unit}")
+            remarks.append(f"{name}: unit {hints.unit} as given, the file states {unit}")
         return hints.scale
     if stated is None and hints.gain is not None:
         return 1 / hints.gain
@@ -84,16 +84,16 @@ def _scale(
             return stated
         raise HintNeededError(
             "--unit",
-            f"{path.name}, lead {name}: it spans {span:g} {unit}, which no ECG does. Say by "
-            "--unit (mV, uV or V) what its numbers are.",
+            f"{path.name}, lead {name}: the range of {span:g} {unit} is too large for an ECG. Give "
+            "the correct unit with --unit (mV, uV or V).",
         )
-    counts = bool(len(finite)) and bool(np.all(finite == np.round(finite)))
-    if LEAST_MV <= span <= MOST_MV and not counts:
-        remarks.append(f"{name}: no unit is stated; taken for mV, since it spans {span:.3g}")
+    integers = bool(len(finite)) and bool(np.all(finite == np.round(finite)))
+    if LEAST_MV <= span <= MOST_MV and not integers:
+        remarks.append(f"{name}: no unit stated; mV assumed, since the range is {span:.3g}")
         return 1.0
-    kind = "whole numbers that span" if counts else "numbers that span"
+    kind = "integers" if integers else "numbers"
     raise HintNeededError(
         "--unit",
-        f"{path.name}, lead {name}: no unit is stated, and it holds {kind} {span:g}. Say by "
-        "--unit (mV, uV or V) what they are; of a converter's steps by --gain how many a mV has.",
+        f"{path.name}, lead {name}: the file states no unit for these {kind} with a range of "
+        f"{span:g}. Give it with --unit (mV, uV or V), or the ADC units per mV with --gain.",
     )

@@ -1,4 +1,4 @@
-"""NumPy's arrays on disk: looked at before they are read, and never unpickled."""
+"""NumPy arrays in files: the header is checked before reading, and nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ecgmodel.files._channels import find_columns
 from ecgmodel.files._ecg import MOST_LEADS, Hints
 from ecgmodel.files._limits import HEADER_BYTES
 
-# Whole microvolts are finer than converters' steps; coarser whole numbers become float32.
+# Integers in units up to 1 uV are finer than an ADC; with coarser units they become float32.
 _FINE_MV = 1e-3
 
 
 @dataclass(frozen=True)
 class ArrayShape:
-    """An array's header.
+    """The header of an array.
 
     Attributes:
-        shape: Of the array.
-        fortran: Whether its columns lie together.
-        dtype: Of its numbers.
-        offset: Bytes before them.
+        shape: The array's shape.
+        fortran: Whether it is in Fortran order.
+        dtype: Its data type.
+        offset: Size of the header, bytes.
     """
 
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ class ArrayShape:
 
     @property
     def values(self) -> int:
-        """How many numbers it holds."""
+        """The number of elements."""
         count = 1
         for length in self.shape:
             count *= length
@@ -45,7 +45,7 @@ class ArrayShape:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether it holds whole or real numbers."""
+        """Whether it contains integers or real numbers."""
         return self.dtype.kind in "iuf" and self.dtype.itemsize <= 8
 
 
@@ -53,7 +53,7 @@ def read_shape(file: IO[bytes], path: Path) -> ArrayShape:
     """Read an array's header, at the start of a file.
 
     Raises:
-        RecordError: It is none.
+        RecordError: The header is invalid.
     """
     try:
         version = np.lib.format.read_magic(file)
@@ -62,39 +62,44 @@ def read_shape(file: IO[bytes], path: Path) -> ArrayShape:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, fortran, dtype = reading(file, max_header_size=HEADER_BYTES // 256)
-    except Exception as error:  # it is parsed as Python: anything can be raised
+    except Exception as error:  # NumPy parses it as Python, which raises various errors
         raise RecordError(
-            f"{path.name}: expected an array of NumPy. Its header cannot be read ({error!r})."
+            f"{path.name} is not a NumPy array: its header cannot be read ({error!r}). Save it "
+            "again with np.save or np.savez."
         ) from error
     return ArrayShape(tuple(int(n) for n in shape), bool(fortran), dtype, file.tell())
 
 
 def read_values(file: IO[bytes], shape: ArrayShape, size: int, path: Path) -> NDArray[Any]:
-    """Read an array's numbers, after its header.
+    """Read the data of an array, after its header.
 
     Args:
-        file: Behind the header.
-        shape: What the header says.
-        size: Bytes of header and numbers that there are.
+        file: The file, positioned after the header.
+        shape: The header.
+        size: Size of header and data, bytes.
         path: The file, for errors.
 
     Raises:
-        RecordError: There are fewer or more than the header says, or they are Python objects.
+        RecordError: The size contradicts the header, or the data are Python objects.
     """
     if shape.dtype.hasobject:
         raise RecordError(
-            f"{path.name} holds Python objects (dtype {shape.dtype}), which can run any code when "
-            "they are read. Save numbers: np.save(..., allow_pickle=False)."
+            f"{path.name} contains Python objects (dtype {shape.dtype}), which could run code when "
+            "loaded. Save numbers: np.save(..., allow_pickle=False)."
         )
     expected = shape.values * shape.dtype.itemsize
     if min(shape.shape, default=1) < 0 or expected != size - shape.offset:
         raise RecordError(
-            f"{path.name}: its header says {shape.shape} of {shape.dtype}, {expected:,} bytes. "
-            f"Received {size - shape.offset:,}: it is cut off or damaged. Get it again."
+            f"{path.name} is truncated or damaged: its header states {shape.shape} of "
+            f"{shape.dtype}, {expected:,} bytes. Received {size - shape.offset:,}. Obtain the file "
+            "again."
         )
     data = file.read(expected)
     if len(data) != expected:
-        raise RecordError(f"{path.name} is cut off after {len(data):,} bytes. Get it again.")
+        raise RecordError(
+            f"{path.name} is truncated after {len(data):,} of {expected:,} bytes. Obtain the file "
+            "again."
+        )
     array = np.frombuffer(data, shape.dtype)
     return array.reshape(shape.shape, order="F" if shape.fortran else "C")
 
@@ -104,12 +109,12 @@ class Leads:
     """The leads in an array.
 
     Attributes:
-        rows: Whether a lead is a row of the array.
-        places: Which rows or columns.
+        rows: Whether the leads are the array's rows.
+        places: Indices of their rows or columns.
         scaled: The leads in mV.
-        names: Of the leads.
-        other: Names of the rows or columns that are none.
-        remarks: What was taken for granted.
+        names: Names of the leads.
+        other: Names of the other rows or columns.
+        remarks: Assumptions and corrections.
     """
 
     rows: bool
@@ -129,28 +134,28 @@ def find_leads(
 ) -> Leads:
     """Return the leads of an array `(samples,)`, `(samples, leads)` or `(leads, samples)`.
 
-    The longer side is the time, as long as the shorter one can be leads.
+    The longer axis is time.
 
     Raises:
-        RecordError: It has another shape or holds no numbers.
-        HintNeededError: The unit is not told.
+        RecordError: The array has another shape, or contains no numbers.
+        HintNeededError: The unit is unknown.
     """
     if array.ndim not in (1, 2) or not array.size:
         raise RecordError(
             f"{path.name}: expected an array (samples,), (samples, leads) or (leads, samples). "
-            f"Received: {array.shape}. Save one recording a file."
+            f"Received: {array.shape}. Save one recording per file."
         )
     if array.dtype.kind not in "iuf":
         raise RecordError(
-            f"{path.name}: expected whole or real numbers. Received: {array.dtype}. Save the leads "
-            "as float32 or int16, say."
+            f"{path.name}: expected integers or real numbers. Received: {array.dtype}. Save the "
+            "leads as float32 or int16, for example."
         )
     table = array[:, None] if array.ndim == 1 else array
     short, long = sorted(table.shape)
     if (short == long and short > 1) or short > MOST_LEADS:
         raise RecordError(
             f"{path.name}: expected at most {MOST_LEADS} leads, and more samples than leads. "
-            f"Received: {array.shape}."
+            f"Received: {array.shape}. Save one recording per file."
         )
     rows = table.shape[0] < table.shape[1]
     table = table.T if rows else table
@@ -158,15 +163,15 @@ def find_leads(
     places = find_columns(known, hints.columns, path) if hints.columns else tuple(range(short))
     leads = tuple(known[i] for i in places)
     scaled = to_millivolts(table[:, list(places)], [unit] * len(places), leads, hints, path)
-    remarks = (f"its rows are the leads: {array.shape}",) if rows else ()
+    remarks = (f"rows taken as leads: {array.shape}",) if rows else ()
     other = tuple(name for i, name in enumerate(known) if i not in places)
     return Leads(rows, places, scaled, leads, other, (*remarks, *scaled.remarks))
 
 
 def with_leads(array: NDArray[Any], leads: Leads, signal: NDArray[np.float64]) -> NDArray[Any]:
-    """Return an array with other leads `(samples, leads)`, of its type if that holds them.
+    """Return a copy of an array with other samples `(samples, leads)`, mV, in its leads.
 
-    See `as_stored`.
+    It keeps the data type if possible, see `as_stored`.
     """
     scales = leads.scaled.scales
     new = as_stored(signal / np.asarray(scales), array.dtype, max(scales))
@@ -177,12 +182,12 @@ def with_leads(array: NDArray[Any], leads: Leads, signal: NDArray[np.float64]) -
 
 
 def as_stored(values: NDArray[np.float64], dtype: np.dtype[Any], scale: float) -> NDArray[Any]:
-    """Return numbers of a type, if whole ones are fine enough for them; else as float32.
+    """Return numbers in a data type; as float32 if it is an integer type that is too coarse.
 
     Args:
-        values: In the file's unit.
-        dtype: The file's type.
-        scale: How many mV the unit is.
+        values: Samples in the file's unit.
+        dtype: The file's data type.
+        scale: The file's unit, mV.
     """
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)

@@ -1,4 +1,4 @@
-"""Which channels of a recording are ECG leads, by their names and units."""
+"""Recognition of ECG leads among the channels of a recording, by name and unit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAD = (
 _ECG = re.compile(rf"(?:.*(?:ecg|ekg|electrocardio).*|{_LEAD})", re.IGNORECASE)
 _BARE = re.compile(r"[1-3]")
 _ABOUT_ECG = re.compile(r".*(?:quality|label|annot|class|peak|rate|time|sqi|_id).*", re.IGNORECASE)
-# Types of the EDF+ standard texts that are measured in volts too, and what tables hold besides.
+# Signal types of the EDF+ standard that are also in volts, and other columns of tables.
 _OTHER = re.compile(
     r"(?:eeg|eog|emg|erg|meg|mcg|ep|ecog|seeg|gsr|eda|emgi?|resp\w*|ppg|pleth\w*|abp|art|bp|cvp|pap"
     r"|icp|spo2|sao2|pulse|temp\w*|hr|heart ?rate|rr|qrs|acc\w*|gyr\w*|mag\w*|light|sound|event\w*"
@@ -31,17 +31,17 @@ _OTHER = re.compile(
     r"|position.*",
     re.IGNORECASE,
 )
-# Channels that no name tells apart are taken for ECG up to a standard ECG's number of leads.
+# Channels without a recognised name are taken as ECG, up to the leads of a standard ECG.
 _MOST_UNNAMED = 12
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The leads among the channels of a recording.
+    """The ECG leads among the channels of a recording.
 
     Attributes:
-        leads: Where they are, in the file's order.
-        remarks: What to tell of the others.
+        leads: Indices of the channels, in the file's order.
+        remarks: Remarks on the choice.
     """
 
     leads: tuple[int, ...]
@@ -49,13 +49,13 @@ class Chosen:
 
 
 def is_ecg(name: str) -> bool:
-    """Return whether a channel's name is that of an ECG lead."""
+    """Return whether a channel's name is the name of an ECG lead."""
     plain = name.strip()
     return bool(_ECG.fullmatch(plain)) and not (_BARE.fullmatch(plain) or _ABOUT_ECG.match(plain))
 
 
 def is_other(name: str) -> bool:
-    """Return whether a channel's name says that it is no ECG."""
+    """Return whether a channel's name is the name of another signal."""
     plain = name.strip()
     return bool(_OTHER.fullmatch(plain) or _ABOUT_ECG.match(plain)) and not is_ecg(name)
 
@@ -63,10 +63,10 @@ def is_other(name: str) -> bool:
 def find_columns(
     names: Sequence[str], wanted: Sequence[str | int], path: Path, option: str = "--column"
 ) -> tuple[int, ...]:
-    """Return where the named or numbered (from 1) columns are.
+    """Return the indices of columns given by name or number (from 1).
 
     Raises:
-        HintNeededError: There is no such column, or it is there twice.
+        HintNeededError: There is no such column, or several have its name.
     """
     found = []
     plain = [split_unit(name)[0].lower() for name in names]
@@ -78,9 +78,11 @@ def find_columns(
         if not places and text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= len(names):
             places = [int(text) - 1]
         if len(places) != 1:
-            what = f"{len(places)} columns are called" if places else "there is no column"
+            what = f"{len(places)} columns have the name" if places else "there is no column"
             raise HintNeededError(
-                option, f"{path.name}: {what} {text!r}. Give {option} as one of {listed(names)}."
+                option,
+                f"{path.name}: {what} {text!r}. Give {option} a number from 1, or one of "
+                f"{listed(names)}.",
             )
         found += places
     return tuple(dict.fromkeys(found))
@@ -89,19 +91,19 @@ def find_columns(
 def choose_leads(
     names: Sequence[str], units: Sequence[str | None], hints: Hints, path: Path
 ) -> Chosen:
-    """Return which channels are ECG leads.
+    """Return the channels that are ECG leads.
 
-    Those that the user names; else those whose names are of ECG leads; else those in volts, up to
-    twelve; else the only one that is left.
+    In this order: the channels named by the user; those with the name of an ECG lead; those in
+    volts, up to twelve; a single remaining channel.
 
     Args:
-        names: Names of the channels, "" for one that has none.
-        units: Their units, None for one that is not told.
-        hints: What the user says.
+        names: Names of the channels, "" without one.
+        units: Their units, None if unknown.
+        hints: Information from the user.
         path: The file, for errors.
 
     Raises:
-        HintNeededError: They cannot be told.
+        HintNeededError: No ECG leads were recognised.
     """
     names = [name[:LONGEST_NAME] for name in names]
     if hints.columns:
@@ -118,23 +120,23 @@ def choose_leads(
     if not leads:
         raise HintNeededError(
             "--column",
-            f"{path.name}: it cannot be told which of its columns are ECG leads. Give --column "
-            f"(names or numbers from 1). It holds {listed(names)}.",
+            f"{path.name}: no column was recognised as an ECG lead. Name the leads with --column "
+            f"(names or numbers from 1). Columns: {listed(names)}.",
         )
     if not named and unnamed:
-        return Chosen(tuple(leads), (f"taken for ECG by their unit: {listed_at(names, leads)}",))
+        return Chosen(tuple(leads), (f"taken as ECG because in volts: {listed_at(names, leads)}",))
     left = [i for i in in_volts if i not in leads]
-    remark = f"{listed_at(names, left)}: not taken for ECG; name by --column to clean"
+    remark = f"{listed_at(names, left)}: not recognised as ECG; name with --column to clean"
     return Chosen(tuple(leads), (remark,) if left else ())
 
 
 def listed_at(names: Sequence[str], places: Sequence[int]) -> str:
-    """Return some of the names for a message."""
+    """Return the names at these indices for a message."""
     return listed([names[i] for i in places])
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
-    """Return names for a message, at most so many of them and so long."""
+    """Return names for a message, truncated in number and length."""
     shown = [repr(name if len(name) <= 40 else f"{name[:37]}...") for name in names[:most]]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(shown) + more

@@ -1,4 +1,4 @@
-"""How a table of text is written: delimiter, decimal sign, lines of names and units."""
+"""The dialect of a text table: delimiter, decimal sign, lines with names and units."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _UNIT = re.compile(r"^\W*units?\W{1,4}(\w{1,12}|\S{1,3})\W*$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table is written.
+    """The dialect of a table.
 
     Attributes:
-        encoding: Of the file.
-        delimiter: Between cells; a space stands for any white space.
-        decimal: "." or ",".
-        first: Lines before the first sample's.
+        encoding: Encoding of the file.
+        delimiter: Delimiter of cells; a space means any white space.
+        decimal: Decimal sign, "." or ",".
+        first: Number of lines before the first sample.
         columns: The columns.
-        rates: The sampling rates that the lines above the table state, Hz; one, if they are sound.
-        unit: A unit there, None for none.
-        clock: Per column, whether it holds times of a clock.
-        decimals: The most digits behind the decimal sign that were seen.
+        rates: Sampling rates stated above the table, Hz; ambiguous if there is more than one.
+        unit: Unit stated above the table, None without one.
+        clock: For each column, whether it contains clock times.
+        decimals: Largest number of decimal places seen.
     """
 
     encoding: str
@@ -59,7 +59,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class _Parse:
-    """The first lines of a table, cut by a delimiter."""
+    """The first lines of a table, split by one delimiter."""
 
     delimiter: str
     decimal: str
@@ -72,9 +72,9 @@ class _Parse:
 
     @property
     def score(self) -> tuple[float, bool, int, int, bool]:
-        """How well it fits: numbers among the cells, a line of names, columns, rows.
+        """The quality of the parse: share of numbers, a line of names, columns, rows.
 
-        Where only whole numbers were seen, semicolons between them stand for a decimal comma.
+        With integers only, semicolons as delimiter favour a decimal comma.
         """
         cells = [cell for row in self.data for cell in row]
         known = sum(seconds(cell, self.decimal) is not None for cell in cells)
@@ -85,10 +85,10 @@ class _Parse:
 
 
 def find_dialect(path: Path) -> Dialect:
-    """Return how a table is written.
+    """Return the dialect of a table.
 
     Raises:
-        RecordError: It is no table of numbers.
+        RecordError: The file is not a table of numbers.
     """
     encoding = encoding_of(path)
     head = list(itertools.islice(lines(path, encoding), _LOOKED_AT))
@@ -100,9 +100,9 @@ def find_dialect(path: Path) -> Dialect:
     ]
     if not parses:
         raise RecordError(
-            f"{path.name}: expected a table, with a line for each sample and its numbers apart by "
-            "commas, semicolons, tabs or spaces. Found no line of numbers at the end of its first "
-            f"{len(texts)} lines."
+            f"{path.name} is not a table of numbers. Expected one line per sample, with numbers "
+            "separated by commas, semicolons, tabs or spaces. Found no line of numbers at the end "
+            f"of its first {len(texts)} lines."
         )
     best = max(parses, key=lambda parse: parse.score)
     _check_above(best, path)
@@ -125,7 +125,7 @@ def find_dialect(path: Path) -> Dialect:
 
 
 def _parse(texts: Sequence[str], delimiter: str, decimal: str) -> _Parse | None:
-    """Cut lines into cells, and find where samples begin; None if they do not."""
+    """Split lines into cells and find the first sample; None if there are no samples."""
     try:
         rows = [split(text, delimiter) if text.strip() else [] for text in texts]
     except ValueError:
@@ -148,10 +148,10 @@ def _is_data(row: Sequence[str], count: int, decimal: str) -> bool:
 
 
 def _check_above(parse: _Parse, path: Path) -> None:
-    """Raise an error where a broken line among the samples would be taken for the names.
+    """Raise an error for a malformed line among the samples, which looks like a line of names.
 
     Raises:
-        RecordError: Lines above it hold samples too.
+        RecordError: Lines above it contain samples too.
     """
     sample = parse.data[-1]
     filled = [i for i, cell in enumerate(sample) if _is_data([cell], 1, parse.decimal)]
@@ -159,14 +159,13 @@ def _check_above(parse: _Parse, path: Path) -> None:
         if len(row) == len(sample) and all(_is_data([row[i]], 1, parse.decimal) for i in filled):
             broken = [cell[:20] for cell in parse.rows[parse.first - 1][:5]]
             raise RecordError(
-                f"{path.name}, line {parse.first}: expected {len(sample)} cells, as in the lines "
-                f"above, all numbers where those are. Received: {broken}. "
-                "Correct the line."
+                f"{path.name}, line {parse.first}: expected {len(sample)} cells with numbers, as "
+                f"in the lines above. Received: {broken}. Correct the line."
             )
 
 
 def _numbered(parse: _Parse) -> int:
-    """Return 1 where the first line numbers the columns (0, 1, 2), as pandas does, else 0."""
+    """Return 1 if the first line numbers the columns (0, 1, 2), as written by pandas, else 0."""
     row = [plain(cell) for cell in parse.data[0]]
     counted = row[1:] if row and not row[0] else row
     from_zero = counted == [str(i) for i in range(len(counted))] and counted
@@ -189,7 +188,7 @@ def _above(parse: _Parse, texts: Sequence[str]) -> tuple[list[str], list[str | N
     elif fitting:
         top, names = fitting[-1]
     if top < parse.first and (names_rate(texts[top]) or _unit(texts[top])):
-        names, top = [""] * count, parse.first  # a line such as "Sample rate,512 hertz"
+        names, top = [""] * count, parse.first  # e.g. "Sample rate,512 hertz"
     return _padded(names, count), units, list(texts[:top])
 
 

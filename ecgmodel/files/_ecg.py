@@ -1,4 +1,4 @@
-"""What a file of any format is read as, and what its user can say of it."""
+"""A recording read from any format, and the information that a user can add to it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from ecgmodel.support.units import millivolts
 LOWEST_FS, HIGHEST_FS = 1.0, 100_000.0
 MOST_LEADS = 256
 
-Rails = tuple[float, float] | None
+AdcRange = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What the user says where a file does not.
+    """Information from the user about a file.
 
-    It goes before what a table or an array says, and after the header of WFDB, EDF and BDF.
+    It overrides the content of tables and arrays, but not the headers of WFDB, EDF and BDF.
 
     Attributes:
         fs: Sampling rate, Hz.
         unit: Unit of the ECG leads: mV, uV (or µV), V, nV.
-        gain: A converter's steps per mV, of leads that are such steps: those without a unit or,
-            in WFDB, without a gain.
         columns: Names or numbers (from 1) of the leads: columns of a table, channels, rows or
             columns of an array, arrays of an archive.
         time_column: Name or number (from 1) of the column of times.
+        gain: ADC units per mV, for leads in ADC units: those without a unit or, in WFDB, without a
+            gain.
 
     Raises:
-        SettingsError: The rate, the unit or the gain has no meaning, or there are both of these.
+        SettingsError: The rate, the unit or the gain is invalid, or both unit and gain are given.
     """
 
     fs: float | None = None
@@ -51,15 +51,17 @@ class Hints:
         if self.unit is not None and millivolts(self.unit) is None:
             raise SettingsError(f"Expected a unit of mV, uV, V or nV. Received: {self.unit!r}.")
         if self.gain is not None and not (isfinite(self.gain) and self.gain > 0):
-            raise SettingsError(f"Expected a gain above 0 steps per mV. Received: {self.gain:g}.")
+            raise SettingsError(
+                f"Expected a gain above 0 ADC units per mV. Received: {self.gain:g}."
+            )
         if self.gain is not None and self.unit is not None:
             raise SettingsError(
-                f"Expected a unit or a gain. Received: unit={self.unit}, gain={self.gain:g}."
+                f"Expected either a unit or a gain. Received: unit={self.unit}, gain={self.gain:g}."
             )
 
     @property
     def scale(self) -> float | None:
-        """How many mV the unit is, None where none is given."""
+        """The unit in mV, None if it is not given."""
         return millivolts(self.unit)
 
 
@@ -68,9 +70,9 @@ class Annotation:
     """An annotation.
 
     Attributes:
-        at_s: Where it is, s from the first sample.
-        duration_s: How long, s; None for a moment.
-        text: What it says; of beats, their WFDB symbol.
+        at_s: Its time from the first sample, s.
+        duration_s: Its duration, s; None for an instant.
+        text: Its text; for beats, the WFDB symbol.
     """
 
     at_s: float
@@ -86,49 +88,49 @@ class Ecg:
         signal: `(samples, leads)` float64, mV; NaN where a sample is missing.
         fs: Sampling rate, Hz.
         leads: Names of the leads.
-        rails: Per lead, the lowest and highest value that its converter gives, mV; None if
-            unknown.
-        other: Names of the channels and columns that are no ECG lead; they are kept as they are.
-        remarks: What was put right or taken for granted while reading.
-        start: When the first sample was taken, None if unknown.
-        marks: Annotations, for a format that holds some; the same format keeps all of its own.
-        hints: What the user said, so that it is written as it was read.
+        adc_ranges: Lowest and highest value of each lead's ADC, mV; None where unknown.
+        other: Names of the other channels and columns, which stay unchanged.
+        remarks: Corrections and assumptions made while reading.
+        start: Time of the first sample, None if unknown.
+        annotations: Annotations to write in another format; its own format keeps its annotation
+            files as they are.
+        hints: The hints used for reading, needed to write the file back.
     """
 
     signal: NDArray[np.float64]
     fs: float
     leads: tuple[str, ...]
-    rails: tuple[Rails, ...]
+    adc_ranges: tuple[AdcRange, ...]
     other: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     start: datetime | None = None
-    marks: tuple[Annotation, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
     hints: Hints = Hints()
 
 
 def check_ecg(ecg: Ecg, path: Path) -> Ecg:
-    """Return a recording as it was read, if it can be one.
+    """Return a recording unchanged after a check of its rate, leads and samples.
 
     Raises:
-        RecordError: Its rate, its number of leads or its samples say nothing.
+        RecordError: The rate or the number of leads is out of range, or all samples are missing.
     """
     _check_rate(ecg.fs, RecordError, f"{path.name}: ")
     samples, leads = ecg.signal.shape
     if leads > MOST_LEADS:
         raise RecordError(
-            f"{path.name}: expected at most {MOST_LEADS} leads. Received: {leads}. Name those to "
-            "clean by --column."
+            f"{path.name}: expected at most {MOST_LEADS} leads. Received: {leads}. Select leads "
+            "with --column."
         )
     if not samples or not np.isfinite(ecg.signal).any():
-        raise RecordError(f"{path.name} holds no samples of an ECG. Leave it out.")
+        raise RecordError(f"{path.name} contains no ECG samples. Leave it out.")
     return ecg
 
 
 def check_shape(ecg: Ecg, shape: tuple[int, ...], path: Path) -> None:
-    """Raise an error where a recording is not of the shape that its source has.
+    """Check that a recording has the shape of its source.
 
     Raises:
-        RecordError: It is not.
+        RecordError: The shapes differ.
     """
     if ecg.signal.shape != shape:
         raise RecordError(
@@ -137,28 +139,28 @@ def check_shape(ecg: Ecg, shape: tuple[int, ...], path: Path) -> None:
 
 
 def check_rate(fs: float, path: Path) -> float:
-    """Return a sampling rate that a file states.
+    """Return a file's sampling rate, Hz, after a check of its range.
 
     Raises:
-        RecordError: It is no number or none that an ECG can have.
+        RecordError: The rate is out of range.
     """
     _check_rate(fs, RecordError, f"{path.name}: ")
     return float(fs)
 
 
-def unheard(fs: float, hints: Hints) -> tuple[str, ...]:
-    """Return a remark where a header's rate is not the one that the user says."""
+def header_rate_remark(fs: float, hints: Hints) -> tuple[str, ...]:
+    """Return a remark if the rate of a header differs from that of the hints; the header wins."""
     if hints.fs in (None, fs):
         return ()
-    return (f"its header's rate is used, {fs:g} Hz, not {hints.fs:g} Hz",)
+    return (f"the header's rate of {fs:g} Hz is used instead of {hints.fs:g} Hz",)
 
 
-def overruled(told: float, state: Callable[[], float | None]) -> tuple[str, ...]:
-    """Return a remark where a table's own rate is not the one that the user says, which counts.
+def table_rate_remark(told: float, state: Callable[[], float | None]) -> tuple[str, ...]:
+    """Return a remark if the rate of a table differs from that of the hints; the hints win.
 
     Args:
-        told: What the user says.
-        state: Returns what the table says; None or an error of its is nothing.
+        told: The rate of the hints, Hz.
+        state: Returns the rate of the table; None or an error means that it is unknown.
     """
     try:
         fs = state()
@@ -166,7 +168,7 @@ def overruled(told: float, state: Callable[[], float | None]) -> tuple[str, ...]
         return ()
     if fs is None or isclose(fs, told, rel_tol=1e-6):
         return ()
-    return (f"{told:g} Hz as told, where it says {fs:g} Hz",)
+    return (f"rate {told:g} Hz as given, the file states {fs:g} Hz",)
 
 
 def _check_rate(fs: float, error: type[RecordError | SettingsError], where: str) -> None:

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._channels import choose_leads, listed
-from ecgmodel.files._ecg import Annotation, Ecg, Hints, Rails, check_rate, check_shape, unheard
+from ecgmodel.files._ecg import (
+    AdcRange,
+    Annotation,
+    Ecg,
+    Hints,
+    check_rate,
+    check_shape,
+    header_rate_remark,
+)
 from ecgmodel.files._edf_layout import EdfSignal, Kind, Layout, read_layout
 from ecgmodel.files._limits import check_values
 from ecgmodel.support.units import millivolts
@@ -78,11 +86,13 @@ def read_ecg_of(path: Path, hints: Hints, kind: Kind) -> Ecg:
         signal=found.signal,
         fs=check_rate(found.fs, path),
         leads=tuple(names),
-        rails=tuple(_rails(c, found.signal[:, i], s) for i, (c, s) in enumerate(_scaled(found))),
+        adc_ranges=tuple(
+            _adc_range(c, found.signal[:, i], s) for i, (c, s) in enumerate(_scaled(found))
+        ),
         other=tuple(c.label for c in rest if not found.layout.is_annotations(c)),
-        remarks=(*found.remarks, *unheard(found.fs, hints)),
+        remarks=(*found.remarks, *header_rate_remark(found.fs, hints)),
         start=start,
-        marks=found.marks,
+        annotations=found.marks,
         hints=hints,
     )
 
@@ -298,7 +308,7 @@ def _physical(
     return values
 
 
-def _rails(channel: EdfSignal, lead: NDArray[np.float64], scale: float) -> Rails:
+def _adc_range(channel: EdfSignal, lead: NDArray[np.float64], scale: float) -> AdcRange:
     """Return a converter's range in mV.
 
     Many programs state the range of the data: two samples that touch it do not make a converter's.

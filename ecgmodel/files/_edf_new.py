@@ -56,9 +56,11 @@ def write_new(name: str, ecg: Ecg, into: Path, comment: str, kind: Kind) -> None
         signal.digital[np.isnan(padded)] = -kind.largest - 1  # it is refused when it is handed in
         signals.append(signal)
     notes = [
-        edfio.EdfAnnotation(mark.at_s, mark.duration_s, mark.text.translate(_SEPARATORS))
-        for mark in ecg.marks
-        if 0 <= mark.at_s <= len(ecg.signal) / ecg.fs
+        edfio.EdfAnnotation(
+            annotation.at_s, annotation.duration_s, annotation.text.translate(_SEPARATORS)
+        )
+        for annotation in ecg.annotations
+        if 0 <= annotation.at_s <= len(ecg.signal) / ecg.fs
     ]
     start = ecg.start if ecg.start and ecg.start.year in _YEARS else None
     made = file_class(

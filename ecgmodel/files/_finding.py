@@ -1,4 +1,4 @@
-"""Which files are recordings, and of which format."""
+"""Search for recordings, and recognition of their formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecgmodel.support import plugins
 PACKAGE = "files"
 WFDB = "wfdb"
 QUALITY = ".quality.csv"
-"""How the names end of tables that tell of a cleaned recording."""
+"""Suffix of the tables with the quality of cleaned recordings."""
 _GLOB = frozenset("*?[")
 
 
@@ -24,21 +24,21 @@ def formats() -> tuple[str, ...]:
 
 
 def load(name: str) -> ModuleType:
-    """Return a format's module.
+    """Return the module of a format.
 
     Raises:
-        UnknownNameError: There is none of that name; the message gives the nearest.
+        UnknownNameError: There is no such format; the message lists the nearest names.
     """
     return plugins.load(PACKAGE, name, "format")
 
 
 def format_of(path: str | Path) -> str:
-    """Return a file's format by the end of its name.
+    """Return a file's format by its suffix.
 
-    A record's header, its samples, its annotations and its bare name all mean the WFDB record.
+    A WFDB record is recognised by its header, signal or annotation files, and by its bare name.
 
     Raises:
-        RecordError: No format has such names.
+        RecordError: The suffix belongs to no format.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -48,14 +48,14 @@ def format_of(path: str | Path) -> str:
     if record_path(path) is not None:
         return WFDB
     known = ", ".join(sorted(end for name in formats() for end in load(name).SUFFIXES))
-    raise RecordError(f"Expected a recording, a file that ends with {known}. Received: {path}.")
+    raise RecordError(f"{path} has no known format. Expected a file that ends with {known}.")
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files that a recording consists of; some may be missing.
+    """Return all files of a recording; some may be missing.
 
     Args:
-        path: As `find_recordings` gives it.
+        path: A path returned by `find_recordings`.
     """
     module = load(format_of(path))
     if _is_lone(path) or not hasattr(module, "files"):
@@ -65,7 +65,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def written_name(path: Path, format: str) -> str:
-    """Return the name, without suffix, under which `write_ecg` writes a recording in a format."""
+    """Return the name, without suffix, that `write_ecg` gives a recording in a format."""
     module = load(format)
     if format_of(path) == format or not hasattr(module, "plain_name"):
         return path.stem
@@ -73,20 +73,20 @@ def written_name(path: Path, format: str) -> str:
 
 
 def stale_files(first: Path, names: Collection[str]) -> list[Path]:
-    """Return what an earlier recording would leave beside one that takes its place.
+    """Return the files of an earlier recording that the new one does not overwrite.
 
     Args:
-        first: The file to read first, which may not be there yet.
+        first: The main file of the new recording, which may not exist yet.
         names: Names of all files of the new recording.
     """
     module = load(format_of(first))
-    if not first.is_file() or not hasattr(module, "beside"):
+    if not first.is_file() or not hasattr(module, "extra_files"):
         return []
-    return [file for file in module.beside(first) if file.name not in names]
+    return [file for file in module.extra_files(first) if file.name not in names]
 
 
 def record_path(path: Path) -> Path | None:
-    """Return the WFDB record (no suffix) that a file belongs to, None if there is no header."""
+    """Return the WFDB record (without suffix) of a file, None if there is no header."""
     for record in (path, path.with_suffix("")) if path.name else ():
         if record.with_name(f"{record.name}.hea").is_file():
             return record
@@ -94,17 +94,17 @@ def record_path(path: Path) -> Path | None:
 
 
 def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
-    """Return the recordings that files, folders and patterns name, each once, sorted.
+    """Return the recordings found in files, folders and patterns, each once, sorted.
 
-    Folders are searched with all that lie in them, save hidden ones. A WFDB record is given by its
-    header, and the segments of a record that joins others are not listed beside it.
+    Folders are searched recursively, except hidden ones. A WFDB record is returned as its header;
+    the segments of a multi-segment record are not listed separately.
 
     Args:
-        paths: Files, a record's bare name among them, folders, and patterns such as "*.csv".
+        paths: Files or bare names of WFDB records, folders, and patterns such as "*.csv".
 
     Raises:
-        MissingFileError: One of them names nothing, or holds no recording.
-        RecordError: A file that is named has no known format.
+        MissingFileError: A path does not exist, or contains no recording.
+        RecordError: A named file has no known format.
     """
     found: dict[Path, Path] = {}
     for given in paths:
@@ -112,7 +112,7 @@ def find_recordings(paths: Iterable[str | Path]) -> list[Path]:
         if not here:
             raise MissingFileError(
                 f"There is no recording at {given}. Expected a file, a folder with recordings, or "
-                f"a pattern that fits some; formats: {', '.join(formats())}."
+                f"a pattern that matches some. Formats: {', '.join(formats())}."
             )
         found.update({path.resolve(): path for path in here})
     return sorted(found.values())
@@ -133,7 +133,7 @@ def _matching(path: Path) -> Iterator[Path]:
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
-    """Yield the recordings in a folder and all inside it."""
+    """Yield the recordings in a folder and its subfolders."""
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         names = [name for name in sorted(files) if not name.startswith(".")]
@@ -143,15 +143,15 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 
 def _is_recording(path: Path, in_folder: bool = False) -> bool:
-    """Return whether a file is a recording's; in a folder only if its name can mean nothing else.
+    """Return whether a file is a recording; in a folder only if its suffix is unambiguous.
 
     Args:
         path: The file.
-        in_folder: Whether nobody named it.
+        in_folder: Whether the file was found in a folder, not named by the user.
     """
     suffix = path.suffix.lower()
     if in_folder and path.name.lower().endswith(QUALITY):
-        return False  # what cleaning has told of a recording
+        return False  # a quality table written by cleaning
     if suffix == ".hea" or (not in_folder and record_path(path)):
         return path.is_file()
     names = (name for name in formats() if name != WFDB)
@@ -160,24 +160,26 @@ def _is_recording(path: Path, in_folder: bool = False) -> bool:
 
 
 def _recording(path: Path) -> Path:
-    """Return a recording's own file: a record's header, any other as it is."""
+    """Return the main file of a recording: a WFDB record's header, any other file unchanged."""
     if format_of(path) != WFDB:
         return path
     if _is_lone(path):
         return path
     record = record_path(path)
     if record is None:
-        raise MissingFileError(f"There is no header for {path}. Expected a .hea file beside it.")
+        raise MissingFileError(
+            f"{path} has no header. Expected a .hea file of the same name in its folder."
+        )
     return record.with_name(f"{record.name}.hea")
 
 
 def _is_lone(path: Path) -> bool:
-    """Return whether a header is that of no record, as 100.HEA: reading it says so."""
+    """Return whether a header belongs to no record, e.g. 100.HEA; reading it raises the error."""
     return path.suffix.lower() == ".hea" and record_path(path) is None
 
 
 def _segments(header: Path) -> set[str]:
-    """Return the names of the headers of a record's segments."""
+    """Return the header names of a record's segments."""
     try:
         with header.open(encoding="latin-1") as file:
             lines = [line.split() for line in file.read(2**20).splitlines()]

@@ -1,4 +1,4 @@
-"""The sampling rates that lines above a table state, among other rates and frequencies."""
+"""Sampling rates stated above a table, distinguished from other rates and frequencies."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _CELL = re.compile(r"[;,\t|]")
 
 
 def stated_rates(lines: Iterable[str]) -> tuple[float, ...]:
-    """Return the different sampling rates that lines state, Hz, in their order.
+    """Return the distinct sampling rates stated in lines, Hz, in order.
 
-    Lines that name sampling ("Sample rate: 500 Hz", "fs=500") go before those that only name a
-    frequency, or a rate in Hz. Rates of the heart and frequencies of filters count for nothing.
+    Lines about sampling ("Sample rate: 500 Hz", "fs=500") take precedence over other frequencies
+    and rates in Hz. Heart rates and filter frequencies are ignored.
     """
     found = [pair for line in lines for pair in _found(line)]
     of_sampling = [fs for fs, is_sampling in found if is_sampling]
@@ -38,12 +38,12 @@ def stated_rates(lines: Iterable[str]) -> tuple[float, ...]:
 
 
 def names_rate(line: str) -> bool:
-    """Return whether a line states a rate of anything."""
+    """Return whether a line states any rate."""
     return bool(_RATE.search(line[:LONGEST_NAME]))
 
 
 def _found(line: str) -> Iterator[tuple[float, bool]]:
-    """Yield the rates in a line, and whether they are called those of the sampling."""
+    """Yield the rates in a line, and whether they are explicitly sampling rates."""
     text = line[:LONGEST_NAME]
     for match in _RATE.finditer(text):
         name = f"{_CELL.split(text[: match.start()])[-1]}{match['name']}".lower()
@@ -56,18 +56,18 @@ def _found(line: str) -> Iterator[tuple[float, bool]]:
 
 
 def _readings(text: str, scale: int) -> tuple[float, ...]:
-    """Return what a number means, Hz: one meaning, or all where none is likelier.
+    """Return the readings of a number, Hz: the plausible ones, or all if none is plausible.
 
     "1,000" is a thousand or, with a decimal comma, one; "500,000" five hundred, or half a million.
     """
-    parts, marks = re.split("[.,]", text), re.findall("[.,]", text)
-    if not marks:
+    parts, signs = re.split("[.,]", text), re.findall("[.,]", text)
+    if not signs:
         return (float(text) * scale,)
     grouped = [len(part) == 3 for part in parts[1:]]
     readings = []
-    if all(grouped[:-1]) and marks[-1] not in marks[:-1]:
+    if all(grouped[:-1]) and signs[-1] not in signs[:-1]:
         readings.append(float(f"{''.join(parts[:-1])}.{parts[-1]}") * scale)
-    if all(grouped) and len(parts[0]) <= 3 and len(set(marks)) == 1:
+    if all(grouped) and len(parts[0]) <= 3 and len(set(signs)) == 1:
         readings.append(float("".join(parts)) * scale)
     likely = [fs for fs in readings if LIKELY[0] <= fs <= LIKELY[1]]
     return tuple(likely or readings)

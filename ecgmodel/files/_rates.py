@@ -1,4 +1,4 @@
-"""The sampling rate that a column of times tells."""
+"""The sampling rate from a column of times."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _INDEX = re.compile(
     re.IGNORECASE,
 )
 _SECONDS = {"s": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
-# Rates at which ECGs are recorded: they tell seconds from milliseconds where no unit does.
+# Usual sampling rates of ECG, Hz: they distinguish seconds from milliseconds without a unit.
 LIKELY = (40.0, 5000.0)
-# Beyond this relative doubt a rate is asked for: 1 ms in half a second.
+# Largest accepted relative uncertainty of the rate: 1 ms in half a second.
 _DOUBT = 2e-3
 
 
 def is_time(name: str) -> bool:
-    """Return whether a column's name (without its unit) says that it holds times."""
+    """Return whether a column's name, without its unit, is that of a column of times."""
     return bool(_TIME.fullmatch(name[:LONGEST_NAME].strip()))
 
 
 def is_index(name: str) -> bool:
-    """Return whether a column's name says that it numbers the samples."""
+    """Return whether a column's name is that of a sample index."""
     return bool(_INDEX.fullmatch(name[:LONGEST_NAME].strip()))
 
 
 def time_unit(name: str, unit: str | None) -> float | None:
-    """Return how many seconds a column of times counts in, None where it does not say."""
+    """Return the unit of a column of times, s; None if unknown."""
     found = _TIME.fullmatch(name.strip())
     text = ((unit or "")[:20] or (found and (found[1] or found[2])) or "").strip().lower()
-    if not text or ":" in text:  # hh:mm:ss is read as seconds
+    if not text or ":" in text:  # hh:mm:ss is converted to seconds
         return 1.0 if text else None
     if re.fullmatch(
         r"s|secs?|seconds?|ms|msecs?|milliseconds?|[uµ]s|usecs?|microseconds?|ns", text
@@ -56,30 +56,33 @@ def time_unit(name: str, unit: str | None) -> float | None:
 
 
 def rate_of_times(times: NDArray[np.float64], seconds: float | None, path: Path) -> float:
-    """Return the sampling rate that times tell, Hz.
+    """Return the sampling rate of a column of times, Hz.
 
-    Times that were rounded (whole milliseconds at 360 Hz) are even all the same. A rate within the
-    rounding of a whole number is that number.
+    Rounded times (milliseconds at 360 Hz) count as evenly spaced. A rate that is an integer within
+    the rounding error is rounded to it.
 
     Args:
         times: `(samples,)`, in any unit.
-        seconds: How many seconds one of them is; None where nothing says so.
+        seconds: The unit of the times, s; None if unknown.
         path: The file, for errors.
 
     Raises:
-        RecordError: Times are missing, go back or are uneven: there are gaps.
-        HintNeededError: They do not tell a rate.
+        RecordError: Times are missing, descending or uneven, i.e. there are gaps.
+        HintNeededError: The rate cannot be determined.
     """
     if len(times) < 3:
-        raise _ask(path, f"holds {len(times)} times, too few to tell a rate")
+        raise _ask(path, f"contains {len(times)} times, too few to determine the sampling rate")
     if not np.isfinite(times).all():
         row = int(np.flatnonzero(~np.isfinite(times))[0]) + 1
-        raise RecordError(f"{path.name}: the time of sample {row} is missing. Give --fs instead.")
+        raise RecordError(
+            f"{path.name}: the time of sample {row} is missing. Give the sampling rate with --fs."
+        )
     steps = np.diff(times)
     if (steps < 0).any() or times[-1] <= times[0]:
         row = int(np.argmin(steps)) + 2
         raise RecordError(
-            f"{path.name}: its times do not rise (at sample {row}). Sort it, or give --fs."
+            f"{path.name}: the times are not ascending at sample {row}. Sort the rows, or give the "
+            "sampling rate with --fs."
         )
     resolution = _resolution(times)
     step = (times[-1] - times[0]) / (len(times) - 1)
@@ -88,7 +91,7 @@ def rate_of_times(times: NDArray[np.float64], seconds: float | None, path: Path)
     doubt = 2 * resolution / (times[-1] - times[0])
     fs = 1 / (step * scale)
     if doubt > _DOUBT and not np.all(np.abs(steps - step) < 1e-6 * step):
-        raise _ask(path, f"has times too coarse to tell a rate (about {fs:.4g} Hz)")
+        raise _ask(path, f"has times too coarse to determine the rate (about {fs:.4g} Hz)")
     nearest = round(fs)
     return float(nearest) if abs(nearest - fs) <= fs * max(doubt, 1e-6) else fs
 
@@ -100,26 +103,26 @@ def _check_even(
     resolution: float,
     path: Path,
 ) -> None:
-    """Raise RecordError where the times are not those of an even grid, rounded."""
+    """Raise RecordError if the times are not an even grid with rounding errors."""
     grid = times[0] + step * np.arange(len(times))
     apart = times - grid
     noise = 1e-3 * step + 4 * np.spacing(np.abs(times).max())
-    # The grid's own end is rounded too: up to one and a half steps of the rounding apart. A sample
-    # that lacks would not show where the rounding is as coarse as the samples are close.
+    # The ends of the grid are rounded too, so times deviate by up to 1.5 units of the resolution.
+    # With a resolution near the sampling interval a missing sample could not be detected.
     even = np.ptp(apart) <= 1.51 * resolution + noise
     even &= np.abs(steps - step).max() <= 1.01 * resolution + noise
     if even and (step > 1.75 * resolution or np.allclose(steps, step, rtol=1e-6)):
         return
     row = int(np.argmax(np.abs(steps - np.median(steps)))) + 2
     raise RecordError(
-        f"{path.name}: its times are uneven: sample {row} comes {steps[row - 2]:g} after the one "
-        f"before, most come {np.median(steps):g} after. Fill its gaps with empty rows, or say by "
-        "--fs that it has none."
+        f"{path.name}: the times are uneven. Sample {row} comes {steps[row - 2]:g} after the "
+        f"previous one, usual are {np.median(steps):g}. Fill gaps with empty rows or, if there are "
+        "none, give the sampling rate with --fs."
     )
 
 
 def _resolution(times: NDArray[np.float64]) -> float:
-    """Return the smallest power of ten (to 1e-9) that all times are multiples of; 0 for none."""
+    """Return the largest power of ten (1 to 1e-9) of which all times are multiples, else 0."""
     part = times[: 2**14] - np.floor(times[0])
     noise = 2 * np.spacing(np.abs(times).max())
     for decimals in range(10):
@@ -129,31 +132,32 @@ def _resolution(times: NDArray[np.float64]) -> float:
 
 
 def _scale(step: float, path: Path) -> float:
-    """Return the one unit of times that makes a likely rate, in seconds."""
+    """Return the only unit of the times, s, that gives a usual sampling rate."""
     low, high = LIKELY
     fitting = [s for s in (1.0, 1e-3, 1e-6, 1e-9) if low <= 1 / (step * s) <= high]
-    if len(fitting) != 1 or step == 1:  # steps of one number the samples, or are milliseconds
-        raise _ask(path, f"has times in steps of {step:g} without a unit")
+    if len(fitting) != 1 or step == 1:  # steps of 1 may be a sample index or milliseconds
+        raise _ask(path, f"has times with a step of {step:g} and no unit")
     return fitting[0]
 
 
 def _ask(path: Path, seen: str) -> HintNeededError:
     return HintNeededError(
-        "--fs", f"{path.name} {seen}. Give its sampling rate by --fs (up to {HIGHEST_FS:,.0f} Hz)."
+        "--fs",
+        f"{path.name} {seen}. Give the sampling rate with --fs (Hz, up to {HIGHEST_FS:,.0f}).",
     )
 
 
 def ask_rate(path: Path, stated: Sequence[float] = (), unread: str = "") -> HintNeededError:
-    """Return the question for a rate that nothing in a file tells, or that it states differently.
+    """Return the error for a missing or ambiguous sampling rate.
 
     Args:
         path: The file.
-        stated: The rates that it states, Hz.
-        unread: A time that cannot be read.
+        stated: Several rates that the file may state, Hz.
+        unread: A time that cannot be parsed.
     """
     if unread:
         return _ask(path, f"has times that cannot be read ({unread[:40]!r})")
     if stated:
         rates = " and ".join(f"{fs:g}" for fs in stated[:4])
-        return _ask(path, f"can be read as stating sampling rates of {rates} Hz")
-    return _ask(path, "does not say its sampling rate")
+        return _ask(path, f"states ambiguous sampling rates, {rates} Hz")
+    return _ask(path, "does not state its sampling rate")

@@ -1,4 +1,4 @@
-"""Any file as a recording in millivolts."""
+"""Reading of a recording in any format, in millivolts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from ecgmodel.files._finding import format_of, load
 
 
 def read_ecg(path: str | Path, hints: Hints | None = None) -> Ecg:
-    """Read a recording in any of the formats.
+    """Read a recording in any supported format.
 
     Args:
-        path: The file; a WFDB record's header, samples, annotations or bare name.
-        hints: What the user says where the file does not.
+        path: The file; for a WFDB record its header, signal or annotation file or its bare name.
+        hints: Information that the file lacks.
 
     Raises:
-        HintNeededError: The file does not say its rate, its unit or which channels are ECG leads,
-            and the hints do not either.
-        MissingFileError: A file is not there.
-        RecordError: It is no recording, or it is damaged.
+        HintNeededError: Sampling rate, unit or ECG leads are unknown from both file and hints.
+        MissingFileError: A file is missing.
+        RecordError: The file is not a recording, or is damaged.
     """
     path, hints = Path(path).expanduser(), hints or Hints()
     name = format_of(path)
@@ -29,9 +28,11 @@ def read_ecg(path: str | Path, hints: Hints | None = None) -> Ecg:
     except EcgError:
         raise
     except (OSError, UnicodeError) as error:
-        raise RecordError(f"{path.name} cannot be read ({error}).") from error
-    except Exception as error:  # the formats' libraries raise whatever damaged bytes lead to
         raise RecordError(
-            f"{path.name} is no recording that can be read as {name} ({error!r}). Get it again, or "
-            "save it anew by the program that it comes from."
+            f"{path.name} cannot be read ({error}). Check its permissions and content."
+        ) from error
+    except Exception as error:  # the formats' libraries raise various errors on damaged files
+        raise RecordError(
+            f"{path.name} cannot be read as {name} ({error!r}). Obtain the file again, or export "
+            "it again from its recording software."
         ) from error

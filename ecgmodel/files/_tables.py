@@ -1,4 +1,4 @@
-"""What the columns of a table are: times, ECG leads, anything else."""
+"""The roles of a table's columns: times, ECG leads, other."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Column:
     """A column of a table.
 
     Attributes:
-        name: As the table calls it, "" where it does not.
-        unit: A unit that stands apart from the name, None for none.
-        numeric: Whether it holds numbers.
-        rising: Whether its numbers rise evenly, as those of times and samples do.
+        name: Its name, "" without one.
+        unit: A unit given separately from the name, None without one.
+        numeric: Whether it contains numbers.
+        rising: Whether its numbers ascend evenly, like times and sample indices.
     """
 
     name: str
@@ -31,16 +31,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Roles:
-    """What each column of a table is for.
+    """The roles of a table's columns.
 
     Attributes:
-        leads: The columns of the ECG leads.
+        leads: Indices of the ECG leads.
         names: Names of the leads, without units.
-        units: Their units, None where none is told.
-        time: The column that times are read from, None for none.
-        seconds: How many seconds one of its numbers is, None where it does not say.
+        units: Units of the leads, None if unknown.
+        time: Index of the column of times, None without one.
+        seconds: Unit of the times, s; None if unknown.
         other: Names of all other columns.
-        remarks: What to tell of them.
+        remarks: Remarks on the choice.
     """
 
     leads: tuple[int, ...]
@@ -55,16 +55,16 @@ class Roles:
 def find_roles(
     columns: Sequence[Column], hints: Hints, path: Path, unit: str | None = None
 ) -> Roles:
-    """Return what a table's columns are for.
+    """Return the roles of a table's columns.
 
     Args:
         columns: The columns.
-        hints: What the user says.
+        hints: Information from the user.
         path: The file, for errors.
-        unit: The unit of the leads, where the file says it once for all.
+        unit: A unit that the file states for all leads.
 
     Raises:
-        HintNeededError: It cannot be told which are ECG leads.
+        HintNeededError: No ECG leads were recognised.
     """
     split = [split_unit(column.name) for column in columns]
     plain = [name for name, _ in split]
@@ -98,7 +98,7 @@ def find_roles(
 def _time(
     columns: Sequence[Column], plain: Sequence[str], hints: Hints, path: Path
 ) -> tuple[int | None, set[int]]:
-    """Return the column of times, and columns without a name that number the samples."""
+    """Return the column of times, and unnamed columns that are sample indices."""
     unnamed = {i for i, column in enumerate(columns) if not column.name and column.rising}
     if hints.time_column is not None:
         names = [column.name or f"column {i + 1}" for i, column in enumerate(columns)]

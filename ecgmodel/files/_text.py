@@ -1,4 +1,4 @@
-"""Lines and cells of a table as text, so that what is not replaced stays as it was."""
+"""Lines and cells of a text table; cells that are not replaced keep their exact text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Literal, TextIO
 from ecgmodel.errors import RecordError
 
 LONGEST_LINE = 2**16
-_MARK = "\ufeff"
-_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_BOM = "\ufeff"
+_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 WHITESPACE = " "
 MISSING = frozenset(
     ("", "nan", "na", "n/a", "null", "none", "-", "--", "?", "inf", "-inf", "+inf", "infinity")
@@ -27,42 +27,42 @@ _EPOCH = datetime(2000, 1, 1)
 
 
 def encoding_of(path: Path) -> str:
-    """Return a text file's encoding by its first bytes.
+    """Return a text file's encoding from its byte order mark, UTF-8 without one.
 
-    Bytes that are no UTF-8 are carried along as they are (Python's "surrogateescape").
+    Invalid UTF-8 bytes are preserved (Python's "surrogateescape").
     """
     with path.open("rb") as file:
         first = file.read(3)
-    found = (encoding for mark, encoding in _MARKS.items() if first.startswith(mark))
+    found = (encoding for bom, encoding in _BOMS.items() if first.startswith(bom))
     return next(found, "utf-8")
 
 
 def opened(path: Path, encoding: str, mode: Literal["r", "w"] = "r") -> TextIO:
-    """Open a text file; a new one begins with the mark of its encoding, where that has one."""
+    """Open a text file; a new one starts with the byte order mark of its encoding, if any."""
     errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
     file = path.open(mode, encoding=encoding, errors=errors, newline="")
-    if mode == "w" and encoding.startswith("utf-16"):  # of UTF-8's mark Python takes care
-        file.write(_MARK)
+    if mode == "w" and encoding.startswith("utf-16"):  # Python writes the mark of utf-8-sig
+        file.write(_BOM)
     return file
 
 
 def lines(path: Path, encoding: str) -> Iterator[str]:
-    """Yield a file's lines with their ends, without the mark of the encoding.
+    """Yield a file's lines with their line ends, without the byte order mark.
 
     Raises:
-        RecordError: A line is too long, or holds bytes that no text has.
+        RecordError: A line is too long, or contains a NUL byte.
     """
     with opened(path, encoding) as file:
         number = 0
         while line := file.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE or "\0" in line:
+                found = "a longer line" if len(line) > LONGEST_LINE else "a NUL byte"
                 raise RecordError(
                     f"{path.name}, line {number}: expected text of at most {LONGEST_LINE:,} "
-                    f"letters. Received {'more' if len(line) > LONGEST_LINE else 'a NUL byte'}; "
-                    "is it a table?"
+                    f"characters. Received {found}. Check that the file is a text table."
                 )
-            yield line.removeprefix(_MARK) if number == 1 else line
+            yield line.removeprefix(_BOM) if number == 1 else line
 
 
 def is_comment(line: str) -> bool:
@@ -71,7 +71,7 @@ def is_comment(line: str) -> bool:
 
 
 def split(text: str, delimiter: str) -> list[str]:
-    """Return a line's cells, quotes and spaces included.
+    """Return a line's cells, including quotes and spaces.
 
     Raises:
         ValueError: A quote is not closed in the line.
@@ -82,13 +82,13 @@ def split(text: str, delimiter: str) -> list[str]:
         return text.split(delimiter)
     parts = text.split('"')
     if len(parts) % 2 == 0:
-        raise ValueError("a quote is not closed in its line")
+        raise ValueError("a quote is not closed on the same line")
     parts[1::2] = [part.replace(delimiter, "\0") for part in parts[1::2]]
     return [cell.replace("\0", delimiter) for cell in '"'.join(parts).split(delimiter)]
 
 
 def replaced(text: str, delimiter: str, cells: Mapping[int, str]) -> str:
-    """Return a line with other cells in some places, in the quotes of those that were there."""
+    """Return a line with some cells replaced; quotes are kept."""
     if delimiter == WHITESPACE:
         found = list(_CELL.finditer(text))
         for place in sorted(cells, reverse=True):
@@ -102,12 +102,12 @@ def replaced(text: str, delimiter: str, cells: Mapping[int, str]) -> str:
 
 
 def plain(cell: str) -> str:
-    """Return a cell without the spaces and quotes around it."""
+    """Return a cell without surrounding spaces and quotes."""
     return cell.strip().strip("\"'").strip()
 
 
 def number(cell: str, decimal: str) -> float | None:
-    """Return a cell's number, NaN where it is missing, None where it is none."""
+    """Return a cell's number, NaN if it is missing, None if it is not a number."""
     if decimal == ".":
         try:
             value = float(cell)
@@ -125,7 +125,7 @@ def number(cell: str, decimal: str) -> float | None:
 
 
 def seconds(cell: str, decimal: str) -> float | None:
-    """Return a cell's time: a number as it is; of a clock or a date, the seconds; else None."""
+    """Return a cell's time: a number unchanged, a clock time or date in seconds, else None."""
     text = plain(cell).strip("[]")
     found = _CLOCK.fullmatch(text)
     if found:
@@ -142,6 +142,6 @@ def seconds(cell: str, decimal: str) -> float | None:
 
 
 def is_clock(cell: str) -> bool:
-    """Return whether a cell is a time of a clock or a date, which counts in seconds."""
+    """Return whether a cell is a clock time or a date."""
     text = plain(cell).strip("[]")
     return bool(_CLOCK.fullmatch(text) or _DATE.fullmatch(text))

@@ -1,4 +1,4 @@
-"""A recording written beside others: all of it or nothing, and never over its source."""
+"""Writing of recordings: completely or not at all, and never over the source."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ def write_ecg(
 ) -> list[Path]:
     """Write a recording with other samples, under the source's name.
 
-    In its own format it is the source's file in all but the leads: other channels and columns,
-    annotations and what is known of patient and start are kept bit by bit. Another format gets the
-    leads, and of start, annotations and comment what it can hold. A sample that was missing, or
-    became so, is written as the format marks one.
+    In its own format, everything but the leads is copied from the source bit by bit: other channels
+    and columns, annotations, patient data and start time. In another format, the leads are written,
+    and start, annotations and comment as far as the format supports them. Missing samples (NaN) are
+    written with the format's code for missing samples.
 
     Args:
         source: The file that was read.
-        ecg: What `read_ecg` returned with another signal, or the signal alone, `(samples, leads)`
+        ecg: The result of `read_ecg` with another signal, or only the signal, `(samples, leads)`
             in mV.
-        into: The folder; it is made if it is not there.
-        comment: A line that says what was done, where the format has a place for it.
-        format: A name of `formats()`; None for the source's own.
-        hints: What was given to `read_ecg`, if `ecg` is a signal alone.
+        into: The folder, created if missing.
+        comment: A line that describes the processing, if the format supports comments.
+        format: A name of `formats()`; None for the source's format.
+        hints: The hints given to `read_ecg`, if `ecg` is only a signal.
 
     Returns:
-        The files that were written, the one to read first.
+        The files that were written, the main file first.
 
     Raises:
-        RecordError: The signal is not of the source's shape, the format cannot hold it, or the
-            place is the source's own.
-        DiskFullError: There is no space left; nothing is written.
+        RecordError: The signal has another shape than the source, the format cannot store it, or
+            the source would be overwritten.
+        DiskFullError: The disk is full; nothing was written.
         UnknownNameError: There is no such format.
     """
     source, into = Path(source).expanduser(), Path(into).expanduser()
@@ -90,10 +90,10 @@ def _with_signal(source: Path, signal: ArrayLike, hints: Hints | None) -> Ecg:
 def _write(
     writing: ModuleType, name: str | None, source: Path, ecg: Ecg, into: Path, comment: str
 ) -> None:
-    """Let a format write into an empty folder: a recording of a name, or None for the source's own.
+    """Write a recording in a format into an empty folder; `name` None keeps the source's format.
 
     Raises:
-        RecordError: It cannot.
+        RecordError: The recording cannot be written in this format.
     """
     try:
         if name is None:
@@ -102,26 +102,28 @@ def _write(
             writing.write(name, ecg, into, comment)
     except (EcgError, OSError, MemoryError):
         raise
-    except Exception as error:  # the formats' libraries raise whatever they run into
-        raise RecordError(f"{source.name} cannot be written ({error!r}).") from error
+    except Exception as error:  # the formats' libraries raise various errors
+        raise RecordError(
+            f"{source.name} cannot be written ({error!r}). Choose another format."
+        ) from error
 
 
 def _place(staged: Path, into: Path, source: Path) -> list[Path]:
-    """Move files to their place, headers last: without one there is no record.
+    """Move files to the target folder, headers last: a record without one is incomplete.
 
-    Annotations of an earlier recording in that place are removed.
+    Annotation files of an earlier recording with this name are removed.
 
     Raises:
-        RecordError: A file would take the place of one of the source's.
+        RecordError: A file of the source would be overwritten.
     """
     files = sorted(staged.iterdir(), key=lambda file: (file.suffix == ".hea", file.name))
     for file in files:
         target, own = into / file.name, source.parent / file.name
         if target.is_dir():
-            raise RecordError(f"{target} is a folder. Choose another one to write to.")
+            raise RecordError(f"{target} is a folder. Choose another output folder.")
         if own.exists() and target.exists() and target.samefile(own):
             raise RecordError(
-                f"{source.name} would be written over itself. Choose another folder than {into}."
+                f"{source.name} would be overwritten. Choose another output folder than {into}."
             )
     for old in stale_files(into / files[-1].name, {file.name for file in files}):
         old.unlink()

@@ -1,4 +1,4 @@
-"""Tables of text: a line a sample, cells apart by commas, semicolons, tabs, bars or spaces."""
+"""Text tables: a line per sample, cells separated by commas, semicolons, tabs, bars or spaces."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import to_millivolts
 from ecgmodel.files._dialect import Dialect, find_dialect
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, table_rate_remark
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
 from ecgmodel.files._text import is_comment, lines, number, opened, replaced, seconds, split
 
-LABEL = "table of text"
+LABEL = "text table"
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
-# Cleaned samples are written in steps of 10 nV or finer: below any converter's.
+# Cleaned samples are written with a resolution of 10 nV or finer, below one ADC unit.
 STEP_MV, MOST_DECIMALS = 1e-5, 9
 _DAY_S = 86_400.0
 
@@ -31,13 +31,13 @@ _DAY_S = 86_400.0
 def read(path: Path, hints: Hints) -> Ecg:
     """Read a table. See `ecgmodel.files.read_ecg`.
 
-    Names and units come from the one or two lines above the samples ("ECG (mV)", "MLII_uV", or a
-    line of units as PhysioNet writes it); the rate from a column of times, or from a line such as
+    Names and units are taken from one or two lines above the samples ("ECG (mV)", "MLII_uV", or a
+    line of units as written by PhysioNet), the rate from a column of times or from a line such as
     "Sample Rate,512 hertz". Empty cells and words such as "NaN" or "-" are missing samples.
 
     Raises:
-        HintNeededError: Rate, unit or leads are not told.
-        RecordError: It is no table, a cell is no number, or times have gaps.
+        HintNeededError: Rate, unit or leads are unknown.
+        RecordError: The file is not a table, a cell is not a number, or the times have gaps.
     """
     check_file(path)
     dialect = find_dialect(path)
@@ -49,7 +49,7 @@ def read(path: Path, hints: Hints) -> Ecg:
         signal=scaled.signal,
         fs=check_rate(fs, path),
         leads=roles.names,
-        rails=(None,) * len(roles.leads),
+        adc_ranges=(None,) * len(roles.leads),
         other=roles.other,
         remarks=(*roles.remarks, *scaled.remarks, *remarks),
         hints=hints,
@@ -57,10 +57,10 @@ def read(path: Path, hints: Hints) -> Ecg:
 
 
 def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write a table with other numbers in the leads' cells; all else stays to the letter.
+    """Write a copy of a table with other numbers in the leads; all other text is kept verbatim.
 
-    Cells whose number did not change stay as well. The comment joins those at the top, where a
-    table has some (lines that start with #).
+    Cells whose number did not change are kept too. The comment is added after the table's first
+    comment line (starting with #), if it has one.
     """
     dialect = find_dialect(source)
     roles = find_roles(dialect.columns, ecg.hints, source, dialect.unit)
@@ -90,7 +90,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 
 
 def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write a new table: times in s (to 1 us), a column a lead in mV (to 10 nV), commas."""
+    """Write a new comma-separated table: times in s (to 1 us), one column per lead in mV."""
     decimals = _least(1.0)
     with (into / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -101,7 +101,7 @@ def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
 
 
 def _marked(path: Path, dialect: Dialect) -> Iterator[tuple[str, bool]]:
-    """Yield all lines of a file, and whether each is a sample's."""
+    """Yield all lines of a file, and whether each contains a sample."""
     for place, line in enumerate(lines(path, dialect.encoding)):
         filled = bool(line.strip()) and not is_comment(line)
         yield line, place >= dialect.first and filled
@@ -110,16 +110,16 @@ def _marked(path: Path, dialect: Dialect) -> Iterator[tuple[str, bool]]:
 def _numbers(
     path: Path, dialect: Dialect, roles: Roles, by_times: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return the leads' numbers `(samples, leads)` and the times `(samples,)` of a table.
+    """Return the leads `(samples, leads)` and the times `(samples,)` of a table.
 
     Args:
         path: The table.
-        dialect: How it is written.
-        roles: Of its columns.
-        by_times: Whether times must be numbers, or there are none if one is not.
+        dialect: Its dialect.
+        roles: The roles of its columns.
+        by_times: Whether the rate is taken from the times; if not, unreadable times are ignored.
 
     Raises:
-        RecordError: A line has other cells than the rest, or a cell is no number.
+        RecordError: A line has another number of cells, or a cell is not a number.
     """
     count, decimal = len(dialect.columns), dialect.decimal
     leads = [(column, array("d")) for column in roles.leads]
@@ -135,7 +135,8 @@ def _numbers(
         if len(cells) != count:
             raise RecordError(
                 f"{path.name}, line {place}: expected {count} cells, as in the lines above. "
-                f"Received {len(cells)}; is the file cut off?"
+                f"Received {len(cells)}. The file may be truncated; correct the line or export the "
+                "file again."
             )
         for column, values in leads:
             values.append(_value(number(cells[column], decimal), path, place, cells[column]))
@@ -167,25 +168,27 @@ def _rate(
     hints: Hints,
     times: NDArray[np.float64] | None,
 ) -> tuple[float, tuple[str, ...]]:
-    """Return the sampling rate, and a remark where it took a choice."""
+    """Return the sampling rate, and a remark if it was chosen or assumed."""
     if hints.fs is not None:
         untold = replace(hints, fs=None)
-        return hints.fs, overruled(hints.fs, lambda: _rate(path, dialect, roles, untold, times)[0])
+        return hints.fs, table_rate_remark(
+            hints.fs, lambda: _rate(path, dialect, roles, untold, times)[0]
+        )
     if times is None or roles.time is None:
         if len(dialect.rates) != 1:
             raise ask_rate(path, dialect.rates)
         return dialect.rates[0], ()
     of_clock = dialect.clock[roles.time]
-    if of_clock:  # past midnight a clock starts again
+    if of_clock:  # clock times restart at midnight
         times = times + _DAY_S * np.cumsum(np.diff(times, prepend=times[0]) < -_DAY_S / 2)
     unit = 1.0 if of_clock else roles.seconds
     fs = rate_of_times(times, unit, path)
     name = dialect.columns[roles.time].name
-    return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only likely rate",)
+    return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only usual rate",)
 
 
 def _least(scale: float) -> int:
-    """Return the digits behind the decimal sign that a unit of `scale` mV takes at least."""
+    """Return the minimum number of decimal places for a unit of `scale` mV."""
     return max(0, math.ceil(math.log10(scale / STEP_MV)))
 
 

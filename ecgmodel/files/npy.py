@@ -18,11 +18,11 @@ SUFFIXES = (".npy",)
 
 
 def read(path: Path, hints: Hints) -> Ecg:
-    """Read an array; its rate has to be told. See `ecgmodel.files.read_ecg`.
+    """Read an array; the hints must contain the rate. See `ecgmodel.files.read_ecg`.
 
     Raises:
-        HintNeededError: Rate or unit are not told.
-        RecordError: It is no array of numbers, or not all of one.
+        HintNeededError: Rate or unit are unknown.
+        RecordError: The file is not an array of numbers, or is truncated.
     """
     array = _array(path)
     if hints.fs is None:
@@ -32,7 +32,7 @@ def read(path: Path, hints: Hints) -> Ecg:
         signal=leads.scaled.signal,
         fs=hints.fs,
         leads=leads.names,
-        rails=(None,) * len(leads.names),
+        adc_ranges=(None,) * len(leads.names),
         other=leads.other,
         remarks=leads.remarks,
         hints=hints,
@@ -40,9 +40,9 @@ def read(path: Path, hints: Hints) -> Ecg:
 
 
 def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write an array of the same shape and type with other leads; there is no place for a comment.
+    """Write an array of the same shape and type with other samples; comments are not supported.
 
-    Whole numbers that are coarser than microvolts become float32.
+    Integers with a unit above 1 uV become float32.
     """
     array = _array(source)
     leads = find_leads(array, (), None, ecg.hints, source)
@@ -51,7 +51,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 
 
 def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write `(samples, leads)` float64 in mV; the rate has no place there."""
+    """Write `(samples, leads)` float64 in mV; the format cannot store the rate."""
     np.save(into / f"{name}.npy", ecg.signal, allow_pickle=False)
 
 

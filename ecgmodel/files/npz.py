@@ -1,4 +1,4 @@
-"""NumPy's `.npz`: named arrays, the signal, its rate and the leads' names among them."""
+"""NumPy's `.npz`: named arrays with the signal, its rate and the leads' names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ecgmodel.files._arrays import (
     with_leads,
 )
 from ecgmodel.files._channels import listed
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, table_rate_remark
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate
 
@@ -36,7 +36,7 @@ _UNITS = ("unit", "units")
 _NAMES = ("leads", "lead_names", "sig_name", "channels", "channel_names", "ch_names")
 _SIGNALS = ("signal", "signals", "ecg", "p_signal", "data", "x")
 _MOST_ARRAYS = 10_000
-_MOST_SAID = 500
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class _Found:
     """An archive's arrays.
 
     Attributes:
-        key: Of the signal.
+        key: Name of the signal's array.
         array: The signal.
-        shapes: Headers of all arrays, by their names.
-        rate: Sampling rate, Hz, None where none is given.
+        shapes: Headers of all arrays, by name.
+        rate: Sampling rate, Hz, None if the archive has none.
         leads: The signal's leads.
     """
 
@@ -61,25 +61,25 @@ class _Found:
 def read(path: Path, hints: Hints) -> Ecg:
     """Read an archive. See `ecgmodel.files.read_ecg`.
 
-    The signal is the array that is named first of "signal", "ecg", "p_signal", "data", "x", or the
-    only one that can be one; `hints.columns` may name another. Its rate is a number called "fs" or
-    "sampling_rate", units and leads are texts ("units", "leads").
+    The signal is the first array named "signal", "ecg", "p_signal", "data" or "x", or the only
+    candidate; `hints.columns` may name another. The rate is a number named "fs" or
+    "sampling_rate"; units and leads are strings ("units", "leads").
 
     Raises:
-        HintNeededError: Signal, rate or unit are not told.
-        RecordError: The archive is damaged or holds more than its size can.
+        HintNeededError: Signal, rate or unit are unknown.
+        RecordError: The archive is damaged, or claims more data than plausible for its size.
     """
     found = _find(path, hints)
     fs = hints.fs if hints.fs is not None else found.rate
     if fs is None:
         raise ask_rate(path)
-    remarks = overruled(fs, lambda: found.rate)
+    remarks = table_rate_remark(fs, lambda: found.rate)
     other = tuple(name for name in found.shapes if name != found.key)
     return Ecg(
         signal=found.leads.scaled.signal,
         fs=check_rate(fs, path),
         leads=found.leads.names,
-        rails=(None,) * len(found.leads.names),
+        adc_ranges=(None,) * len(found.leads.names),
         other=(*found.leads.other, *other),
         remarks=(*found.leads.remarks, *remarks),
         hints=hints,
@@ -87,9 +87,9 @@ def read(path: Path, hints: Hints) -> Ecg:
 
 
 def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write an archive with another signal; other arrays are kept byte by byte.
+    """Write a copy of an archive with another signal; other arrays are copied byte by byte.
 
-    The comment becomes an array of that name, if there is none yet.
+    The comment is added as the array "comment", unless there is one.
     """
     found = _find(source, ecg.hints)
     check_shape(ecg, found.leads.scaled.signal.shape, source)
@@ -127,19 +127,21 @@ def _name(info: zipfile.ZipInfo) -> str:
 
 
 def _find(path: Path, hints: Hints) -> _Found:
-    """Read what is needed of an archive.
+    """Read the signal, rate and names of an archive.
 
     Raises:
-        RecordError: It is damaged.
-        HintNeededError: The signal is not told.
+        RecordError: The archive is damaged.
+        HintNeededError: The signal's array is unknown.
     """
     size = check_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return _find_in(archive, size, hints, path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        said = str(error)[:_MOST_SAID]  # names from the file, which may be as long as it likes
-        raise RecordError(f"{path.name} is a damaged archive ({said}). Get it again.") from error
+        reason = str(error)[:_LONGEST_REASON]  # may quote long names from the file
+        raise RecordError(
+            f"{path.name} is a damaged archive ({reason}). Obtain the file again."
+        ) from error
 
 
 def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _Found:
@@ -147,7 +149,7 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
     if len(archive.infolist()) > _MOST_ARRAYS or len(members) != len(archive.infolist()):
         raise RecordError(
             f"{path.name}: expected at most {_MOST_ARRAYS:,} arrays, each once. Received: "
-            f"{len(archive.infolist()):,} members."
+            f"{len(archive.infolist()):,} members. Save the recording again with np.savez."
         )
     check_values(path, sum(info.file_size for info in members.values()) // 8, size)
     arrays = {name: info for name, info in members.items() if info.filename.endswith(".npy")}
@@ -176,14 +178,14 @@ def _values(
     with archive.open(info) as file:
         file.read(shape.offset)
         array = read_values(file, shape, info.file_size, path)
-        file.read(1)  # at its end the member's checksum is compared
+        file.read(1)  # reading to the end verifies the member's checksum
         return array
 
 
 def _signal(
     shapes: Mapping[str, ArrayShape], hints: Hints, path: Path
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Return the signal's name, and which of its leads are asked for."""
+    """Return the name of the signal's array, and the requested leads."""
     able = {name for name, s in shapes.items() if s.is_numeric and len(s.shape) in (1, 2)}
     able = {name for name in able if shapes[name].values > 2 and name.lower() not in _RATES}
     asked = [column for column in hints.columns if column in able]
@@ -195,8 +197,8 @@ def _signal(
         return (named or sorted(able))[0], hints.columns
     raise HintNeededError(
         "--column",
-        f"{path.name}: it cannot be told which of its arrays is the ECG. Give --column (a name). "
-        f"It holds {listed(sorted(shapes))}.",
+        f"{path.name}: no array was recognised as the ECG. Name it with --column. Arrays: "
+        f"{listed(sorted(shapes))}.",
     )
 
 
@@ -219,7 +221,7 @@ def _texts(
     wanted: tuple[str, ...],
     path: Path,
 ) -> tuple[str, ...]:
-    """Return the texts of the first array of one of the names; none if there is none."""
+    """Return the strings of the first array with one of the names; empty without one."""
     for name, shape in shapes.items():
         if name.lower() in wanted and shape.dtype.kind == "U" and shape.values <= 2**10:
             array = _values(archive, members[name], shape, path)

@@ -1,4 +1,4 @@
-"""Parquet: a table with a row a sample, columns for leads, times and anything else."""
+"""Parquet tables: a row per sample, columns for leads, times and other data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import Scaled, to_millivolts
 from ecgmodel.files._arrays import as_stored
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, overruled
+from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, table_rate_remark
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Column, Roles, find_roles
@@ -30,12 +30,12 @@ _LOOKED_AT = 200
 
 @dataclass(frozen=True)
 class _Read:
-    """A table, of which only numbers and times are read.
+    """The numeric and time columns of a table.
 
     Attributes:
-        columns: What was read, by the columns' places.
-        schema: Of the table.
-        roles: What its columns are for.
+        columns: The columns that were read, by index.
+        schema: The table's schema.
+        roles: The roles of its columns.
         scaled: The leads, mV.
     """
 
@@ -48,12 +48,13 @@ class _Read:
 def read(path: Path, hints: Hints) -> Ecg:
     """Read a table. See `ecgmodel.files.read_ecg`.
 
-    Names carry units as in tables of text ("MLII_uV"); a lead's field or the schema may state
-    `unit`, the schema a rate `fs`; else the rate comes from a column of times.
+    Names may contain units as in text tables ("MLII_uV"). The metadata of a lead's field or of the
+    schema may state `unit`, the schema also the rate `fs`; otherwise the rate is taken from a
+    column of times.
 
     Raises:
-        HintNeededError: Rate, unit or leads are not told.
-        RecordError: It is no Parquet, or claims more than its size can hold.
+        HintNeededError: Rate, unit or leads are unknown.
+        RecordError: The file is not Parquet, or claims more data than plausible for its size.
     """
     found = _read(path, hints)
     fs, remarks = _rate(path, found, hints)
@@ -62,7 +63,7 @@ def read(path: Path, hints: Hints) -> Ecg:
         signal=found.scaled.signal,
         fs=check_rate(fs, path),
         leads=roles.names,
-        rails=(None,) * len(roles.leads),
+        adc_ranges=(None,) * len(roles.leads),
         other=roles.other,
         remarks=(*roles.remarks, *found.scaled.remarks, *remarks),
         hints=hints,
@@ -70,11 +71,11 @@ def read(path: Path, hints: Hints) -> Ecg:
 
 
 def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write a table with other leads; other columns and what the schema says are kept.
+    """Write a copy of a table with other samples in the leads; other columns and metadata are kept.
 
-    A lead keeps its type, if that holds microvolts; else it becomes float32. A missing sample is
-    null in whole numbers and where there were nulls, else NaN. The comment joins what the schema
-    says, as "comment".
+    A lead keeps its type if that resolves microvolts, else it becomes float32. Missing samples are
+    null in integer columns and in columns that had nulls, else NaN. The comment is added to the
+    schema's metadata as "comment".
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -100,7 +101,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 
 
 def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write a column a lead, float64 in mV ("II (mV)"), and the rate in the schema ("fs")."""
+    """Write one column per lead, float64 in mV ("II (mV)"), and the rate in the metadata ("fs")."""
     need("pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -113,7 +114,7 @@ def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
 
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Raise RecordError for what pyarrow raises at damaged bytes."""
+    """Convert pyarrow's errors on damaged files to RecordError."""
     import pyarrow as pa
 
     try:
@@ -122,19 +123,19 @@ def _damage(path: Path) -> Iterator[None]:
         if isinstance(error, RecordError):
             raise
         raise RecordError(
-            f"{path.name} cannot be read as Parquet ({str(error)[:200]}). It is damaged; get it "
-            "again."
+            f"{path.name} cannot be read as Parquet ({str(error)[:200]}). It is damaged; obtain "
+            "the file again."
         ) from error
 
 
 def _opened(path: Path, dictionaries: list[str] | None = None) -> Any:
-    """Return an open file whose values are no more than its size can hold."""
+    """Open a file, and check that its number of values is plausible for its size."""
     need("pyarrow")
     import pyarrow.parquet as pq
 
     size = check_file(path)
     with _damage(path):
-        # Page checksums tell damage before it is decoded, where a file has some.
+        # Page checksums, if present, detect damage before decoding.
         file = pq.ParquetFile(
             path, read_dictionary=dictionaries, page_checksum_verification=True, memory_map=False
         )
@@ -148,7 +149,9 @@ def _opened(path: Path, dictionaries: list[str] | None = None) -> Any:
         check_values(path, max(values, facts.num_rows * len(file.schema_arrow)), size)
         names = file.schema_arrow.names
     if len(set(names)) != len(names):
-        raise RecordError(f"{path.name}: expected a name of its own for each column.")
+        raise RecordError(
+            f"{path.name}: expected unique column names. Rename the duplicate columns."
+        )
     return file
 
 
@@ -168,7 +171,7 @@ def _read(path: Path, hints: Hints) -> _Read:
 
 
 def _whole(path: Path) -> Any:
-    """Return all of a table; texts only once it is known that they do not fill the memory."""
+    """Return a whole table; the size of text columns is checked before they are decoded."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -218,15 +221,16 @@ def _column(field: Any, column: Any) -> Column:
 
 
 def _numbers(columns: dict[int, Any], schema: Any, place: int, path: Path) -> NDArray[np.float64]:
-    """Return a column's numbers, NaN where they are null.
+    """Return a column's numbers, NaN for nulls.
 
     Raises:
-        RecordError: It holds none.
+        RecordError: The column is not numeric.
     """
     field = schema.field(place)
     if not _is_number(field):
         raise RecordError(
-            f"{path.name}, column {field.name!r}: expected numbers. Received: {field.type}."
+            f"{path.name}, column {field.name!r}: expected numbers. Received: {field.type}. Choose "
+            "another column with --column."
         )
     return _floats(columns[place])
 
@@ -236,10 +240,10 @@ def _floats(column: Any) -> NDArray[np.float64]:
 
 
 def _rate(path: Path, found: _Read, hints: Hints) -> tuple[float, tuple[str, ...]]:
-    """Return the sampling rate, and a remark where it took a choice."""
+    """Return the sampling rate, and a remark if it was chosen or assumed."""
     if hints.fs is not None:
         untold = replace(hints, fs=None)
-        return hints.fs, overruled(hints.fs, lambda: _rate(path, found, untold)[0])
+        return hints.fs, table_rate_remark(hints.fs, lambda: _rate(path, found, untold)[0])
     schema = _stated(found.schema.metadata)
     stated = next((schema[key] for key in _RATES if key in schema), None)
     if stated is not None:
@@ -254,11 +258,11 @@ def _rate(path: Path, found: _Read, hints: Hints) -> tuple[float, tuple[str, ...
     unit = found.roles.seconds if unit is None else unit
     fs = rate_of_times(times, unit, path)
     name = found.schema.field(place).name
-    return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only likely rate",)
+    return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only usual rate",)
 
 
 def _times(found: _Read, place: int, path: Path) -> tuple[NDArray[np.float64], float | None]:
-    """Return a column of times, from its first on, and how many seconds one is, if it says so."""
+    """Return a column of times relative to the first, and their unit, s, if the type states it."""
     import pyarrow as pa
 
     field = found.schema.field(place)
@@ -266,6 +270,6 @@ def _times(found: _Read, place: int, path: Path) -> tuple[NDArray[np.float64], f
         return _numbers(found.columns, found.schema, place, path), None
     column = found.columns[place]
     if column.null_count or not len(column):
-        raise RecordError(f"{path.name}: times are missing. Give --fs instead.")
+        raise RecordError(f"{path.name}: times are missing. Give the sampling rate with --fs.")
     counts = column.cast(pa.int32() if pa.types.is_time32(field.type) else pa.int64()).to_numpy()
     return (counts - counts[0]).astype(np.float64), _SECONDS[field.type.unit]

@@ -1,4 +1,4 @@
-"""WFDB records of PhysioNet: a header, files of samples, files of annotations."""
+"""WFDB records: a header, signal files and annotation files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ecgmodel.errors import EcgError, MissingFileError, RecordError
 from ecgmodel.files._channels import choose_leads
-from ecgmodel.files._ecg import Annotation, Ecg, Hints, check_rate, unheard
+from ecgmodel.files._ecg import Annotation, Ecg, Hints, check_rate, header_rate_remark
 from ecgmodel.files._finding import WFDB, format_of, record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.wfdb.layout import Header, check_segment, check_sizes, read_header
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from ecgmodel.wfdb.reading import StoredRecord
 
 LABEL = "WFDB record"
-# Annotators of PhysioNet's databases and of the WFDB software, beside those of the house.
+# Further annotators of PhysioNet's databases and of the WFDB software.
 _MORE = "ann apn ari atm gqrs jqrs marker mrg pu q2c qt1 qt2 sqrs st sta stb stc stf vf wabp wqrs"
 _ANNOTATORS = frozenset((*ANNOTATORS, *_MORE.split()))
 SUFFIXES = (".hea", ".dat", *sorted(f".{annotator}" for annotator in _ANNOTATORS))
-# The beats and notes of these are taken along into other formats.
-_MARKS = ("atr", "ecg", "qrs", "man")
+# Annotators whose beats and notes are converted to other formats.
+_BEAT_ANNOTATORS = ("atr", "ecg", "qrs", "man")
 _COMPRESSED = ("508", "516", "524")
 _MOST_SKEW = 10_000
 _ANNOTATION_BYTES = 2**24
@@ -42,11 +42,10 @@ def read(path: Path, hints: Hints) -> Ecg:
     """Read a record; segments are joined. See `ecgmodel.files.read_ecg`.
 
     Raises:
-        MissingFileError: A file of the record is not there.
+        MissingFileError: A file of the record is missing.
         RecordError: Header and data disagree, a header names files outside its folder, or no
             channel is in volts.
-        HintNeededError: It cannot be told which channels are ECG leads, they differ in rate, or
-            one has no gain.
+        HintNeededError: No ECG leads were recognised, they differ in rate, or one has no gain.
     """
     from ecgmodel.wfdb.millivolts import in_millivolts, in_volts  # wfdb takes a second to import
     from ecgmodel.wfdb.reading import read_stored_record
@@ -58,67 +57,67 @@ def read(path: Path, hints: Hints) -> Ecg:
     names = [channel.name for channel in volts]
     chosen = choose_leads(names, ["mV"] * len(volts), hints, record)
     recording = in_millivolts(stored, [volts[i] for i in chosen.leads], hints.gain)
-    left = [file for file in beside(record) if not _stays(file)]
+    left = [file for file in extra_files(record) if not _stays(file)]
     return Ecg(
         signal=recording.signal,
         fs=recording.fs,
         leads=recording.leads,
-        rails=recording.rails,
+        adc_ranges=recording.adc_ranges,
         other=tuple(c.name for c in stored.channels if c.name not in recording.leads),
         remarks=(
             *recording.remarks,
             *chosen.remarks,
-            *unheard(recording.fs, hints),
-            *(f"{file.name}: left out, a link out of its folder" for file in left),
+            *header_rate_remark(recording.fs, hints),
+            *(f"{file.name}: omitted, a link to another folder" for file in left),
         ),
         start=_start(stored),
-        marks=_marks(record, stored.frame_fs),
+        annotations=_annotations(record, stored.frame_fs),
         hints=hints,
     )
 
 
 def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write a record like another one, with its annotation files. See `write_cleaned`."""
+    """Write a copy of a record with other samples, and its annotation files."""
     from ecgmodel.wfdb.writing import write_cleaned
 
     record = _record(source).absolute()
     write_cleaned(record, ecg.signal, comment, into, ecg.leads)
-    for file in filter(_stays, beside(record)):
+    for file in filter(_stays, extra_files(record)):
         shutil.copyfile(file, into / file.name)
 
 
 def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
-    """Write a new record: format 16 in steps of 1 uV, 32 bits where that is too narrow.
+    """Write a new record in format 16 with a resolution of 1 uV, or in 32 bits if that overflows.
 
-    Annotations go into a `.atr` file: WFDB symbols as they are, anything else as notes.
+    Annotations are written to a `.atr` file: WFDB symbols unchanged, other texts as notes.
     """
     from ecgmodel.wfdb.writing import write_signal
 
     write_signal(name, ecg.signal, ecg.fs, ecg.leads, [comment], ecg.start, into)
-    if ecg.marks:
-        _write_marks(name, ecg, into)
+    if ecg.annotations:
+        _write_annotations(name, ecg, into)
 
 
 def plain_name(name: str) -> str:
-    """Return a record's name with "_" for letters that WFDB does not take."""
+    """Return a valid record name, with "_" for characters that WFDB does not allow."""
     return _NOT_IN_NAMES.sub("_", name).strip("_") or "record"
 
 
 def files(path: Path) -> list[Path]:
-    """Return a record's headers, samples and annotations; of a damaged one what can be told."""
+    """Return a record's header, signal and annotation files; for a damaged record those known."""
     record = _record(path)
     own = _own_names(record)
     return [*map(record.with_name, own), *filter(_stays, _annotation_files(record, own))]
 
 
-def beside(path: Path) -> list[Path]:
-    """Return a record's annotation files: those of a known suffix, and those that read as one."""
+def extra_files(path: Path) -> list[Path]:
+    """Return a record's annotation files, recognised by suffix or content."""
     record = _record(path)
     return _annotation_files(record, _own_names(record))
 
 
 def _own_names(record: Path) -> list[str]:
-    """Return the names of a record's headers and samples."""
+    """Return the names of a record's header and signal files."""
     names = [f"{record.name}.hea"]
     try:
         header = _header(record, record.name)
@@ -142,17 +141,17 @@ def _record(path: Path) -> Path:
     record = record_path(path)
     if record is None:
         raise MissingFileError(
-            f"There is no header for {path}. Expected {path.with_suffix('.hea').name} beside it."
+            f"{path} has no header. Expected {path.with_suffix('.hea').name} in its folder."
         )
     return record
 
 
 def _check(record: Path) -> None:
-    """Raise an error where a record's files are not what its headers say, before they are read.
+    """Check a record's files against its headers, before the samples are read.
 
     Raises:
-        MissingFileError: A file is not there.
-        RecordError: A header lies.
+        MissingFileError: A file is missing.
+        RecordError: Header and data disagree.
     """
     header = _header(record, record.name)
     headers = [header]
@@ -177,13 +176,14 @@ def _header(record: Path, name: str) -> Header:
         lines = [line for line in file if line.strip() and line[0] != "#"]
     if max(map(len, lines), default=0) > _LONGEST_LINE:
         raise RecordError(
-            f"{path.name}: expected lines of at most {_LONGEST_LINE} letters. It is no header."
+            f"{path.name} is not a WFDB header: expected lines of at most {_LONGEST_LINE} "
+            "characters. Received a longer one."
         )
     header = read_header(path, name)
     check_rate(header.fs, path)
     words = lines[0].split()
     stated = words[2].split("/")[0].split("(")[0] if len(words) > 2 else ""
-    # wfdb takes what it cannot read for 250 Hz, and "1e3" for 1 Hz.
+    # wfdb reads an invalid rate as 250 Hz, and "1e3" as 1 Hz.
     if stated and not (_RATE.fullmatch(stated) and float(stated) == header.fs):
         raise RecordError(
             f"{path.name}: expected a sampling rate, Hz. Received: {stated!r}. Correct the header."
@@ -192,10 +192,10 @@ def _header(record: Path, name: str) -> Header:
 
 
 def _check_fields(header: Header) -> None:
-    """Raise an error for what a header of one file of samples cannot say.
+    """Check the formats and the skew in a header.
 
     Raises:
-        RecordError: A format that is none, or a shift between channels that is no shift.
+        RecordError: A format is unknown, or a skew is implausible.
     """
     unknown = [file.fmt for file in header.files if not (file.known or file.fmt in _COMPRESSED)]
     if unknown:
@@ -218,7 +218,7 @@ def _start(stored: StoredRecord) -> datetime | None:
 
 
 def _annotation_files(record: Path, own: Sequence[str]) -> list[Path]:
-    """Return the annotation files beside a record's own files."""
+    """Return the annotation files in a record's folder, without its header and signal files."""
     found = sorted(record.parent.glob(f"{glob.escape(record.name)}.*"))
     return [file for file in found if file.name not in own and _is_annotation(file, record)]
 
@@ -235,15 +235,15 @@ def _is_annotation(file: Path, record: Path) -> bool:
 
 
 def _stays(file: Path) -> bool:
-    """Return whether a file is in its folder, not a link out of it."""
+    """Return whether a file is in its folder and not a link to another one."""
     return file.resolve().parent == file.parent.resolve()
 
 
-def _marks(record: Path, fs: float) -> tuple[Annotation, ...]:
-    """Return the annotations of a record's first file of them; a damaged one is no hindrance."""
+def _annotations(record: Path, fs: float) -> tuple[Annotation, ...]:
+    """Return the annotations of the first readable annotation file; damaged files are skipped."""
     from ecgmodel.wfdb.annotations import read_annotations
 
-    for suffix in _MARKS:
+    for suffix in _BEAT_ANNOTATORS:
         file = record.with_name(f"{record.name}.{suffix}")
         if file.is_file() and _stays(file):
             try:
@@ -256,25 +256,34 @@ def _marks(record: Path, fs: float) -> tuple[Annotation, ...]:
     return ()
 
 
-def _write_marks(name: str, ecg: Ecg, into: Path) -> None:
-    """Write annotations that came from another format."""
+def _write_annotations(name: str, ecg: Ecg, into: Path) -> None:
+    """Write annotations read from another format."""
     import wfdb
 
     known = set(wfdb.io.annotation.ann_label_table["symbol"]) - {" "}
-    marks = [mark for mark in ecg.marks if 0 <= mark.at_s * ecg.fs < len(ecg.signal)]
-    if not marks:
+    annotations = [
+        annotation
+        for annotation in ecg.annotations
+        if 0 <= annotation.at_s * ecg.fs < len(ecg.signal)
+    ]
+    if not annotations:
         return
     wfdb.wrann(
         name,
         "atr",
-        np.array([round(mark.at_s * ecg.fs) for mark in marks]),
-        [mark.text if mark.text in known else _kind(mark.text) for mark in marks],
-        aux_note=["" if mark.text in known else mark.text for mark in marks],
+        np.array([round(annotation.at_s * ecg.fs) for annotation in annotations]),
+        [
+            annotation.text if annotation.text in known else _kind(annotation.text)
+            for annotation in annotations
+        ],
+        aux_note=[
+            "" if annotation.text in known else annotation.text for annotation in annotations
+        ],
         fs=ecg.fs,
         write_dir=str(into),
     )
 
 
 def _kind(text: str) -> str:
-    """Return the symbol of a note: WFDB's rhythms start with a bracket."""
+    """Return the WFDB symbol of a note; texts of rhythm changes start with a bracket."""
     return "+" if text.startswith("(") else '"'

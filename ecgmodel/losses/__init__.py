@@ -1,1 +1,1 @@
-"""Losses, one a file; a new file is a new loss."""
+"""Losses, one per file; a new file adds a loss."""

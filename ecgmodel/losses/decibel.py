@@ -1,7 +1,7 @@
-"""The SNR that is left, in decibels: every halving of an error counts the same.
+"""Error power relative to signal power, in decibels.
 
-A relative error is large where noise is strong, so that a model which learns it forgets to leave
-good signals alone; here 1 dB is worth as much at an SNR of 20 dB as at one of -10 dB.
+Halving the error lowers the loss by the same amount at every SNR. A relative error would be
+dominated by windows with strong noise, and the network would distort good signals.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
-FLOOR = 1e-3  # of the signal's power: 30 dB, beyond which nothing is gained
-SMALL_MV2 = 1e-4  # mV^2: power that a flat window counts as having
+FLOOR = 1e-3  # share of the signal's power: an output SNR above 30 dB lowers the loss no further
+SMALL_MV2 = 1e-4  # mV^2: added to the power, for flat windows
 PER_DECIBEL = 10 / 2.302585092994046
 
 
@@ -28,12 +28,12 @@ class Loss(keras.losses.Loss):
 
 
 def decibels_left(clean: Any, output: Any, floor: float = FLOOR) -> Any:
-    """Return each row's error against its power, in dB above `floor`, `(rows,)`.
+    """Return each row's error power relative to its signal power, dB above `floor`, `(rows,)`.
 
     Args:
         clean: `(rows, samples)`, mV.
         output: The same, denoised.
-        floor: Share of the power beyond which nothing is gained.
+        floor: Share of the signal power below which a smaller error hardly changes the loss.
     """
     error = ops.mean(ops.square(ops.subtract(output, clean)), axis=1)
     centred = ops.subtract(clean, ops.mean(clean, axis=1, keepdims=True))

@@ -1,8 +1,8 @@
-"""The SNR that is left, in decibels, of the signal and of its slopes.
+"""Error power in decibels, of the signal and of its slopes.
 
-Strong electrode motion and drift are slow, so that in the signal's own error the QRS complex hardly
-counts. Differences over 22 ms pass 10 to 35 Hz best: they are where beats are told from noise. See
-`decibel` for why decibels.
+Strong electrode motion and drift are slow and dominate the error of the signal itself, so that the
+QRS complex hardly counts. Differences over 22 ms emphasise 10 to 35 Hz, where beats stand out from
+noise. See `decibel` for the choice of decibels.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from keras import ops
 from ecgmodel.losses.decibel import decibels_left
 
 LAG = 8  # samples: 22 ms
-SHARE = 0.5  # of the slopes in the loss
-FLOOR = 1e-2  # of the slopes' power: recordings have noise of their own there
+SHARE = 0.5  # weight of the slopes in the loss
+FLOOR = 1e-2  # share of the slopes' power: recorded targets contain noise in this band
 
 
 class Loss(keras.losses.Loss):
-    """(1 - `SHARE`) x the signal's decibels + `SHARE` x its slopes'; 0 for a perfect window."""
+    """(1 - `SHARE`) x loss of the signal + `SHARE` x loss of its slopes; 0 for a perfect window."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return each window's loss, `(windows,)`, from signals `(windows, samples, 1)` in mV."""

@@ -1,4 +1,4 @@
-"""Half the squared error up to 1 mV, and straight from there on (Huber 1964), averaged."""
+"""The Huber loss (1964): half the squared error up to 1 mV, linear above; averaged."""
 
 from keras.losses import Huber as Loss
 

@@ -1,10 +1,9 @@
-"""TCDAE's loss: Huber's, weighted by how unlike the spectra are, and the cosine of the signals.
+"""TCDAE's loss: Huber loss weighted by spectral dissimilarity, plus a cosine distance.
 
 Chen M. et al. (2024), IEEE J. Biomed. Health Inform. 28:1993, and chchenmeng/ECG-denosing-by-TCDAE
-for the constants. Two things are as the paper names them and not as its code does them: the
-spectrum is taken along time (the code's transform runs along another axis, so that it compares
-squared signals), and Huber's function has no jump at its corner. One is added, so that the best
-loss is 0 and a gain can be told as a share of it.
+for the constants. It follows the paper where the published code differs: the spectrum is taken
+along time (the code transforms another axis, which compares squared signals), and the Huber loss
+is continuous. The constant 1 is added, so that a perfect output has loss 0.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ import keras
 from keras import ops
 
 CORNER_MV = 0.05
-# mV^2, and mV^4 for spectra: keeps flat windows finite, and is far below what is measured.
+# mV^2, and mV^4 for spectra: keeps flat windows finite; far below measured values.
 TINY = 1e-8
 
 
 class Loss(keras.losses.Loss):
-    """exp(1 - |r|) x Huber's loss + 1 - cosine, averaged over windows.
+    """exp(1 - |r|) x Huber loss + 1 - cosine, averaged over windows.
 
     r is the correlation of the two power spectra (periodograms under a Hann window), averaged
     over the batch.

@@ -1,4 +1,4 @@
-"""The logarithm of the error's hyperbolic cosine, averaged: Huber's without a corner."""
+"""The logarithm of the error's hyperbolic cosine, averaged: a smooth Huber loss."""
 
 from keras.losses import LogCosh as Loss
 

@@ -1,6 +1,6 @@
-"""The project's own loss: error by the size of the signal, its shape, and its worst sample.
+"""Error relative to the signal's amplitude, in RMS, shape and largest deviation.
 
-A lead of small beats counts as much as one of large ones, which a loss in mV^2 does not do.
+Leads of low and high amplitude have equal weight, unlike in a loss in mV^2.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import keras
 from keras import ops
 
 LARGEST = 0.1
-# mV, far below an ECG's deviation (0.1 and more): a flat window's error is not blown up.
+# mV; far below the standard deviation of an ECG (0.1 or more). Bounds the loss of flat windows.
 SMALL_MV = 0.01
-FLAT_MV = 1e-3  # signals below it have no shape to compare
-TINY = 1e-12  # mV^2, under a root, whose slope at 0 is not finite
+FLAT_MV = 1e-3  # signals below this RMS have no shape to compare
+TINY = 1e-12  # mV^2; keeps the gradient of the square root finite at 0
 
 
 class Loss(keras.losses.Loss):
     """RMSE / d + (1 - cosine of the signals without their means) + `LARGEST` x |worst error| / d.
 
-    d is the clean window's standard deviation + `SMALL_MV`. Averaged over windows; no unit.
+    d is the clean window's standard deviation + `SMALL_MV`. Averaged over windows; dimensionless.
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

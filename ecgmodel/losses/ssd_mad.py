@@ -1,4 +1,4 @@
-"""DeepFilter's loss: the sum of squares and 50 times the largest squared error of a window.
+"""DeepFilter's loss: the sum of squared errors plus 50 times the largest squared error.
 
 Romero F.P. et al. (2021), Biomed. Signal Process. Control 70:102992.
 """
@@ -14,7 +14,7 @@ LARGEST = 50.0
 
 
 class Loss(keras.losses.Loss):
-    """Sum of squares + `LARGEST` x largest square, mV^2, averaged over windows."""
+    """Sum of squared errors + `LARGEST` x largest squared error, mV^2, averaged over windows."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return each window's loss, `(windows,)`, from signals `(windows, samples, 1)` in mV."""

@@ -1,1 +1,1 @@
-"""Trained networks that are kept; a folder each for those that come with the package."""
+"""Trained networks; each shipped network has a folder here."""

@@ -1,7 +1,7 @@
-"""Who has seen what: the people on whom a network was trained or validated, along the whole chain.
+"""Lineage: the subjects used for training or validation of a network and its initial weights.
 
-A training that starts from the weights of another network takes over everybody whom that one has
-seen. Such people cannot judge the result.
+A training that starts from another network's weights inherits the subjects seen by that network.
+They cannot be used to test the result.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from ecgmodel.models.trained import NETWORK, SUBJECTS, Trained, shipped
 from ecgmodel.store import Stored, digest, file_sha256, read_stored
 
 LINEAGE = "lineage"
-"""The fact of a training's manifest that says who was seen."""
+"""The key of the lineage in a training's manifest."""
 SEEN = ("train", "validation")
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """Who trained or validated a network, and what it started from.
+    """The subjects seen by a network, and its initial weights.
 
     Attributes:
-        seen: Subjects that trained or validated it, or what it started from, and so on; sorted.
-        simulated: Whether its last training was on simulated recordings.
-        start: What its training started from, as `training.start_from` names it; "" is new weights.
-        unknown: The file in the chain that does not say who trained it; "" if everybody is known.
+        seen: Subjects used for training or validation of the network, of its initial weights, and
+            so on; sorted.
+        simulated: Whether its last training used simulated recordings.
+        start: The initial weights, as named in `training.start_from`; "" for new weights.
+        unknown: The file in the chain with unknown subjects; "" if all are known.
     """
 
     seen: tuple[str, ...]
@@ -40,30 +41,30 @@ class Lineage:
 
     @property
     def key(self) -> str:
-        """A hash of who was seen, however the weights are named."""
+        """A hash of the seen subjects, independent of the name of the weights."""
         return digest([list(self.seen), self.simulated, bool(self.unknown)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the lineage as JSON-serialisable values."""
         return {**asdict(self), "seen": list(self.seen)}
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> Lineage:
-        """Return what `to_dict` wrote, also after a way through JSON."""
+        """Return the lineage from the result of `to_dict`, also after a round trip through JSON."""
         return cls(**{**tree, "seen": tuple(tree["seen"])})
 
 
 @dataclass(frozen=True)
 class Start:
-    """Weights that a training starts from.
+    """Initial weights of a training.
 
     Attributes:
-        name: As `training.start_from` names them, an alias resolved: "default",
+        name: As in `training.start_from`, with aliases resolved: "default",
             "models:/ecg-denoiser/3", or the path of a file.
         file: The `.keras` file.
-        lineage: Who has been seen by them.
-        network: The settings "architecture" and "options" that fit them; None if nobody noted them.
-        dataset: First digits of the digest of the dataset that trained them last, "" if not known.
+        lineage: The subjects seen by the weights.
+        network: Their settings "architecture" and "options", None if unknown.
+        dataset: First digits of the digest of their last training dataset, "" if unknown.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Start:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """What a training's key holds of them: the bytes, and who was seen."""
+        """Their part of a training's key: the hashes of the file and of the lineage."""
         return {"initial": file_sha256(self.file), "initial lineage": self.lineage.key}
 
 
@@ -83,7 +84,7 @@ def trained_on(dataset: Stored, start: Start | None = None) -> Lineage:
 
     Args:
         dataset: The dataset.
-        start: The weights that the training starts from; None for new ones.
+        start: The initial weights; None for new weights.
     """
     own = of_splits(dataset.info["splits"], bool(dataset.info["source"]["simulated"]))
     if start is None:
@@ -97,19 +98,19 @@ def of_splits(splits: Mapping[str, str], simulated: bool) -> Lineage:
 
     Args:
         splits: The split of each subject of its dataset.
-        simulated: Whether the dataset's recordings were simulated.
+        simulated: Whether the dataset's recordings are simulated.
     """
     return Lineage(tuple(sorted(s for s, split in splits.items() if split in SEEN)), simulated)
 
 
 def shipped_start(one: Trained) -> Start:
-    """Return the weights of a network that comes with the package.
+    """Return the weights of a shipped network.
 
     Raises:
-        ModelError: A file of it is not there, or was altered.
+        ModelError: One of its files is missing or was altered.
     """
-    people = yaml.safe_load(one.file(SUBJECTS).read_text())
-    splits = {subject: split for split in SEEN for subject in people[split]}
+    listed = yaml.safe_load(one.file(SUBJECTS).read_text())
+    splits = {subject: split for split in SEEN for subject in listed[split]}
     recipe = one.settings()
     network = recipe.network.model_dump(mode="json")
     lineage = of_splits(splits, recipe.source.kind == "simulated")
@@ -119,8 +120,8 @@ def shipped_start(one: Trained) -> Start:
 def file_start(file: Path) -> Start:
     """Return the weights of a file.
 
-    Who trained them is known of the shipped networks, also of a copy, and of a training in a store,
-    whose manifest lies beside the file. Of any other file it is not.
+    Their subjects are known for shipped networks and copies of these, and for trainings in a store,
+    which have a manifest in the same folder. For any other file they are unknown.
 
     Args:
         file: A `.keras` file.
@@ -139,16 +140,16 @@ def file_start(file: Path) -> Start:
 
 
 def write_subjects(one: Trained, records: Iterable[Mapping[str, Any]]) -> None:
-    """Write who trained and validated a shipped network beside it.
+    """Write the training and validation subjects of a shipped network into its folder.
 
     Args:
         one: The network's folder.
-        records: Those of its dataset: "subject" and "split" of each.
+        records: "subject" and "split" of each record of its dataset.
     """
-    people: dict[str, set[str]] = {split: set() for split in SEEN}
+    seen: dict[str, set[str]] = {split: set() for split in SEEN}
     for record in records:
         if record["split"] in SEEN:
-            people[record["split"]].add(record["subject"])
-    head = "# Who trained and validated the network; made by `python -m ecgmodel.steps.shipping`.\n"
-    tree = {split: sorted(subjects) for split, subjects in people.items()}
+            seen[record["split"]].add(record["subject"])
+    head = "# Training and validation subjects; written by `python -m ecgmodel.steps.shipping`.\n"
+    tree = {split: sorted(subjects) for split, subjects in seen.items()}
     one.add(SUBJECTS, head + yaml.safe_dump(tree, sort_keys=False))

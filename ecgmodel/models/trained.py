@@ -1,10 +1,10 @@
-"""Networks that were trained and are kept: a folder each, with recipe, weights and their hashes.
+"""Trained networks: a folder each, with recipe, weights and their hashes.
 
-A folder holds `recipe.yaml`, the `.keras` files, `SHA256SUMS`, and what each training took,
-`training.yaml`. `ecgmodel/models/<name>/` is shipped with the package: networks for continuous ECG,
-each with its model card, its training and validation subjects, and what their recordings are like.
-`trained/<protocol>/<name>/` belongs to the project and is not installed: networks for a protocol,
-and the peers.
+A folder contains `recipe.yaml`, the `.keras` files, `SHA256SUMS`, and `training.yaml` with the
+duration and machine of each training. `ecgmodel/models/<name>/` is shipped with the package:
+networks for continuous ECG, each with its model card, its training and validation subjects, and the
+statistics of their recordings. `trained/<protocol>/<name>/` is part of the repository and not
+installed: networks for a protocol, and re-trained baselines.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from ecgmodel.signals.resampling import FS
 from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.store import MANIFEST, file_sha256, read_stored, write_text
 from ecgmodel.store.versions import PACKAGE
-from ecgmodel.support.places import ROOT
+from ecgmodel.support.paths import ROOT
 
 FOLDER, SHIPPED = "trained", "models"
 NETWORK = "model.keras"
-"""The network of a folder that has one alone."""
+"""The file of a folder's only network."""
 WEIGHTS = "model.weights.h5"
-"""What Keras calls the weights inside a `.keras` file."""
+"""The member of a `.keras` file with the weights."""
 LARGEST = 2_000_000
-"""Bytes of a network that is kept with all its digits."""
-RECIPE, SUMS, TOOK = "recipe.yaml", "SHA256SUMS", "training.yaml"
+"""Largest size, bytes, of a network that is stored in 32 bits."""
+RECIPE, SUMS, TRAINING_FILE = "recipe.yaml", "SHA256SUMS", "training.yaml"
 SUBJECTS, RECORDINGS, CARD = "subjects.yaml", "recordings.json", "CARD.md"
-"""Of a shipped network: who trained and validated it, what its recordings are like, its card."""
+"""Of a shipped network: its subjects, the statistics of its recordings, its model card."""
 
 
 class TrainingFacts(BaseModel):
-    """What a training took."""
+    """Duration and machine of a training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seconds: float = Field(gt=0, description="Of all its epochs, validation included.")
-    machine: str = Field(min_length=1, description='What it ran on, e.g. "2 CPU cores".')
+    seconds: float = Field(gt=0, description="Duration of all epochs with validation, s.")
+    machine: str = Field(min_length=1, description='The machine, e.g. "2 CPU cores".')
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A folder of one network.
+    """The folder of one network.
 
     Attributes:
-        name: What tables call it.
-        folder: Where it is.
+        name: Its name in tables.
+        folder: Its path.
     """
 
     name: str
@@ -64,14 +64,14 @@ class Trained:
 
     @property
     def recipe(self) -> Path:
-        """How it was trained."""
+        """The file with its training settings."""
         return self.folder / RECIPE
 
     def settings(self) -> Settings:
-        """Return what the recipe of a network for continuous ECG says: a file of all settings.
+        """Return the settings of the recipe of a network for continuous ECG.
 
         Raises:
-            SettingsError: It is wrong; the message names the file and each setting.
+            SettingsError: The recipe is invalid; the message names the file and each setting.
         """
         try:
             return load_settings(self.recipe)
@@ -79,28 +79,28 @@ class Trained:
             raise SettingsError(f"{self.recipe}: {error}") from error
 
     def file(self, name: str) -> Path:
-        """Return one of its networks, whose bytes are those that were committed.
+        """Return the path of one of its files after a check of its hash.
 
         Raises:
-            ModelError: It is not there, or was altered.
+            ModelError: The file is missing or was altered.
         """
         path = self.folder / name
         sums = self._sums()
         if not path.is_file() or sums.get(name) != file_sha256(path):
             raise ModelError(
-                f"{path} is not the file that {self.folder / SUMS} names. Restore both from "
-                "the repository, or train it again with --retrain."
+                f"{path} is missing or its sha256 differs from {self.folder / SUMS}. Restore both "
+                "from the repository, or train the network again with --retrain."
             )
         return path
 
     def has(self, *names: str) -> bool:
-        """Return whether all networks of these names are listed."""
+        """Return whether all files with these names are listed."""
         return set(names) <= set(self._sums())
 
     def put(self, networks: Mapping[str, Path]) -> None:
-        """Put `.keras` files into the folder, as small as they can be; list them and the recipe.
+        """Store compressed `.keras` files in the folder, and list them and the recipe.
 
-        Weights of more than `LARGEST` bytes are kept as 16-bit floats.
+        Networks of more than `LARGEST` bytes are stored with 16-bit floats.
         """
         for name, source in networks.items():
             _deflate(source, self.folder / name)
@@ -108,27 +108,27 @@ class Trained:
         self._note({name: training_facts(source) for name, source in networks.items()})
 
     def add(self, name: str, text: str) -> None:
-        """Put a text file into the folder, and list it."""
+        """Store a text file in the folder, and list it."""
         write_text(self.folder / name, text)
         self._list([name])
 
     def recordings(self) -> list[RecordingStatistics]:
-        """Return what the recordings that trained a shipped network are like.
+        """Return the statistics of the training recordings of a shipped network.
 
         Raises:
-            ModelError: The file is not there, or was altered.
+            ModelError: The file is missing or was altered.
         """
         listed = json.loads(self.file(RECORDINGS).read_text())
         return [RecordingStatistics.from_dict(item) for item in listed]
 
     def export(self) -> float:
-        """Write the network for continuous ECG as ONNX beside it, and list that.
+        """Export the network for continuous ECG to ONNX into its folder, and list the file.
 
         Returns:
-            How far both are apart, mV; see `ecgmodel.training.exporting`.
+            Largest difference between both outputs, mV; see `ecgmodel.training.exporting`.
 
         Raises:
-            ModelError: It is not there or was altered, or cannot be exported.
+            ModelError: The network is missing, was altered or cannot be exported.
         """
         from ecgmodel.denoise.onnx import FILE, Facts
         from ecgmodel.training.exporting import export_onnx
@@ -151,8 +151,8 @@ class Trained:
         write_text(self.folder / SUMS, "".join(lines))
 
     def _note(self, trainings: Mapping[str, TrainingFacts | None]) -> None:
-        """Write what the trainings took; nothing of a former network stays under its name."""
-        path = self.folder / TOOK
+        """Write the facts of the trainings, replacing those of former networks."""
+        path = self.folder / TRAINING_FILE
         noted: dict[str, Any] = yaml.safe_load(path.read_text()) if path.is_file() else {}
         kept = {name: facts for name, facts in noted.items() if name not in trainings}
         new = {name: facts.model_dump() for name, facts in trainings.items() if facts}
@@ -168,18 +168,18 @@ class Trained:
 
 
 def training_facts(model: Path) -> TrainingFacts | None:
-    """Return what training a network took, None where nobody noted it.
+    """Return duration and machine of a network's training, None if unknown.
 
-    Of a committed network it stands in `training.yaml` beside it, of one in the store in the
-    manifest beside it.
+    They are read from `training.yaml` or, for a training in the store, from the manifest in the
+    same folder.
 
     Args:
         model: A `.keras` file.
 
     Raises:
-        pydantic.ValidationError: `training.yaml` says something else of it.
+        pydantic.ValidationError: `training.yaml` is invalid.
     """
-    listed = model.with_name(TOOK)
+    listed = model.with_name(TRAINING_FILE)
     if listed.is_file():
         noted = (yaml.safe_load(listed.read_text()) or {}).get(model.name)
         return TrainingFacts.model_validate(noted) if noted else None
@@ -191,7 +191,7 @@ def training_facts(model: Path) -> TrainingFacts | None:
 
 
 def _deflate(source: Path, target: Path) -> None:
-    """Copy a `.keras` file with its members compressed, which Keras leaves as they are."""
+    """Copy a `.keras` file with compressed members; Keras writes them uncompressed."""
     with zipfile.ZipFile(source) as given:
         members = {entry: given.read(entry) for entry in given.infolist()}
     _zip(members, target)
@@ -208,7 +208,7 @@ def _zip(members: Mapping[zipfile.ZipInfo, bytes], target: Path) -> None:
 
 
 def _halved(weights: bytes) -> bytes:
-    """Return an HDF5 file whose 32-bit floats have 16 bits, which Keras loads as it loads those."""
+    """Return an HDF5 file with its 32-bit floats converted to 16 bits, which Keras can load too."""
     import h5py
 
     made = BytesIO()
@@ -231,16 +231,16 @@ def trained(protocol: str, root: Path = ROOT / FOLDER) -> list[Trained]:
     """Return the networks of a protocol, by name.
 
     Args:
-        protocol: Its name, e.g. "qt-bw".
-        root: The folder of all.
+        protocol: The name of the protocol, e.g. "qt-bw".
+        root: The folder of all protocols.
     """
     return [Trained(p.parent.name, p.parent) for p in sorted((root / protocol).glob(f"*/{RECIPE}"))]
 
 
 def shipped(root: Path = ROOT / PACKAGE) -> list[Trained]:
-    """Return the networks that come with the package, by name.
+    """Return the shipped networks, by name.
 
     Args:
-        root: The folder with the folder `models`; it need not be there.
+        root: The folder that contains `models`, if it exists.
     """
     return trained(SHIPPED, root)

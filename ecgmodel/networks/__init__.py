@@ -1,13 +1,13 @@
-"""Networks by name: what an architecture asks of a window, building one, loading one.
+"""Networks by name: check a window's length, build a network, load a network.
 
-An architecture is a file of `ecgmodel/networks` that offers
+An architecture is a file of `ecgmodel/networks` that defines
 
-- `Settings`, a frozen pydantic model of its own settings,
-- `stride(settings) -> int`, what a window's length must be divisible by, and
+- `Settings`, a frozen pydantic model of its options,
+- `stride(settings) -> int`, of which a window's length must be a multiple, and
 - `build(settings) -> keras.Model`, a network from `(windows, samples, 1)` in mV to the same.
 
-Settings are checked where no network is needed, so its file does not import Keras at the top;
-layers of its own stand in a file `_*.py` beside it, which `build` imports.
+The file must not import Keras at the top, since settings are validated without it. Custom layers
+go into a file `_*.py` in the same folder, imported inside `build`.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ PACKAGE, KIND = "networks", "architecture"
 
 
 class Architecture(Protocol):
-    """What a file of `ecgmodel/networks` offers."""
+    """The interface of a file of `ecgmodel/networks`."""
 
     Settings: type[BaseModel]
 
     def stride(self, settings: Any) -> int:
-        """Return what a window's length must be divisible by."""
+        """Return the number of which a window's length must be a multiple."""
 
     def build(self, settings: Any) -> keras.Model:
         """Return a new, untrained network."""
 
 
 def architecture(name: str) -> Architecture:
-    """Return an architecture by its file's name.
+    """Return an architecture by the name of its file.
 
     Raises:
-        UnknownNameError: There is none; the message gives the nearest names.
+        UnknownNameError: There is no such architecture; the message lists the nearest names.
     """
     return cast(Architecture, plugins.load(PACKAGE, name, KIND))
 
@@ -57,11 +57,11 @@ def build_network(name: str, options: Mapping[str, Any] | None = None) -> keras.
 
     Args:
         name: The architecture.
-        options: Its own settings; those not named keep their defaults.
+        options: Its options; the others keep their defaults.
 
     Raises:
         UnknownNameError: There is no such architecture.
-        pydantic.ValidationError: It has no such setting, or a value is out of range.
+        pydantic.ValidationError: An option is unknown, or its value is out of range.
 
     Example:
         >>> build_network("conv_autoencoder", {"dropout": 0.1}).count_params()
@@ -72,16 +72,16 @@ def build_network(name: str, options: Mapping[str, Any] | None = None) -> keras.
 
 
 def check_window(name: str, options: Mapping[str, Any], window: int) -> None:
-    """Check that an architecture can take windows of a length.
+    """Check that an architecture accepts windows of a length.
 
     Args:
         name: The architecture.
-        options: Its own settings.
-        window: Samples a window.
+        options: Its options.
+        window: Window length, samples.
 
     Raises:
         UnknownNameError: There is no such architecture.
-        ModelError: Its strides do not divide the window; the message gives the nearest lengths.
+        ModelError: The window is no multiple of the stride; the message gives the nearest lengths.
     """
     module = architecture(name)
     stride = module.stride(module.Settings.model_validate(dict(options)))
@@ -90,38 +90,39 @@ def check_window(name: str, options: Mapping[str, Any], window: int) -> None:
     below = window - window % stride
     nearest = f"{below} and {below + stride}" if below > 0 else str(stride)
     raise ModelError(
-        f"A window of {window} samples does not fit {name}: expected a multiple of its stride, "
+        f"{name} does not accept windows of {window} samples. Expected a multiple of "
         f"{stride}. Nearest: {nearest}."
     )
 
 
 def load_network(path: Path | str) -> keras.Model:
-    """Return a saved network, ready to be applied.
+    """Return a saved network, ready for inference.
 
-    Nothing in the file is run: it may name only Keras's layers and those of the architectures.
+    No code in the file is executed: only layers of Keras and of `ecgmodel/networks` are allowed.
 
     Args:
         path: A `.keras` file.
 
     Raises:
         MissingFileError: There is no such file.
-        ModelError: It is no saved network, or it needs a layer that no architecture here has.
+        ModelError: The file is not a saved network, or contains an unknown layer.
     """
     import keras
 
     path = Path(path)
     if not path.is_file():
-        raise MissingFileError(f"There is no network at {path}. Expected a file model.keras.")
+        raise MissingFileError(f"There is no network at {path}. Expected a .keras file.")
     if not zipfile.is_zipfile(path):
-        raise ModelError(f"{path} is no saved network: expected a .keras file, which is a zip.")
-    for file in sorted(Path(__file__).parent.glob("*.py")):  # so that their layers are known
+        raise ModelError(f"{path} is not a saved network. Expected a .keras file (a zip archive).")
+    for file in sorted(Path(__file__).parent.glob("*.py")):  # registers their layers
         importlib.import_module(f"ecgmodel.{PACKAGE}.{file.stem}")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises TypeError, ValueError, KeyError, OSError alike
+    except Exception as error:  # Keras raises TypeError, ValueError, KeyError or OSError
         raise ModelError(
-            f"{path} cannot be loaded as a network: {str(error).splitlines()[0]} "
-            "Was it saved by another version, or with layers that ecgmodel/networks lacks?"
+            f"{path} cannot be loaded as a network: {str(error).splitlines()[0]} It may be "
+            "damaged, saved by another version of Keras, or use layers that are not in "
+            "ecgmodel/networks."
         ) from error
 
 
@@ -133,12 +134,12 @@ def start_from(
     Args:
         network: A new network.
         path: A `.keras` file.
-        described: The "architecture" and "options" of the saved network, if they are known.
+        described: The "architecture" and "options" of the saved network, if known.
 
     Raises:
         MissingFileError: There is no such file.
-        ModelError: It is no saved network, or its weights have other shapes; the message says which
-            settings fit.
+        ModelError: The file is not a saved network, or its weights have other shapes; the message
+            gives the settings that fit.
     """
     weights = load_network(path).get_weights()
     theirs, ours = ([w.shape for w in side] for side in (weights, network.get_weights()))
@@ -150,15 +151,15 @@ def start_from(
             else "that network's network.architecture and network.options"
         )
         raise ModelError(
-            f"The weights of {path} do not fit the network of the settings: expected "
+            f"The weights of {path} do not fit the configured network. Expected "
             f"{_counted(ours)}. Received: {_counted(theirs)}. Set {fitting}, or "
-            "training.start_from=null for new weights."
+            "training.start_from=null to start from new weights."
         )
     network.set_weights(weights)
     return network
 
 
 def _counted(shapes: Sequence[tuple[int, ...]]) -> str:
-    """Return shapes of weights in words, the first ones written out."""
+    """Return a summary of weight shapes for a message."""
     total = sum(math.prod(shape) for shape in shapes)
     return f"{total:,} weights in {len(shapes)} arrays, {', '.join(map(str, shapes[:4]))}, ..."

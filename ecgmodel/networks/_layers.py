@@ -1,4 +1,4 @@
-"""Layers that several architectures share; registered, so that a saved network finds them."""
+"""Layers shared by several architectures, registered with Keras so that saved networks load."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import keras
 from keras import ops
 
-# Below this deviation (mV; a hundredth of a small P wave) a window counts as flat, and its
-# rounding noise is not blown up.
+# mV, a hundredth of a small P wave. Windows with a smaller standard deviation are not scaled up, so
+# that their rounding noise is not amplified.
 FLAT_MV = 1e-3
 SQRT_HALF = 0.7071067811865476
 
 
 def gelu(x: Any) -> Any:
-    """Return x times the normal distribution's share below x, from `erf`, which ONNX has.
+    """Return the GELU of x, computed from `erf` so that it can be exported to ONNX.
 
-    Keras's own becomes an operation under TensorFlow (Erfc) that cannot leave it.
+    Keras's own GELU uses TensorFlow's Erfc, which has no ONNX equivalent.
     """
     return ops.multiply(ops.multiply(0.5, x), ops.add(1.0, ops.erf(ops.multiply(x, SQRT_HALF))))
 
@@ -26,10 +26,10 @@ keras.saving.register_keras_serializable(package="ecgmodel")(gelu)
 
 @keras.saving.register_keras_serializable(package="ecgmodel")
 class Standardise(keras.layers.Layer):
-    """Takes each window's mean and deviation out.
+    """Standardises each window to mean 0 and standard deviation 1.
 
-    Input `(windows, samples, 1)` in mV; output the standardised windows, of the same shape, and
-    their deviation and mean, each `(windows, 1, 1)` in mV. The deviation is
+    Input: `(windows, samples, 1)` in mV. Outputs: the standardised windows, of the same shape, and
+    their standard deviation and mean, each `(windows, 1, 1)` in mV. The standard deviation is
     sqrt(variance + `FLAT_MV`^2), so a flat window gives zeros.
 
     Example:
@@ -52,12 +52,12 @@ class Standardise(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="ecgmodel")
 class Restore(keras.layers.Layer):
-    """Puts a window's deviation, and its mean if asked to, back: mV again.
+    """Scales standardised windows back to mV, and optionally adds their mean.
 
-    Call it with `(z, deviation, mean)`, shapes as `Standardise` gives them.
+    Inputs: `(z, deviation, mean)`, the outputs of `Standardise`.
 
     Args:
-        offset: Whether the mean is put back too.
+        offset: Whether to add the mean.
         **kwargs: For `keras.layers.Layer`.
     """
 
@@ -68,8 +68,8 @@ class Restore(keras.layers.Layer):
     def call(self, z: Any, deviation: Any, mean: Any) -> Any:
         """Return the windows in mV."""
         signal = ops.multiply(z, deviation)
-        # Subtract, never add: under TensorFlow, Keras 3.15 takes an added (windows, 1, 1) for a
-        # bias whenever there are as many windows as samples or channels.
+        # Subtract, never add: under TensorFlow, Keras 3.15 treats an added (windows, 1, 1) as a
+        # bias whenever the number of windows equals that of samples or channels.
         return ops.subtract(signal, ops.negative(mean)) if self.offset else signal
 
     def compute_output_shape(self, z_shape: Any, *_: Any, **__: Any) -> Any:
@@ -77,16 +77,16 @@ class Restore(keras.layers.Layer):
         return z_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes this layer again."""
+        """Return the arguments that recreate this layer."""
         return {**super().get_config(), "offset": self.offset}
 
 
 @keras.saving.register_keras_serializable(package="ecgmodel")
 class Scale(keras.layers.Layer):
-    """Multiplies by one learned number a channel, `start` at first.
+    """Multiplies each channel by a learned factor.
 
     Args:
-        start: The first value.
+        start: The initial factor.
         **kwargs: For `keras.layers.Layer`.
     """
 
@@ -95,7 +95,7 @@ class Scale(keras.layers.Layer):
         self.start = start
 
     def build(self, shape: Any) -> None:
-        """Make the numbers."""
+        """Create the factors."""
         initial = keras.initializers.Constant(self.start)
         self.scale = self.add_weight(shape=(shape[-1],), initializer=initial, name="scale")
 
@@ -108,16 +108,16 @@ class Scale(keras.layers.Layer):
         return shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes this layer again."""
+        """Return the arguments that recreate this layer."""
         return {**super().get_config(), "start": self.start}
 
 
 @keras.saving.register_keras_serializable(package="ecgmodel")
 class LearnedPositions(keras.layers.Layer):
-    """Adds learned numbers that differ from position to position, zero at first."""
+    """Adds a learned value per position and channel, initially zero."""
 
     def build(self, shape: Any) -> None:
-        """Make the numbers, one a position and channel."""
+        """Create the values."""
         self.table = self.add_weight(shape=tuple(shape[1:]), initializer="zeros", name="table")
 
     def call(self, x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The layers of TCDAE: noise on its gates, and the places that its attention is told."""
+"""Layers of TCDAE: gate noise and positional encoding."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BASE = 10_000.0
 
 @keras.saving.register_keras_serializable(package="ecgmodel")
 class GateNoise(keras.layers.Layer):
-    """Multiplies by 1 + u, u uniform in [-1, 1), while training; changes nothing else.
+    """Multiplies by 1 + u, u uniform in [-1, 1), during training; the identity in inference.
 
     Args:
-        seed: What the noise follows from.
+        seed: Seed of the noise.
         **kwargs: For `keras.layers.Layer`.
     """
 
@@ -25,7 +25,7 @@ class GateNoise(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """Return `x`, noisy while training."""
+        """Return `x`, with noise during training."""
         if not training:
             return x
         factor = keras.random.uniform(ops.shape(x), 0.0, 2.0, dtype=x.dtype, seed=self.generator)
@@ -36,20 +36,20 @@ class GateNoise(keras.layers.Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes this layer again."""
+        """Return the arguments that recreate this layer."""
         return {**super().get_config(), "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="ecgmodel")
 class Positions(keras.layers.Layer):
-    """Adds to each place the sines and cosines of its number, of ever lower frequency.
+    """Adds a sinusoidal positional encoding.
 
-    Channel 2j holds sin(p * BASE^(-2j / scale)), channel 2j + 1 the cosine, p from 0 (Vaswani et
-    al. 2017, there with the number of channels for `scale`). They are computed for the length at
-    hand, so any will do.
+    Channel 2j is sin(p * BASE^(-2j / scale)), channel 2j + 1 the cosine, p from 0 (Vaswani et al.
+    2017, with the number of channels as `scale`). It is computed for the length of the input, so
+    every length is accepted.
 
     Args:
-        scale: Channels after which the frequency would have come down to 1 / `BASE`.
+        scale: Number of channels over which the frequency falls from 1 to 1 / `BASE`.
         **kwargs: For `keras.layers.Layer`.
     """
 
@@ -58,10 +58,10 @@ class Positions(keras.layers.Layer):
         self.scale = scale
 
     def call(self, x: Any) -> Any:
-        """Return `(windows, places, channels)` with the places' waves added; channels are even."""
+        """Return `(windows, positions, channels)` with the encoding added; channels are even."""
         frequency = BASE ** (-ops.arange(0, x.shape[-1], 2, dtype="float32") / self.scale)
-        place = ops.arange(ops.shape(x)[1], dtype="float32")
-        angle = ops.multiply(ops.expand_dims(place, 1), ops.expand_dims(frequency, 0))
+        position = ops.arange(ops.shape(x)[1], dtype="float32")
+        angle = ops.multiply(ops.expand_dims(position, 1), ops.expand_dims(frequency, 0))
         waves = ops.stack([ops.sin(angle), ops.cos(angle)], axis=-1)
         return ops.add(x, ops.reshape(waves, (1, -1, x.shape[-1])))
 
@@ -70,5 +70,5 @@ class Positions(keras.layers.Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes this layer again."""
+        """Return the arguments that recreate this layer."""
         return {**super().get_config(), "scale": self.scale}

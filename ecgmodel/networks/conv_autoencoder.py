@@ -1,13 +1,12 @@
-"""The default network: a small symmetric convolutional autoencoder.
+"""A plain convolutional autoencoder: small and symmetric.
 
-The amplitude is taken out and put back inside the network, window by window, so that it takes
-mV and gives mV whatever the gain of a recording. The window's mean is taken out too, and stays
-out: a high-passed target has next to none, while most of a recording's is wander. Tried on
-stretches of two subjects and of noise that were not trained on, after four epochs on four
-subjects of mitdb, mean SNR improvement: 1.2 dB so; 0.5 dB with the deviation taken out alone;
-0.3 dB with a fixed scale (-1.0 dB at a quarter of the gain); -0.3 dB with a learned share of the
-mean put back. (In training windows the mean of what is added is zero, so that a network that
-sees the offset learns to keep it, and keeps the wander of a recording.)
+Each window is standardised inside the network and its amplitude restored at the end, so input and
+output are in mV at any gain. The window's mean is removed and not restored: a high-passed target
+has almost none, while most of a recording's mean is wander. Mean SNR improvement after four epochs
+on four subjects of mitdb, on segments of two other subjects and other noise: 1.2 dB; 0.5 dB with
+only the amplitude normalised; 0.3 dB with a fixed scale (-1.0 dB at a quarter of the gain);
+-0.3 dB with a learned share of the mean restored. (The noise added to training windows has mean
+zero, so a network that sees the offset learns to keep it, and with it the wander of a recording.)
 """
 
 from __future__ import annotations
@@ -28,31 +27,31 @@ class Settings(BaseModel):
     filters: tuple[PositiveInt, ...] = Field(
         default=(32, 16, 8),
         min_length=1,
-        description="Channels of each encoder step; the decoder mirrors.",
+        description="Channels of each encoder level; the decoder mirrors them.",
     )
     width: int = Field(
-        default=3, ge=1, description="Samples that a convolution sees at its own rate."
+        default=3, ge=1, description="Kernel size of each convolution, samples at its own rate."
     )
     dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="Share dropped after each encoder step."
+        default=0.0, ge=0, lt=1, description="Dropout rate after each encoder level."
     )
     keep_offset: bool = Field(
         default=False,
-        description="Put each window's mean back: only for a target that has its offset and "
-        "wander (target as_recorded).",
+        description="Restore each window's mean. Use it only with resample.target=as_recorded, "
+        "whose targets keep offset and wander.",
     )
 
 
 def stride(settings: Settings) -> int:
-    """Return what a window's length must be divisible by: a factor of 2 for each encoder step."""
+    """Return the number of which a window's length must be a multiple: 2 per encoder level."""
     return int(2 ** len(settings.filters))
 
 
 def build(settings: Settings) -> keras.Model:
     """Return the network: noisy `(windows, samples, 1)` in mV to clean ones of the same shape.
 
-    Each encoder step is a convolution with ReLU and max-pooling by 2; each decoder step a
-    convolution with ReLU and repetition by 2; a linear convolution gives the signal.
+    Each encoder level is a convolution with ReLU and max-pooling by 2, each decoder level a
+    convolution with ReLU and upsampling by 2; a linear convolution outputs the signal.
     """
     from keras import Input, Model, layers
 

@@ -2,8 +2,8 @@
 
 Romero F.P., Piñol D.C., Vázquez-Seisdedos C.R. (2021), DeepFilter: an ECG baseline wander removal
 filter using deep learning techniques, Biomed. Signal Process. Control 70:102992; widths, dropout
-and rounding as in the code of fperdigon/DeepFilter. It takes mV and gives mV. As published it
-trains with `training.loss=ssd_mad`, batches of 128 and Adam at 1e-3.
+and rounding as in the code of fperdigon/DeepFilter. Input and output are in mV. Published training:
+`training.loss=ssd_mad`, batches of 128, Adam at 1e-3.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ class Settings(BaseModel):
     filters: tuple[PositiveInt, ...] = Field(
         default=(64, 32, 16),
         min_length=1,
-        description="Channels of each pair of blocks, a plain and a dilated one. A block's "
-        "branches share them; what does not divide is left out, as in the published code.",
+        description="Channels of each pair of blocks (plain and dilated), divided equally among a "
+        "block's branches and rounded down, as in the published code.",
     )
-    dropout: float = Field(default=0.4, ge=0, lt=1, description="Share dropped after each block.")
+    dropout: float = Field(default=0.4, ge=0, lt=1, description="Dropout rate after each block.")
 
 
 def stride(settings: Settings) -> int:
-    """Return what a window's length must be divisible by: nothing is pooled, so any will do."""
+    """Return the number of which a window's length must be a multiple: 1, without pooling."""
     return 1
 
 
 def build(settings: Settings) -> keras.Model:
     """Return the network: noisy `(windows, samples, 1)` in mV to clean ones of the same shape.
 
-    Each block is followed by dropout and batch normalisation; a linear convolution gives the
+    Each block is followed by dropout and batch normalisation; a linear convolution outputs the
     signal.
     """
     from keras import Input, Model, layers
@@ -61,14 +61,14 @@ def build(settings: Settings) -> keras.Model:
 def _block(x: Any, filters: int, widths: tuple[int, ...], dilation: int, name: str) -> Any:
     """Return the channels of a linear and a ReLU branch of each width, `filters` from each.
 
-    Both branches of a width come from one convolution, which computes the same in 7 tenths of the
-    time (a step of training, one core); its first weights are as wide as those of two.
+    Both branches of a width share one convolution: the same result in 70 % of the time (training
+    step, one core). Its initial weights have the variance of two separate convolutions.
     """
     from keras import initializers, layers
 
     linear, rectified = [], []
     for width in widths:
-        # Glorot's width counts the channels that go out; here they are twice those of a branch.
+        # Glorot's variance depends on the output channels, which are twice those of one branch.
         share = (x.shape[-1] + 2 * filters) / (x.shape[-1] + filters)
         both = layers.Conv1D(
             2 * filters,

@@ -1,8 +1,8 @@
 """FCN-DAE: a fully convolutional autoencoder whose code is 32 times shorter than the signal.
 
 Chiang H.-T. et al. (2019), Noise reduction in ECG signals using fully convolutional denoising
-autoencoders, IEEE Access 7:60806. It takes mV and gives mV. As published it trains on the squared
-error: `training.loss=mse`.
+autoencoders, IEEE Access 7:60806. Input and output are in mV. Published training:
+`training.loss=mse`.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ class Settings(BaseModel):
     filters: tuple[PositiveInt, ...] = Field(
         default=(40, 20, 20, 20, 40),
         min_length=1,
-        description="Channels of each encoder step, which halves the rate; the decoder mirrors.",
+        description="Channels of each encoder level, which halves the rate; the decoder mirrors "
+        "them.",
     )
-    width: int = Field(default=16, ge=1, description="Samples that each convolution sees.")
+    width: int = Field(default=16, ge=1, description="Kernel size of each convolution, samples.")
 
 
 def stride(settings: Settings) -> int:
-    """Return what a window's length must be divisible by: a factor of 2 for each encoder step."""
+    """Return the number of which a window's length must be a multiple: 2 per encoder level."""
     return int(2 ** len(settings.filters))
 
 
 def build(settings: Settings) -> keras.Model:
     """Return the network: noisy `(windows, samples, 1)` in mV to clean ones of the same shape.
 
-    Convolutions of stride 2, one of a single filter that gives the code, and the same mirrored
-    as transposed convolutions. Each is followed by ELU and batch normalisation, save the last,
-    which is linear.
+    Convolutions of stride 2, a single-filter convolution that outputs the code, and their mirror
+    image as transposed convolutions. Each is followed by ELU and batch normalisation, except the
+    last, which is linear.
     """
     from keras import Input, Model, layers
 

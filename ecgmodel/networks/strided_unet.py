@@ -1,13 +1,12 @@
-"""This project's network: a residual U-Net on a strided stem that says what the noise is.
+"""This project's network: a residual U-Net with a strided stem that estimates the noise.
 
-The first convolution takes every `stem`-th position, so all that is costly works on few positions.
-The window's mean and deviation are taken out first; the network gives the noise in those units, and
-what is left of the window is the signal. The differences of the samples are a second input: they
-show what is sharp whatever the wander. Residual blocks are scaled by a small learned number at
-their start (SkipInit: De and Smith 2020, https://arxiv.org/abs/2002.10444), so nothing has to be
-normalised over a batch and a window is cleaned the same in any company; squeeze-and-excitation (Hu
-et al. 2018, https://arxiv.org/abs/1709.01507) lets the whole window weigh the channels; attention
-over the lowest levels joins what is far apart.
+The first convolution has stride `stem`, so the costly layers work on few positions. Each window is
+standardised; the network estimates the noise in standardised units and subtracts it from the
+window. Differences between samples are a second input, which shows sharp waves independent of
+wander. Residual branches start with a small learned scale (SkipInit: De and Smith 2020,
+https://arxiv.org/abs/2002.10444) instead of batch normalisation, so the output of a window does not
+depend on its batch. Squeeze-and-excitation (Hu et al. 2018, https://arxiv.org/abs/1709.01507)
+weights the channels by the whole window; attention at the lowest levels relates distant positions.
 """
 
 from __future__ import annotations
@@ -25,34 +24,38 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stem: int = Field(8, ge=1, description="Samples a position of the first level.")
-    stem_width: int = Field(25, ge=1, description="Samples that the first convolution sees.")
+    stem: int = Field(8, ge=1, description="Stride of the first convolution, samples.")
+    stem_width: int = Field(25, ge=1, description="Kernel size of the first convolution, samples.")
     channels: tuple[PositiveInt, ...] = Field(
         (32, 40, 56, 80, 120),
         min_length=1,
-        description="Channels of each level; each halves the rate.",
+        description="Channels of each level; each level halves the rate.",
     )
-    blocks: int = Field(1, ge=1, description="Residual blocks a level, on the way down and up.")
-    width: int = Field(3, ge=1, description="Positions that a block's convolutions see.")
+    blocks: int = Field(
+        1, ge=1, description="Residual blocks per level, in the encoder and in the decoder."
+    )
+    width: int = Field(3, ge=1, description="Kernel size of a block's convolutions, positions.")
     merge_width: int = Field(
-        1, ge=1, description="Positions seen where the way up meets what was kept of the way down."
+        1, ge=1, description="Kernel size of the convolutions that merge the skip connections."
     )
-    heads: int = Field(4, ge=0, description="Heads of an attention; 0: no attention anywhere.")
+    heads: int = Field(4, ge=0, description="Heads of each attention layer; 0: no attention.")
     attended: int = Field(
-        3, ge=0, description="Levels, from the lowest, where the whole window is attended to."
+        3, ge=0, description="Number of levels with attention, counted from the lowest."
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="Share of channels dropped in each block.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropout rate of the channels in each block."
+    )
     position: int = Field(
         0,
         ge=0,
-        description="Window length for which each position has learned channels of its own, for "
-        "windows that are aligned on something; 0: any length, none.",
+        description="Window length with a learned positional embedding, for windows aligned to a "
+        "beat; 0: no embedding, any length.",
     )
-    keep_offset: bool = Field(False, description="Put each window's mean back.")
+    keep_offset: bool = Field(False, description="Restore each window's mean.")
 
 
 def stride(settings: Settings) -> int:
-    """Return what a window's length must be divisible by."""
+    """Return the number of which a window's length must be a multiple."""
     return int(settings.stem * 2 ** (len(settings.channels) - 1))
 
 

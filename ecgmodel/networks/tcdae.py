@@ -1,9 +1,9 @@
-"""TCDAE: gated convolutions, a transformer over their code, and a decoder with skips.
+"""TCDAE: gated convolutions, a transformer over their code, and a decoder with skip connections.
 
 Chen M. et al. (2024), Elimination of random mixed noise in ECG using convolutional denoising
 autoencoder with transformer encoder, IEEE J. Biomed. Health Inform. 28:1993; sizes as in the code
-of chchenmeng/ECG-denosing-by-TCDAE. It takes mV and gives mV. As published it trains with
-`training.loss=huber_spectral`, batches of 64 and Adam at 1e-3.
+of chchenmeng/ECG-denosing-by-TCDAE. Input and output are in mV. Published training:
+`training.loss=huber_spectral`, batches of 64, Adam at 1e-3.
 """
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ class Settings(BaseModel):
     filters: tuple[PositiveInt, ...] = Field(
         default=(16, 32, 64),
         min_length=1,
-        description="Channels of each gated convolution, which halves the rate; the last is even.",
+        description="Channels of each gated convolution, which halves the rate; the last number "
+        "must be even.",
     )
-    width: int = Field(default=13, ge=1, description="Samples that each convolution sees.")
+    width: int = Field(default=13, ge=1, description="Kernel size of each convolution, samples.")
     blocks: int = Field(default=6, ge=0, description="Transformer blocks.")
-    heads: int = Field(default=8, ge=1, description="Heads of each attention.")
-    head_size: int = Field(default=64, ge=1, description="Channels of a head.")
-    hidden: int = Field(default=64, ge=1, description="Channels inside a block's feed-forward.")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share dropped in each block.")
+    heads: int = Field(default=8, ge=1, description="Heads of each attention layer.")
+    head_size: int = Field(default=64, ge=1, description="Channels of each head.")
+    hidden: int = Field(
+        default=64, ge=1, description="Hidden channels of each block's feed-forward part."
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate in each block.")
     position_scale: int = Field(
         default=512,
         ge=1,
-        description="What the positions' frequencies are spread over; the published code takes "
-        "the window's length, 512, which ties the weights to it.",
+        description="Scale of the positional encoding's frequencies. The published code uses the "
+        "window length, 512.",
     )
 
     @field_validator("filters")
@@ -46,22 +49,22 @@ class Settings(BaseModel):
     def _even_code(cls, filters: tuple[int, ...]) -> tuple[int, ...]:
         if filters[-1] % 2:
             raise ValueError(
-                "the last number of filters must be even: positions are pairs of a sine and a "
-                "cosine"
+                f"expected an even number of channels last, for the positional encoding's pairs of "
+                f"sine and cosine. Received: {filters[-1]}"
             )
         return filters
 
 
 def stride(settings: Settings) -> int:
-    """Return what a window's length must be divisible by: a factor of 2 for each convolution."""
+    """Return the number of which a window's length must be a multiple: 2 per gated convolution."""
     return int(2 ** len(settings.filters))
 
 
 def build(settings: Settings) -> keras.Model:
     """Return the network: noisy `(windows, samples, 1)` in mV to clean ones of the same shape.
 
-    The decoder's transposed convolutions each get the gated convolution's output of their rate
-    added; the first one keeps the rate, and the last is linear and gives the signal.
+    The output of each gated convolution is added to that of the decoder's transposed convolution at
+    the same rate. The first of these keeps the rate; the last is linear and outputs the signal.
     """
     from keras import Input, Model, layers
 
@@ -70,7 +73,7 @@ def build(settings: Settings) -> keras.Model:
     noisy = x = Input((None, 1), name="noisy")
     gated = []
     for number, filters in enumerate(settings.filters, start=1):
-        # The published code has ELU on the values of the last one alone.
+        # The published code applies ELU to the values of the last one only.
         activation = "elu" if number == len(settings.filters) else "linear"
         x = _gated(x, filters, settings.width, activation, f"encode_{number}")
         gated.append(x)
@@ -94,7 +97,7 @@ def build(settings: Settings) -> keras.Model:
 
 
 def _gated(x: Any, filters: int, width: int, activation: str, name: str) -> Any:
-    """Return values times gates at half the rate, normalised; the gates' inputs are noisy."""
+    """Return values times gates at half the rate, normalised, with noise on the gates' inputs."""
     from keras import layers
 
     from ecgmodel.networks._tcdae import GateNoise
@@ -107,9 +110,9 @@ def _gated(x: Any, filters: int, width: int, activation: str, name: str) -> Any:
 
 
 def _transformer(x: Any, settings: Settings, name: str) -> Any:
-    """Return a transformer block's output: attention, then two products, each added to its input.
+    """Return the output of a transformer block: attention and feed-forward, each with a residual.
 
-    Both are normalised before, not after (Xiong et al. 2020).
+    Normalisation precedes both (Xiong et al. 2020).
     """
     from keras import layers
 

@@ -1,1 +1,1 @@
-"""Noise types, one a file; a new file is a new type."""
+"""Noise types, one per file; a new file adds a type."""

@@ -1,4 +1,4 @@
-"""The part of the noise recordings that one split may use, and pieces cut from it."""
+"""The parts of the noise recordings that belong to one split, and pieces cut from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ATTEMPTS = 64
 
 
 class Origin(NamedTuple):
-    """Where a piece of noise was cut: record, lead (number) and first sample at 360 Hz."""
+    """Origin of a piece of noise: record, lead number and first sample at 360 Hz."""
 
     record: str
     lead: int
@@ -23,9 +23,9 @@ class Origin(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """A piece of noise `(samples,)` and the recorded pieces that it is made of.
+    """A piece of noise `(samples,)` and the origins of the recorded pieces in it.
 
-    Neither offset nor scale matter: mixing removes the one and sets the other.
+    Offset and scale are arbitrary: mixing removes the mean and sets the SNR.
     """
 
     samples: np.ndarray
@@ -51,13 +51,13 @@ class NoiseRecording:
         return np.cumsum(np.pad(~self.usable, ((1, 0), (0, 0))), axis=0, dtype=np.int32)
 
     def is_usable(self, lead: int, start: int, length: int) -> bool:
-        """Return whether a lead holds usable samples only, from `start` for `length`."""
+        """Return whether all `length` samples of a lead from `start` are usable."""
         before = self._unusable_before
         return bool(before[start, lead] == before[start + length, lead])
 
 
 def check_length(record: str, samples: int, length: int) -> None:
-    """Raise an error if the part of a noise recording that a split may use holds no whole piece.
+    """Check that a split's part of a noise recording is long enough for one piece.
 
     Args:
         record: The noise recording.
@@ -65,19 +65,19 @@ def check_length(record: str, samples: int, length: int) -> None:
         length: Length of a piece.
 
     Raises:
-        RecordError: It does not.
+        RecordError: The part is shorter than a piece.
     """
     if samples < length:
         raise RecordError(
-            f"Noise record {record!r} has {samples} samples at 360 Hz for a split, "
-            f"fewer than a piece of {length}. Use a longer noise recording, or a shorter "
-            "mix.window or mix.test.segment_s."
+            f"Noise record {record!r} is too short: a split gets {samples} samples at 360 Hz, a "
+            f"row needs {length}. Use a longer noise recording, or a shorter mix.window or "
+            "mix.test.segment_s."
         )
 
 
 @dataclass(frozen=True)
 class NoisePart:
-    """The stretch of each noise recording that belongs to one split.
+    """The segment of each noise recording that belongs to one split.
 
     Attributes:
         recordings: By record name.
@@ -91,7 +91,7 @@ class NoisePart:
         """Return a piece of a recording, from a random lead and position.
 
         Raises:
-            RecordError: The part is shorter than the piece, or holds no usable one.
+            RecordError: The part is too short, or no usable piece was found in it.
         """
         recording = self.recordings[record]
         first, end = self.ranges[record]
@@ -103,6 +103,7 @@ class NoisePart:
                 piece = recording.signal[start : start + length, lead]
                 return Noise(piece, (Origin(record, lead, start),))
         raise RecordError(
-            f"Noise record {record!r}: no usable piece of {length} samples was found between "
-            f"samples {first} and {end}. It is flat, clipped or missing there."
+            f"Noise record {record!r}: no {length} consecutive usable samples were found between "
+            f"samples {first} and {end}, which are mostly flat, clipped or missing. Use another "
+            "noise recording."
         )

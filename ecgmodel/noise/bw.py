@@ -1,4 +1,4 @@
-"""Baseline wander: slow drift from breathing and moving, as recorded in nstdb's `bw`."""
+"""Baseline wander: slow drift from respiration and movement, as recorded in nstdb's `bw`."""
 
 import numpy as np
 

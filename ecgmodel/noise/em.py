@@ -1,4 +1,4 @@
-"""Electrode motion: jumps and bumps in the band of the QRS, as recorded in nstdb's `em`."""
+"""Electrode motion artifact: jumps and bumps in the QRS band, as recorded in nstdb's `em`."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""Synthetic Gaussian noise, white to pink, over all frequencies or within a band, swelling.
+"""Synthetic Gaussian noise, white to pink, full-band or band-limited, with varying amplitude.
 
-That of amplifiers and converters is white; in bands it teaches that what has no shape is noise,
-wherever it lies.
+Amplifiers and ADCs add white noise. Band-limited noise teaches the network to remove unstructured
+signals at any frequency.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from ecgmodel.signals.resampling import FS
 from ecgmodel.signals.variation import waves
 
 RECORDS = ()
-COLOURED, HIGH_PASSED, WHOLE_BAND = 0.5, 0.3, 0.4  # shares of pieces
+COLOURED, HIGH_PASSED, WHOLE_BAND = 0.5, 0.3, 0.4  # shares of draws
 
 
 def draw(part: NoisePart, length: int, rng: np.random.Generator) -> Noise:

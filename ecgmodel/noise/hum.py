@@ -1,4 +1,4 @@
-"""Synthetic power-line hum: 50 or 60 Hz with harmonics, swelling slowly."""
+"""Synthetic power-line interference: 50 or 60 Hz with harmonics and slowly varying amplitude."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from ecgmodel.signals.resampling import FS
 from ecgmodel.signals.variation import waves
 
 RECORDS = ()
-HARMONICS = ((1, 1.0), (2, 0.15), (3, 0.3))  # order and largest amplitude
+HARMONICS = ((1, 1.0), (2, 0.15), (3, 0.3))  # order and maximum amplitude
 
 
 def draw(part: NoisePart, length: int, rng: np.random.Generator) -> Noise:
-    """Return `length` samples of hum; its frequency strays by 0.3 Hz (standard deviation)."""
+    """Return `length` samples of hum; the frequency has a standard deviation of 0.3 Hz."""
     base = rng.choice([50.0, 60.0]) + rng.normal(0, 0.3)
-    slow = (0.3, 2.0)  # periods a piece
+    slow = (0.3, 2.0)  # periods over the whole length
     angle = 2 * np.pi * base * np.arange(length) / FS + 0.2 * waves(1, length, slow, rng)[0]
     hum = np.zeros(length)
     for order, largest in HARMONICS:

@@ -1,4 +1,4 @@
-"""Muscle artifact: the electromyogram of nearby muscles, as recorded in nstdb's `ma`."""
+"""Muscle artifact: EMG of nearby muscles, as recorded in nstdb's `ma`."""
 
 import numpy as np
 

@@ -8,7 +8,7 @@ RECORDS = ("bw", "ma", "em")
 
 
 def draw(part: NoisePart, length: int, rng: np.random.Generator) -> Noise:
-    """Return a random sum: each piece has unit power, times an amplitude between 0.25 and 1."""
+    """Return a random sum: each piece has unit power times an amplitude between 0.25 and 1."""
     pieces = [part.cut(record, length, rng) for record in RECORDS]
     signals = np.stack([piece.samples for piece in pieces]).astype(np.float64)
     signals -= signals.mean(axis=1, keepdims=True)

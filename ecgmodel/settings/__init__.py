@@ -1,1 +1,1 @@
-"""All settings, the presets, and what is refused before work begins."""
+"""All settings, the presets, and the checks made before work begins."""

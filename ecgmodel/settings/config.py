@@ -1,4 +1,4 @@
-"""All settings: frozen, validated once at the door, from a YAML file and `a.b=c` pairs."""
+"""All settings: frozen models, validated once on loading, from a YAML file and `a.b=c` pairs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import FS, ResampleSettings
 from ecgmodel.sources.simulated import SimulatedSettings
 from ecgmodel.support import plugins
-from ecgmodel.support.places import shipped_names
+from ecgmodel.support.paths import shipped_names
 from ecgmodel.training.settings import ADDRESS, CHAMPION, TrainingSettings
 
-# Prefect addresses its answers in JSON: sets would change their order from process to process.
+# Prefect hashes parameters as JSON: the order of a set would differ between processes.
 FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
@@ -41,31 +41,42 @@ class SourceSettings(BaseModel):
 
     kind: Literal["simulated", "physionet", "folder"] = Field(
         "simulated",
-        description="simulated needs no network; physionet is the site or a mirror "
-        "of it; folder is any tree of WFDB records.",
+        description="simulated: synthetic ECG and noise, no download; physionet: the site or a "
+        "mirror; folder: your own WFDB records.",
     )
     clean: tuple[str, ...] = Field(
         ("nsrdb", "mitdb"), min_length=1, description="physionet: databases of clean ECG."
     )
     noise: str = Field("nstdb", description="physionet, folder: database of the noise recordings.")
     base_url: str = Field(
-        "https://physionet.org/files", description="physionet: https://, http:// or a folder."
+        "https://physionet.org/files",
+        description="physionet: https:// or http:// address, or folder of a local mirror.",
     )
-    path: Path | None = Field(None, description="folder: the tree of clean ECG.")
+    path: Path | None = Field(
+        None, description="folder: folder with the clean ECG records, subfolders included."
+    )
     noise_path: Path | None = Field(
         None,
-        description="folder: the tree with the noise recordings bw, ma, em; null takes them "
+        description="folder: folder with the noise recordings bw, ma and em; null downloads them "
         "from base_url.",
     )
-    records: tuple[str, ...] = Field((), description="Only these records; empty takes all.")
-    whole_files: bool = Field(
-        False, description="physionet: fetch and verify whole files, even if a part would do."
+    records: tuple[str, ...] = Field(
+        (), description="Records to use, by name; an empty list uses all."
     )
-    timeout_s: float = Field(30.0, gt=0, description="Wait for a server's answer, s.")
-    retries: int = Field(4, ge=0, description="Tries after a failure that may pass.")
-    retry_wait_s: float = Field(1.0, ge=0, description="First wait; each next one doubles.")
+    whole_files: bool = Field(
+        False,
+        description="physionet: download whole files, even if resample.length needs only a part.",
+    )
+    timeout_s: float = Field(30.0, gt=0, description="Timeout of a request to the server, s.")
+    retries: int = Field(4, ge=0, description="Retries after a temporary network failure.")
+    retry_wait_s: float = Field(
+        1.0, ge=0, description="Wait before the first retry, s; doubled for each further retry."
+    )
     max_bad_share: float = Field(
-        0.2, ge=0, le=1, description="Share of records that may be left out as bad."
+        0.2,
+        ge=0,
+        le=1,
+        description="Maximum share of unusable records, which are skipped; above it a run fails.",
     )
     simulated: SimulatedSettings = SimulatedSettings()
 
@@ -89,42 +100,46 @@ class SourceSettings(BaseModel):
 
     @field_validator("path", "noise_path")
     @classmethod
-    def _at_home(cls, path: Path | None) -> Path | None:
+    def _expanded(cls, path: Path | None) -> Path | None:
         return path and path.expanduser()
 
     @model_validator(mode="after")
     def _noise_is_not_clean(self) -> SourceSettings:
         if self.noise in self.clean:
             raise ValueError(
-                f"source.clean holds {self.noise}, the noise of source.noise: its recordings are "
-                "noise, or ECG with noise. Leave it out"
+                f"source.clean contains {self.noise}, which is also source.noise. Its recordings "
+                f"are not clean ECG. Remove {self.noise} from source.clean"
             )
         return self
 
     @model_validator(mode="after")
     def _folder_is_named(self) -> SourceSettings:
         if self.kind == "folder" and self.path is None:
-            raise ValueError("source.kind=folder needs source.path, the folder with your records")
+            raise ValueError("source.kind=folder needs source.path, the folder of your records")
         return self
 
     @property
     def clean_databases(self) -> tuple[str, ...]:
-        """The databases of clean ECG, whatever the kind."""
+        """The databases of clean ECG, for each kind of source."""
         return {"simulated": ("simulated",), "folder": ("own",)}.get(self.kind, self.clean)
 
     @property
     def noise_database(self) -> str:
-        """The database of the noise recordings, whatever the kind."""
+        """The database of the noise recordings, for each kind of source."""
         return "simnoise" if self.kind == "simulated" else self.noise
 
 
 class NetworkSettings(BaseModel):
-    """Which network."""
+    """The network and its options."""
 
     model_config = FROZEN
 
-    architecture: str = Field("strided_unet", description="A file of ecgmodel/networks.")
-    options: Mapping[str, Any] = Field({}, description="The architecture's own settings.")
+    architecture: str = Field(
+        "strided_unet", description="Network architecture: name of a file in ecgmodel/networks."
+    )
+    options: Mapping[str, Any] = Field(
+        {}, description="Options of this architecture, e.g. {dropout: 0.1}; the rest as default."
+    )
 
     @model_validator(mode="after")
     def _known(self) -> NetworkSettings:
@@ -139,20 +154,24 @@ class TrackingSettings(BaseModel):
 
     uri: str | None = Field(
         default_factory=lambda: os.environ.get("ECG_MLFLOW_URI") or None,
-        description="MLflow tracking address; null is a SQLite file in the store. Default: the "
-        "variable ECG_MLFLOW_URI, else null.",
+        description="MLflow tracking URI; null uses a SQLite file in the store. Default: the "
+        "environment variable ECG_MLFLOW_URI, else null.",
     )
     experiment: str = Field(
-        "ecg-denoiser", min_length=1, max_length=500, description="MLflow experiment."
+        "ecg-denoiser", min_length=1, max_length=500, description="Name of the MLflow experiment."
     )
     model: str = Field(
         "ecg-denoiser",
         pattern=r"^[^/:]*[^/:\s.][^/:]*$",
-        description="Name of the registered model, without / and :",
+        description="Name of the registered model in MLflow; must not contain / or :",
     )
-    timeout_s: float = Field(20.0, gt=0, description="Wait for a tracking server, s.")
+    timeout_s: float = Field(
+        20.0, gt=0, description="Timeout of a request to the tracking server, s."
+    )
     retries: int = Field(
-        0, ge=0, description="Tries after a server did not answer; waits from 5 s on, doubling."
+        0,
+        ge=0,
+        description="Retries if the tracking server does not answer; waits 5 s, then doubles.",
     )
 
     @field_validator("uri")
@@ -161,24 +180,25 @@ class TrackingSettings(BaseModel):
         scheme = (uri or "").partition("://")[0].partition("+")[0]
         if uri is not None and ("://" not in uri or scheme not in TRACKING):
             raise ValueError(
-                "expected the address of an MLflow server (http://, https://) or of a database "
+                "expected the URI of an MLflow server (http://, https://) or of a database "
                 f"({', '.join(f'{name}://' for name in TRACKING[2:])})"
             )
         return uri
 
 
 class Settings(BaseModel):
-    """Everything that steers the pipeline."""
+    """All settings of the pipeline."""
 
     model_config = FROZEN
 
     preset: str = Field(
         presets.DEFAULT,
-        description="A file of ecgmodel/settings/presets: values for all that is not set here.",
+        description="Preset for all values not set; see `ecg-denoise settings --presets`.",
     )
     store: Path = Field(
         default_factory=lambda: Path(os.environ.get("ECG_STORE") or "store"),
-        description="Folder of all results. Default: the variable ECG_STORE, else store.",
+        description="Folder of all results. Default: the environment variable ECG_STORE, else "
+        "`store`.",
     )
     source: SourceSettings = SourceSettings()
     resample: ResampleSettings = ResampleSettings()
@@ -194,16 +214,16 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _on_preset(cls, tree: Any) -> Any:
+    def _complete(cls, tree: Any) -> Any:
         return presets.complete(tree, cls) if isinstance(tree, Mapping) else tree
 
     @field_validator("store")
     @classmethod
-    def _at_home(cls, path: Path) -> Path:
+    def _expanded(cls, path: Path) -> Path:
         return path.expanduser()
 
     @model_validator(mode="after")
-    def _start_can_be_found(self) -> Settings:
+    def _start_is_known(self) -> Settings:
         name = self.training.start_from
         if name is None or name == CHAMPION or name.startswith(ADDRESS) or name.endswith(".keras"):
             return self
@@ -222,11 +242,14 @@ class Settings(BaseModel):
         window, length = self.evaluation.window, self.resample.length
         if window > self.mix.test.segment:
             raise ValueError(
-                f"evaluation.window={window} is longer than a test segment, "
-                f"{self.mix.test.segment} samples (mix.test.segment_s={self.mix.test.segment_s:g})"
+                f"evaluation.window={window} is longer than a test segment, {self.mix.test.segment}"
+                f" samples. Lower it, or raise mix.test.segment_s={self.mix.test.segment_s:g}"
             )
         if length is not None and length < window:
-            raise ValueError(f"resample.length={length} is shorter than evaluation.window={window}")
+            raise ValueError(
+                f"resample.length={length} is shorter than evaluation.window={window} samples. "
+                "Raise resample.length, or set it to null for whole records"
+            )
         return self
 
     @model_validator(mode="after")
@@ -235,9 +258,9 @@ class Settings(BaseModel):
         left = 60 * simulated.minutes - self.resample.start_s
         if self.source.kind == "simulated" and left * FS < self.evaluation.window:
             raise ValueError(
-                f"source.simulated.minutes={simulated.minutes:g} less resample.start_s="
-                f"{self.resample.start_s:g} s leave less than evaluation.window="
-                f"{self.evaluation.window} samples at 360 Hz"
+                f"source.simulated.minutes={simulated.minutes:g} minus resample.start_s="
+                f"{self.resample.start_s:g} s is shorter than evaluation.window="
+                f"{self.evaluation.window} samples at 360 Hz. Raise source.simulated.minutes"
             )
         return self
 
@@ -246,17 +269,17 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settings:
-    """Return the settings: defaults, under a preset, under a YAML file, under pairs.
+    """Return the settings. Pairs override the file, the file the preset, the preset the defaults.
 
     Args:
         file: A YAML file with any of the settings; its "preset" names the preset.
-        pairs: Strings such as "mix.seed=3" or "source.clean=[mitdb]". A value is YAML without
-            comments; where a setting is a text, it is that text. One inside a map
-            (mix.train.types.hum=1) adds to the map.
+        pairs: Strings such as "mix.seed=3" or "source.clean=[mitdb]". The value of a text setting
+            is taken literally, any other is parsed as YAML without comments. A pair inside a map
+            (mix.train.types.hum=1) adds an entry to it.
 
     Raises:
-        SettingsError: The file cannot be read, or a name or value has no meaning; the message
-            names each one, what was expected, and the nearest name.
+        SettingsError: The file cannot be read, a setting does not exist or a value is invalid. The
+            message names each setting, the expected value and the nearest existing name.
 
     Example:
         >>> load_settings(pairs=["mix.seed=3"]).mix.seed
@@ -268,7 +291,7 @@ def load_settings(file: Path | None = None, pairs: Iterable[str] = ()) -> Settin
 def load_as(
     kind: type[AnySettings], file: Path | None = None, pairs: Iterable[str] = ()
 ) -> AnySettings:
-    """Return settings of a model that adds groups to the pipeline's; see `load_settings`."""
+    """Return settings of a model that extends `Settings` by further groups; see `load_settings`."""
     tree = _read(file, kind) if file else {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
@@ -281,26 +304,24 @@ def load_as(
     except ValidationError as error:
         raise SettingsError(explain(error, kind)) from error
     if settings.source.kind == "simulated":
-        _check_kind_is_named(tree.get("source") or {})
+        _check_source_kind(tree.get("source") or {})
     return settings
 
 
-def _check_kind_is_named(given: Mapping[str, Any]) -> None:
-    """Raise an error if settings of another source are given beside simulated recordings.
-
-    Whoever names the kind, or a preset that does, has chosen.
-    """
+def _check_source_kind(given: Mapping[str, Any]) -> None:
+    """Raise an error if settings of another kind of source are given, but not `source.kind`."""
     wanted = {"clean": "physionet", "path": "folder", "noise_path": "folder"}
     for name, kind in wanted.items():
         if name in given and "kind" not in given:
             raise SettingsError(
-                f"source.{name} is given, but source.kind is not, and simulated, its default, "
-                f"would ignore it. Add source.kind={kind} (--set source.kind={kind})."
+                f"source.{name} is given, but source.kind is not. The default, simulated, ignores "
+                f"source.{name}. Add --set source.kind={kind}, or source: {{kind: {kind}}} in the "
+                "settings file."
             )
 
 
 def explain(error: ValidationError, kind: type[BaseModel] = Settings) -> str:
-    """Return a validation error in words: one line for each setting that is wrong."""
+    """Return the message of a validation error: one line for each invalid setting."""
     lines = []
     for item in error.errors(include_url=False):
         name = ".".join(str(part) for part in item["loc"])
@@ -322,11 +343,16 @@ def _read(file: Path, kind: type[BaseModel]) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"Settings file {file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"Settings file {file} is not a text in UTF-8: {error}.") from error
+        raise SettingsError(
+            f"Settings file {file} is not UTF-8 text: {error}. Save it as UTF-8."
+        ) from error
     except yaml.YAMLError as error:
-        raise SettingsError(f"Settings file {file} is not YAML: {error}.") from error
+        raise SettingsError(f"Settings file {file} is not valid YAML: {error}.") from error
     if not isinstance(tree, dict | None):
-        raise SettingsError(f"Settings file {file} holds {type(tree).__name__}; expected a map.")
+        raise SettingsError(
+            f"Settings file {file}: expected a map such as `training: {{epochs: 8}}`. "
+            f"Received: a {type(tree).__name__}."
+        )
     return tree or {}
 
 
@@ -334,7 +360,7 @@ def _parsed(text: str, pair: str, kind: Any) -> Any:
     try:
         return parse_value(text, kind)
     except yaml.YAMLError as error:
-        raise SettingsError(f"--set {pair!r}: the value is not YAML: {error}.") from error
+        raise SettingsError(f"--set {pair!r}: the value is not valid YAML: {error}.") from error
 
 
 def _put(tree: dict[str, Any], name: str, value: Any, kind: type[AnySettings]) -> None:
@@ -344,17 +370,20 @@ def _put(tree: dict[str, Any], name: str, value: Any, kind: type[AnySettings]) -
     for depth, part in enumerate(path, 1):
         inner = presets.group(inside, part)
         is_map = inside is not None and inner is None and part in inside.model_fields
-        if is_map and part not in branch:  # the rest of the map stays as it is
+        if is_map and part not in branch:  # the map's other entries remain
             branch[part] = dict(_effective(tree, path[:depth], kind))
         branch = branch.setdefault(part, {})
         if not isinstance(branch, dict):
-            raise SettingsError(f"--set {name}: {part!r} is a value, not a group of settings.")
+            raise SettingsError(
+                f"--set {name}: {part!r} is a single value, not a group of settings. Write "
+                f"--set {'.'.join(path[:depth])}=VALUE."
+            )
         inside = inner
     branch[last] = value
 
 
 def _effective(tree: Mapping[str, Any], path: Sequence[str], kind: type[AnySettings]) -> Any:
-    """Return what a setting is so far."""
+    """Return the current value of a setting that is a map, else an empty map."""
     value: Any = kind.model_validate(tree)
     for part in path:
         value = getattr(value, part)

@@ -1,7 +1,7 @@
-"""What a run needs of the file system, looked at before any work.
+"""Checks of the folders that a run needs, made before any work.
 
-What can be known from the settings alone, their validators refuse; what needs the sources'
-listings, `dataset.naming`.
+The validators of the settings check each value, and `dataset.naming` checks the records that a
+source lists.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from ecgmodel.errors import SettingsError
+from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.settings.config import Settings
 from ecgmodel.settings.gate import CHALLENGER, CHAMPION
 from ecgmodel.sources.transport import FolderTransport, open_transport
@@ -17,11 +18,11 @@ from ecgmodel.store import Stored, read_stored
 
 
 def check_places(settings: Settings) -> None:
-    """Raise an error if a folder that the settings name cannot serve a run.
+    """Raise an error if a folder named in the settings cannot be used.
 
     Raises:
-        SettingsError: The store cannot be written, a folder of recordings is not there, or
-            `gate.test_set` holds no dataset that the networks of this run can be tested on.
+        SettingsError: The store is not writable, a folder of recordings does not exist, or
+            `gate.test_set` is not a dataset on which the networks of this run can be tested.
     """
     _check_store(settings.store)
     source = settings.source
@@ -34,54 +35,59 @@ def check_places(settings: Settings) -> None:
             _check_folder("source.base_url", mirror.root)
     chosen = settings.gate.test_set
     if chosen not in (None, CHAMPION, CHALLENGER):
-        check_test(_dataset("gate.test_set", Path(chosen)), settings, "gate.test_set")
+        named = _dataset("gate.test_set", Path(chosen))
+        check_test(named, settings.evaluation, settings.resample.target, "gate.test_set")
 
 
-def check_test(dataset: Stored, settings: Settings, what: str = "The dataset") -> None:
-    """Raise an error if a dataset's test cannot measure the networks of these settings.
+def check_test(
+    dataset: Stored, how: EvaluationSettings, target: str, setting: str = "The dataset"
+) -> None:
+    """Raise an error if networks of these settings cannot be tested on a dataset.
 
     Args:
         dataset: The dataset.
-        settings: All settings.
-        what: The setting that names it.
+        how: Settings of the evaluation.
+        target: `resample.target` of the training.
+        setting: The setting that names the dataset, for the message.
 
     Raises:
-        SettingsError: Its test rows are shorter than the metrics' window, or its target is another
-            one than that of the training.
+        SettingsError: The dataset's test rows are shorter than `evaluation.window`, or its
+            target differs from that of the training.
     """
     import pyarrow.parquet as pq
 
     for shard in sorted((dataset.path / "test").glob("*.parquet")):
         schema = pq.read_schema(shard)
         length = schema.field("clean").type.list_size
-        if length < settings.evaluation.window:
+        if length < how.window:
             raise SettingsError(
-                f"{what} {dataset.path}: the test rows of {shard.stem} hold {length} samples, "
-                f"fewer than evaluation.window={settings.evaluation.window}. Choose a shorter "
+                f"{setting} {dataset.path}: the test rows of {shard.stem} have {length} samples, "
+                f"fewer than evaluation.window={how.window}. Use a shorter "
                 "evaluation.window, or longer test segments (mix.test.segment_s)."
             )
-        target = (schema.metadata or {}).get(b"target", b"").decode()
-        if target and target != settings.resample.target:
+        other = (schema.metadata or {}).get(b"target", b"").decode()
+        if other and other != target:
             raise SettingsError(
-                f"{what} {dataset.path}: its clean ECG is {target!r}, that of the training "
-                f"resample.target={settings.resample.target!r}: a network cannot be judged by what "
-                "it was not trained for. Name a dataset of the same target."
+                f"{setting} {dataset.path}: its target is {other!r}, but the network is trained "
+                f"with resample.target={target!r}. Use a dataset with the same target."
             )
 
 
 def _check_store(store: Path) -> None:
-    """Raise an error if a store can be neither written nor made."""
-    there = next(path for path in (store.absolute(), *store.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise SettingsError(f"store={store}: {there} is a file. Name a folder.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise SettingsError(f"store={store}: {there} cannot be written. Name another folder.")
+    """Raise an error if a store is not writable and cannot be created."""
+    existing = next(p for p in (store.absolute(), *store.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise SettingsError(f"store={store}: {existing} is a file. Name a folder.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"store={store}: no permission to write to {existing}. Choose another folder."
+        )
 
 
 def _check_folder(setting: str, folder: Path | None) -> None:
     if folder is not None and not folder.is_dir():
-        problem = "is a file" if folder.exists() else "is not there"
-        raise SettingsError(f"{setting}={folder}: the folder {problem}. Check the path.")
+        problem = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise SettingsError(f"{setting}={folder} {problem}. Check the path.")
 
 
 def _dataset(setting: str, folder: Path) -> Stored:
@@ -89,9 +95,12 @@ def _dataset(setting: str, folder: Path) -> Stored:
         dataset = read_stored(folder)
     except (OSError, ValueError, KeyError) as error:
         raise SettingsError(
-            f"{setting}={folder} is not a dataset ({error}). Name the folder that `ecg-denoise "
+            f"{setting}={folder} is not a dataset ({error}). Use the folder that `ecg-denoise "
             "prepare` prints as Dataset."
         ) from error
     if not any((dataset.path / "test").glob("*.parquet")):
-        raise SettingsError(f"{setting}={folder} holds no test rows. Name a dataset's folder.")
+        raise SettingsError(
+            f"{setting}={folder} has no test rows. Use the folder that `ecg-denoise prepare` "
+            "prints as Dataset."
+        )
     return dataset

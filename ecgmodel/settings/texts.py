@@ -1,7 +1,7 @@
-"""YAML as settings read it: where a setting is a text, what stands there is that text.
+"""YAML parsed by the types of the settings: the value of a text setting is taken literally.
 
 `records: [100, 007, no]` names three records, and `--set 'store=/tmp/study #2'` a folder with a
-"#" in its name, though YAML alone would read numbers, a truth value and a comment.
+"#" in its name. Plain YAML would read numbers, a boolean and a comment.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pydantic import BaseModel, SecretStr
 TEXT = "tag:yaml.org,2002:str"
 NOTHING = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
-_HASH = "\ue000"  # stands in for "#" where there are no comments
+_HASH = "\ue000"  # placeholder for "#" in values without comments
 _QUOTES = ("'", '"')
 
 
 def parse(text: str, kind: Any) -> Any:
-    """Return what a YAML document says, read as settings of a kind.
+    """Return a YAML document parsed by the types of the settings.
 
     Args:
         text: The document.
         kind: A model of settings, or the type of one of its fields.
 
     Raises:
-        yaml.YAMLError: The text is not YAML, or names a setting twice.
+        yaml.YAMLError: The text is not valid YAML, or contains a setting twice.
 
     Example:
         >>> from ecgmodel.settings.config import Settings
@@ -48,14 +48,14 @@ def parse(text: str, kind: Any) -> Any:
 
 
 def parse_value(text: str, kind: Any) -> Any:
-    """Return the value of one setting that stands alone, so that "#" begins no comment.
+    """Return the value of a single setting; "#" does not start a comment in it.
 
     Args:
-        text: The value as it was typed.
+        text: The value as typed.
         kind: The type of the setting.
 
     Raises:
-        yaml.YAMLError: The setting is no text, and the value not YAML.
+        yaml.YAMLError: The setting is not a text, and the value is not valid YAML.
 
     Example:
         >>> parse_value("/tmp/study #2", Path)
@@ -68,14 +68,14 @@ def parse_value(text: str, kind: Any) -> Any:
 
 
 def kind_of(model: Any, names: list[str]) -> Any:
-    """Return the type of a setting by its path, `Any` for one that does not exist."""
+    """Return the type of a setting by its path, `Any` if it does not exist."""
     for name in names:
         model = _member(model, name)
     return model
 
 
 def _as_typed(node: yaml.Node, kind: Any) -> None:
-    """Mark the scalars of a document that are texts by their setting's type."""
+    """Tag as strings the scalars whose setting is a text."""
     if isinstance(node, yaml.ScalarNode):
         node.value = node.value.replace(_HASH, "#")
         if _is_text(kind) and not (node.tag == NOTHING and _accepts_none(kind)):
@@ -96,14 +96,14 @@ def _mapping_as_typed(node: yaml.MappingNode, kind: Any) -> None:
         _as_typed(key, str)
         if key.value in seen:
             raise yaml.constructor.ConstructorError(
-                None, None, f"{key.value!r} stands there twice", key.start_mark
+                None, None, f"{key.value!r} is set twice", key.start_mark
             )
         seen.add(key.value)
         _as_typed(value, _member(kind, key.value))
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
-    """Return the alternatives of a type: those of a union, else itself."""
+    """Return the members of a union; of any other type, the type itself."""
     is_union = get_origin(kind) in (Union, types.UnionType)
     return get_args(kind) if is_union else (kind,)
 
@@ -113,7 +113,7 @@ def _accepts_none(kind: Any) -> bool:
 
 
 def _is_text(kind: Any) -> bool:
-    """Return whether a setting is text alone, so that its value needs no YAML."""
+    """Return whether a setting accepts only text, so that its value is not parsed as YAML."""
     wanted = [option for option in _options(kind) if option is not type(None)]
     return bool(wanted) and all(
         option in (str, Path, SecretStr)

@@ -1,12 +1,12 @@
-"""What kind of beats a window holds, by the reference annotations of a record."""
+"""The beat class of a window, from the reference annotations of a record."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# WFDB annotation symbols, https://physionet.org/physiobank/annotations.shtml, grouped after
-# ANSI/AAMI EC57 as far as the groups go: V, F and E are its classes V and F plus ventricular
-# escape; L and R, which it counts as normal, and paced beats stand alone because they are wide.
+# WFDB annotation symbols, https://physionet.org/physiobank/annotations.shtml, grouped like the
+# classes of ANSI/AAMI EC57 with two changes: V, F and ventricular escape form one group, and
+# bundle-branch block beats (normal in EC57) and paced beats are separate because they are wide.
 VENTRICULAR = frozenset("VEFr!")  # r: R-on-T, !: wave of ventricular flutter
 PACED = frozenset("/f")  # f: fusion of paced and normal
 BUNDLE_BRANCH = frozenset("LRB")
@@ -21,20 +21,20 @@ CLASSES: tuple[str, ...] = (
     "normal",
     "no beats",
 )
-"""The classes in the order in which they apply to a window."""
+"""The classes, in order of precedence."""
 
 
 def beat_classes(
     samples: np.ndarray, symbols: np.ndarray, starts: np.ndarray, length: int
 ) -> np.ndarray:
-    """Return for each window the class of the beats in it.
+    """Return the beat class of each window.
 
-    The first class of `CLASSES` applies of which the window holds a beat: one ventricular beat
-    makes a window ventricular, and "normal" windows hold normal beats only. Annotations that are
-    no beats (rhythm changes, noise, comments) do not count.
+    It is the first class of `CLASSES` with a beat in the window: one ventricular beat makes a
+    window ventricular, and "normal" windows contain normal beats only. Annotations other than
+    beats (rhythm changes, noise, comments) are ignored.
 
     Args:
-        samples: `(beats,)`: where the annotations are, at the windows' sampling rate, any order.
+        samples: `(beats,)`: samples of the annotations at the windows' sampling rate, any order.
         symbols: `(beats,)`: their WFDB symbols.
         starts: `(windows,)`: first samples of the windows.
         length: Window length, samples.

@@ -1,8 +1,8 @@
-"""The quality gate: keeps windows with visible noise out of the targets, whatever the rhythm.
+"""The quality gate: excludes windows with visible noise from the targets, at any rhythm.
 
-Every measure asks about what lies *between* and *under* the beats, so that wide, early or many
-beats are not taken for noise. The thresholds were set on records of mitdb, nsrdb and qtdb that are
-no test subjects, and on the same windows with noise of nstdb added.
+Every measure examines the signal *between* and *under* the beats, so that wide, early or frequent
+beats are not mistaken for noise. The thresholds were set on records of mitdb, nsrdb and qtdb that
+are not test subjects, and on the same windows with noise of nstdb added.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ REASONS: tuple[str, ...] = (
     "motion",
 )
 
-_LOW, _HIGH = 60.0, 135.0  # Hz: rates at which the slow and the fast bands are looked at
-_MUSCLE_BAND = (20.0, 45.0)  # Hz: above T and most of QRS, below hum; sources of 128 Hz hold it
+_LOW, _HIGH = 60.0, 135.0  # Hz: sampling rates of the slow and the fast bands
+_MUSCLE_BAND = (20.0, 45.0)  # Hz: above T and most of QRS, below hum; complete at 128 Hz too
 _HUM_BAND = (46.5, 63.5)  # Hz: power lines of 50 and 60 Hz
 _SLOW_BELOW = 20.0  # Hz: P, QRS, T, electrode motion and wander
-_BATCH = 512  # windows worked on at once: their spectra stay in the processor's cache
-_TINY = 1e-9  # mV: keeps divisions finite; steps of converters are a thousand times larger
-_SHORTEST_S = 1.0  # shorter windows need not hold a beat
+_BATCH = 512  # windows processed at once: their spectra fit into the CPU cache
+_TINY = 1e-9  # mV: keeps divisions finite; an ADC unit is over a thousand times larger
+_SHORTEST_S = 1.0  # shorter windows may contain no beat
 
 
 def _share(default: float, what: str) -> float:
@@ -41,76 +41,79 @@ def _share(default: float, what: str) -> float:
 
 
 class QualitySettings(BaseModel):
-    """From which amount of noise on a window is no target.
+    """Thresholds of the quality gate.
 
-    A window is left out when a measure exceeds its threshold. Shares refer to the RMS amplitude
-    of the whole window, as the SNR does.
+    A window is excluded when a measure exceeds its threshold. Shares refer to the RMS amplitude of
+    the whole window, like the SNR.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    enabled: bool = Field(default=True, description="False keeps every finite window.")
+    enabled: bool = Field(default=True, description="false keeps every finite window.")
     weakest_mv: float = Field(
-        default=0.2, ge=0, description="A window has at least this range from peak to peak, mV."
+        default=0.2, ge=0, description="Smallest accepted peak-to-peak amplitude, mV."
     )
     largest_mv: float = Field(
-        default=8.0, gt=0, description="No sample is further from zero than this, mV."
+        default=8.0, gt=0, description="Largest accepted absolute value of a sample, mV."
     )
     jumps: float = _share(
-        0.8, "Spread of the level at quiet moments from which on a window is jumps, not beats"
+        0.8, "Largest baseline spread at quiet moments; above it the window is steps, not beats"
     )
-    muscle: float = _share(0.08, "Noise of 20-45 Hz in the quietest fifth of the window")
-    muscle_burst: float = _share(0.13, "Noise of 20-45 Hz all through some half second")
+    muscle: float = _share(0.08, "Largest 20-45 Hz noise in the quietest fifth of the window")
+    muscle_burst: float = _share(0.13, "Largest 20-45 Hz noise that lasts for half a second")
     muscle_drowned: float = _share(
-        0.25, "Noise of 20-45 Hz in the quietest fifth that is too much in any lead, however weak"
+        0.25,
+        "Largest 20-45 Hz noise in the quietest fifth, also of weak leads below negligible_mv",
     )
     negligible_mv: float = Field(
         default=0.02,
         ge=0,
-        description="Noise above 20 Hz below this RMS, mV, is the recorder's own and tolerated "
-        "(mitdb's tape carries about 0.01 mV at 30 Hz).",
+        description="Noise above 20 Hz with an RMS below this, mV, is recorder noise and accepted "
+        "(mitdb's tapes have about 0.01 mV at 30 Hz).",
     )
-    hum: float = _share(0.1, "Hum of 50 or 60 Hz that is there all the time")
+    hum: float = _share(0.1, "Largest continuous hum of 50 or 60 Hz")
     motion: float = _share(
-        0.06, "Electrode motion: geometric mean of unrest and level spread at quiet moments"
+        0.06,
+        "Largest electrode motion: geometric mean of residual motion and baseline spread at quiet "
+        "moments",
     )
     motion_regular: float = _share(
-        0.13, "The same for a window that repeats itself or is smooth, as fast and wide rhythms are"
+        0.13, "The same for windows that repeat or are smooth, like fast or wide rhythms"
     )
     motion_level: float = _share(
-        0.27, "Level spread up to which there is no electrode motion, however restless it is"
+        0.27, "Baseline spread up to which residual motion is not electrode motion"
     )
     motion_drowned: float = _share(
-        0.14, "Geometric mean from which on there is motion at any level spread, regular or not"
+        0.14, "Geometric mean above which a window has motion at any rhythm and baseline spread"
     )
     sharpness: float = _share(
-        0.1, "Loudest 20-45 Hz below which a window holds no sharp complex, so may be flutter"
+        0.1, "Peak 20-45 Hz amplitude below which a window has no sharp QRS, as in flutter"
     )
     motion_floor_mv: float = Field(
         default=0.004,
         ge=0,
-        description="Unrest below this RMS, mV, is no electrode motion (the converter's rounding "
-        "and small, rounded waves).",
+        description="Residual motion with an RMS below this, mV, is not electrode motion but "
+        "quantisation or small, rounded waves.",
     )
     repeats: float = Field(
         default=0.86,
         gt=0,
         le=1,
-        description="A window repeats itself if it correlates this well with itself 0.3 to 1.4 s "
-        "later.",
+        description="A window repeats if its autocorrelation at a lag of 0.3 to 1.4 s reaches "
+        "this.",
     )
 
 
 @dataclass(frozen=True)
 class WindowVerdict:
-    """What the gate says about windows.
+    """The verdict of the quality gate.
 
     Attributes:
         kept: `(windows,)`, bool.
         reason: `(windows,)`, str: "" for kept windows, else the first of `REASONS` that applies.
         scores: The measures by name, each `(windows,)`: `range_mv`, `peak_mv` and `rms_mv` in mV;
-            `muscle`, `muscle_burst`, `sharpness`, `hum`, `unrest` and `level` as shares of the
-            RMS; `repeat` in [-1, 1].
+            `muscle`, `muscle_burst`, `sharpness`, `hum`, `residual_motion` and `level` as shares of
+            the RMS; `repeat` in [-1, 1].
     """
 
     kept: np.ndarray
@@ -119,19 +122,20 @@ class WindowVerdict:
 
 
 def judge(windows: np.ndarray, fs: float, settings: QualitySettings) -> WindowVerdict:
-    """Judge how noisy windows of recorded ECG are.
+    """Judge the noise in windows of recorded ECG.
 
-    Each window is judged alone. The measures, all robust against what beats look like:
+    Each window is judged independently. The measures do not depend on the shape of the beats:
 
-    - Muscle noise: RMS of 20-45 Hz in frames of 0.1 s. QRS complexes fill a part of the frames
-      only, so the quietest fifth, and the least within any half second, are noise.
-    - Hum: RMS of 46.5-63.5 Hz in the quietest fifth of such frames.
-    - Electrode motion, wander and steps: between beats an ECG is both quiet and at one level.
-      Unrest is what a parabola leaves of frames of 0.1 s below 20 Hz (their quietest 15 %); level
-      spread is the deviation of the means of frames of 0.2 s, weighted by how quiet they are.
-      Noise raises both; a fast rhythm raises only the first, ST deviation and wide beats only the
-      second. So their geometric mean counts, where the level spreads, too; windows that repeat
-      themselves or hold no sharp complex (flutter) may have more of it.
+    - Muscle noise: RMS of 20-45 Hz in frames of 0.1 s. QRS complexes fill only some of the frames,
+      so the quietest fifth, and the minimum within any half second, are noise.
+    - Hum: RMS of 46.5-63.5 Hz in the quietest fifth of these frames.
+    - Electrode motion, wander and steps: between beats an ECG is quiet and at one level. Residual
+      motion is the RMS residual of a parabola fitted to frames of 0.1 s below 20 Hz (quietest
+      15 %); baseline spread is the standard deviation of the means of frames of 0.2 s, weighted
+      towards quiet frames. Noise raises both; a fast rhythm raises only the first, ST deviation
+      and wide beats only the second. So their geometric mean is compared, provided that the
+      baseline spread is high; windows that repeat or have no sharp QRS (flutter) get a higher
+      threshold.
 
     Args:
         windows: `(windows, samples)`, mV, without offset (after a 0.5 Hz high-pass).
@@ -150,9 +154,9 @@ def judge(windows: np.ndarray, fs: float, settings: QualitySettings) -> WindowVe
     """
     if windows.ndim != 2 or windows.shape[1] < _SHORTEST_S * fs:
         raise SettingsError(
-            f"The quality gate expects windows of shape (windows, samples) of at least "
-            f"{_SHORTEST_S:g} s at {fs:g} Hz. Received shape {windows.shape}; choose a longer "
-            "window, or switch the gate off with quality.enabled=false."
+            f"The quality gate expects windows (windows, samples) of at least {_SHORTEST_S:g} s at "
+            f"{fs:g} Hz. Received shape {windows.shape}. Choose a longer mix.window, or disable "
+            "the gate with quality.enabled=false."
         )
     finite = np.isfinite(windows).all(axis=1)
     parts = [
@@ -168,26 +172,26 @@ def _verdict(
 ) -> WindowVerdict:
     """Compare scores with thresholds."""
     rms, level = s["rms_mv"], s["level"]
-    audible = settings.negligible_mv / np.maximum(rms, _TINY)
+    negligible = settings.negligible_mv / np.maximum(rms, _TINY)
     muscle = (
-        (s["muscle"] > np.maximum(settings.muscle, audible))
-        | (s["muscle_burst"] > np.maximum(settings.muscle_burst, audible))
+        (s["muscle"] > np.maximum(settings.muscle, negligible))
+        | (s["muscle_burst"] > np.maximum(settings.muscle_burst, negligible))
         | (s["muscle"] > settings.muscle_drowned)
     )
-    unrest_and_level = np.sqrt(s["unrest"] * level)
+    motion_score = np.sqrt(s["residual_motion"] * level)
     regular = (s["repeat"] >= settings.repeats) | (s["sharpness"] < settings.sharpness)
     motion = (level > settings.motion_level) & (
-        unrest_and_level > np.where(regular, settings.motion_regular, settings.motion)
+        motion_score > np.where(regular, settings.motion_regular, settings.motion)
     )
-    motion |= unrest_and_level > settings.motion_drowned
-    motion &= s["unrest"] * rms > settings.motion_floor_mv
+    motion |= motion_score > settings.motion_drowned
+    motion &= s["residual_motion"] * rms > settings.motion_floor_mv
     found = {
         "not finite": ~finite,
         "too weak": s["range_mv"] < settings.weakest_mv,
         "too large": s["peak_mv"] > settings.largest_mv,
         "no ECG": level > settings.jumps,
         "muscle": muscle,
-        "hum": s["hum"] > np.maximum(settings.hum, audible),
+        "hum": s["hum"] > np.maximum(settings.hum, negligible),
         "motion": motion,
     }
     applied = REASONS if settings.enabled else REASONS[:1]
@@ -196,25 +200,25 @@ def _verdict(
 
 
 def noisiness(scores: dict[str, np.ndarray], settings: QualitySettings) -> np.ndarray:
-    """Return how noisy windows are: the largest measure, each as a multiple of its threshold.
+    """Return the noisiness of windows: the largest measure as a multiple of its threshold.
 
-    Around 1 the gate begins to leave windows out.
+    The gate excludes windows from about 1 on.
 
     Args:
-        scores: Of `judge`, each `(windows,)`.
+        scores: The scores of `judge`, each `(windows,)`.
         settings: The thresholds.
     """
     s, rms = scores, scores["rms_mv"]
-    audible = settings.negligible_mv / np.maximum(rms, _TINY)
+    negligible = settings.negligible_mv / np.maximum(rms, _TINY)
     regular = (s["repeat"] >= settings.repeats) | (s["sharpness"] < settings.sharpness)
-    motion = np.sqrt(s["unrest"] * s["level"])
+    motion = np.sqrt(s["residual_motion"] * s["level"])
     motion = motion / np.where(regular, settings.motion_regular, settings.motion)
-    motion = motion * (s["unrest"] * rms > settings.motion_floor_mv)
+    motion = motion * (s["residual_motion"] * rms > settings.motion_floor_mv)
     worst: np.ndarray = np.max(
         [
-            s["muscle"] / np.maximum(settings.muscle, audible),
-            s["muscle_burst"] / np.maximum(settings.muscle_burst, audible),
-            s["hum"] / np.maximum(settings.hum, audible),
+            s["muscle"] / np.maximum(settings.muscle, negligible),
+            s["muscle_burst"] / np.maximum(settings.muscle_burst, negligible),
+            s["hum"] / np.maximum(settings.hum, negligible),
             motion,
         ],
         axis=0,
@@ -237,17 +241,17 @@ def _scores(x: np.ndarray, fs: float) -> dict[str, np.ndarray]:
         "muscle_burst": _sustained(loud, 12) * share,
         "sharpness": _quantile(loud, 0.97) * share,
         "hum": _quantile(_frame_rms(hum), 0.2) * share,
-        "unrest": _quantile(_unrest(slow), 0.15) * share,
+        "residual_motion": _quantile(_residual_motion(slow), 0.15) * share,
         "level": _level_spread(slow) * share,
-        "repeat": _repeat(_moving(slow, 4) / 4),  # smooth: QRS need not coincide to the sample
+        "repeat": _repeat(_moving(slow, 4) / 4),  # smoothed: tolerates shifts by a sample
     }
 
 
 def _bands(x: np.ndarray, fs: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the slow band at 60 Hz, the muscle band and the hum band at 135 Hz."""
     samples = x.shape[1]
-    # The Fourier transform joins a window's ends: take out the line between them, so that the
-    # join is no step.
+    # The Fourier transform treats the window as periodic: subtract the line between its ends, so
+    # that there is no step.
     first, rise = x[:, :1], x[:, -1:] - x[:, :1]
     spectrum = scipy.fft.rfft(x - first - rise * np.linspace(0, 1, samples, dtype=x.dtype))
     frequency = scipy.fft.rfftfreq(samples, 1 / fs)
@@ -284,19 +288,19 @@ def _moving(x: np.ndarray, size: int) -> np.ndarray:
 
 
 def _quantile(x: np.ndarray, share: float) -> np.ndarray:
-    """Return the value below which that share of each row lies (no interpolation)."""
+    """Return a quantile of each row, without interpolation."""
     rank = int(share * (x.shape[1] - 1))
     value: np.ndarray = np.partition(x, rank, axis=1)[:, rank]
     return value
 
 
 def _frame_rms(x: np.ndarray) -> np.ndarray:
-    """Return the RMS in frames of 0.09 s, one every 0.03 s, of a signal at 135 Hz."""
+    """Return the RMS of a signal at 135 Hz in frames of 0.09 s, every 0.03 s."""
     return np.sqrt(_moving(_blocks(x * x, 4), 3) / 12)
 
 
 def _sustained(x: np.ndarray, size: int) -> np.ndarray:
-    """Return the largest value that `size` neighbours in a row all reach."""
+    """Return the largest value that `size` consecutive frames all reach."""
     size = min(size, x.shape[1])
     least = x[:, : x.shape[1] - size + 1].copy()
     for i in range(1, size):
@@ -305,19 +309,19 @@ def _sustained(x: np.ndarray, size: int) -> np.ndarray:
     return value
 
 
-def _unrest(slow: np.ndarray) -> np.ndarray:
-    """Return the RMS that a parabola leaves in frames of 0.1 s, of a signal at 60 Hz."""
+def _residual_motion(slow: np.ndarray) -> np.ndarray:
+    """Return the RMS residual of parabolas fitted to frames of 0.1 s, of a signal at 60 Hz."""
     size = 6
     powers = np.vander(np.linspace(-1, 1, size), 3)
-    left = np.linalg.svd(powers.T)[2][3:].T.astype(np.float32)  # orthogonal to all parabolas
+    complement = np.linalg.svd(powers.T)[2][3:].T.astype(np.float32)  # orthogonal to parabolas
     frames = np.lib.stride_tricks.sliding_window_view(slow, size, axis=1)[:, ::2]
-    residual = frames @ left
-    unrest: np.ndarray = np.sqrt(np.einsum("ijk,ijk->ij", residual, residual) / size)
-    return unrest
+    residual = frames @ complement
+    residual_motion: np.ndarray = np.sqrt(np.einsum("ijk,ijk->ij", residual, residual) / size)
+    return residual_motion
 
 
 def _level_spread(slow: np.ndarray) -> np.ndarray:
-    """Return the deviation of the means of quiet frames of 0.2 s, of a signal at 60 Hz."""
+    """Return the standard deviation of the means of quiet 0.2 s frames, of a signal at 60 Hz."""
     mean = _moving(_blocks(slow, 2), 6) / 12
     variance = np.maximum(_moving(_blocks(slow * slow, 2), 6) / 12 - mean * mean, 0)
     quiet = _quantile(variance, 0.15)[:, None] + np.float32(_TINY)
@@ -329,7 +333,7 @@ def _level_spread(slow: np.ndarray) -> np.ndarray:
 
 
 def _repeat(slow: np.ndarray) -> np.ndarray:
-    """Return the best correlation of a signal at 60 Hz with itself 0.3 to 1.4 s later."""
+    """Return the largest autocorrelation of a signal at 60 Hz at lags of 0.3 to 1.4 s."""
     samples = slow.shape[1]
     x = slow - slow.mean(axis=1, keepdims=True)
     lags = np.arange(int(0.3 * _LOW), min(int(1.42 * _LOW) + 1, samples // 2 + 1))

@@ -1,4 +1,4 @@
-"""One record at the project's rate: 360 Hz, mV, standard length, with a mask of usable samples."""
+"""Resampling of a record to 360 Hz, mV and a standard length, with a mask of usable samples."""
 
 from __future__ import annotations
 
@@ -22,27 +22,30 @@ RECORDED, TARGET, USABLE, BEATS = "recorded.npy", "target.npy", "usable.npy", "b
 
 
 class ResampleSettings(BaseModel):
-    """How a record becomes millivolts at 360 Hz."""
+    """Conversion of a record to millivolts at 360 Hz."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     length: int | None = Field(
-        650_000, gt=0, description="Standard length, samples at 360 Hz; null keeps every sample."
+        650_000,
+        gt=0,
+        description="Standard length, samples at 360 Hz: longer records are trimmed, shorter ones "
+        "padded. null keeps every sample.",
     )
     target: Literal["highpass", "as_recorded"] = Field(
         "highpass",
-        description="What counts as clean: the recording after a zero-phase 0.5 Hz high-pass, "
-        "or the recording itself.",
+        description="The clean target: the recording after a zero-phase 0.5 Hz high-pass "
+        "(highpass), or the recording itself (as_recorded).",
     )
-    start_s: float = Field(0.0, ge=0, description="Where in the recording to start, s.")
+    start_s: float = Field(0.0, ge=0, description="Start in the recording, s.")
     uncalibrated_gain: float | None = Field(
-        None, gt=0, description="Steps per mV for leads without a gain; null refuses them."
+        None, gt=0, description="ADC units per mV for leads without a gain; null refuses them."
     )
     mask: MaskSettings = MaskSettings()
 
     @property
     def seconds(self) -> float | None:
-        """The standard length in seconds, None for all."""
+        """The standard length, s; None keeps every sample."""
         return None if self.length is None else self.length / FS
 
 
@@ -57,31 +60,31 @@ def resample_record(
     """Read a record and write it at 360 Hz.
 
     Writes `recorded.npy` and `target.npy` (float32, mV), `usable.npy` (bool), all
-    `(samples, leads)`, and `beats.parquet` (sample at 360 Hz, symbol) where reference beats exist.
+    `(samples, leads)`, and `beats.parquet` (sample at 360 Hz, symbol) if there are reference beats.
 
     Args:
         source: The record's path without suffix.
         name: Database and record, e.g. "mitdb/100".
-        already_cut_s: Where the files start in the original recording, s.
+        already_cut_s: Start of the files in the original recording, s.
         beats: The annotator of the reference beats, "" for none.
-        settings: How.
+        settings: Length, target, start and mask.
         into: The folder to write to.
 
     Returns:
         Facts for the manifest.
 
     Raises:
-        RecordError: Nothing in the record is usable, or its header and data disagree.
+        RecordError: No sample of the record is usable, or its header and data disagree.
     """
     from ecgmodel.wfdb.millivolts import read_recording  # wfdb takes a second to import
 
     start_s = max(0.0, settings.start_s - already_cut_s)
     recording = read_recording(source, name, start_s, settings.seconds, settings.uncalibrated_gain)
-    usable = usable_samples(recording.signal, recording.fs, settings.mask, recording.rails)
+    usable = usable_samples(recording.signal, recording.fs, settings.mask, recording.adc_ranges)
     if not usable.any():
         raise RecordError(
-            f"{name}: no usable sample in leads {', '.join(recording.leads)} "
-            f"({_emptiness(recording)}). Leave the record out."
+            f"{name} has no usable sample in leads {', '.join(recording.leads)}: "
+            f"{_emptiness(recording)}. Leave the record out."
         )
     signal, usable_360 = to_standard_rate(recording.signal, usable, recording.fs)
     target = highpass(signal) if settings.target == "highpass" else signal
@@ -90,9 +93,9 @@ def resample_record(
     np.save(into / RECORDED, _fit(signal.astype(np.float32), length))
     np.save(into / TARGET, _fit(target.astype(np.float32), length))
     np.save(into / USABLE, _fit(usable_360, length))
-    marks = _beats(source, beats, recording.fs, start_s, real)
-    if marks is not None:
-        marks.to_parquet(into / BEATS, index=False)
+    annotations = _beats(source, beats, recording.fs, start_s, real)
+    if annotations is not None:
+        annotations.to_parquet(into / BEATS, index=False)
     return {
         "record": name,
         "original_fs": recording.fs,
@@ -102,7 +105,7 @@ def resample_record(
         "samples": real,
         "padding": length - real,
         "usable_share": [round(float(u), 6) for u in usable_360[:real].mean(axis=0)],
-        "beats": None if marks is None else len(marks),
+        "beats": None if annotations is None else len(annotations),
         "remarks": list(recording.remarks),
         "target": settings.target,
     }
@@ -111,7 +114,7 @@ def resample_record(
 def to_standard_rate(
     signal: np.ndarray, usable: np.ndarray, fs: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Resample by a polyphase filter to 360 Hz; gaps are bridged, and stay marked.
+    """Resample to 360 Hz by a polyphase filter; gaps are interpolated and stay masked.
 
     Args:
         signal: `(samples, leads)`, mV, NaN allowed.
@@ -120,17 +123,17 @@ def to_standard_rate(
 
     Returns:
         Signal and mask of `ceil(samples * 360 / fs)` samples. A new sample is usable if both
-        of its neighbours in time were.
+        neighbouring original samples are.
     """
     import scipy.signal
 
-    bridged = np.stack([_bridge(lead) for lead in signal.T], axis=1)
+    filled = np.stack([_interpolated(lead) for lead in signal.T], axis=1)
     ratio = Fraction(FS / fs).limit_denominator(2000)
     if ratio == 1:
-        return bridged, usable
+        return filled, usable
     length = int(np.ceil(len(signal) * float(ratio)))
     resampled = scipy.signal.resample_poly(
-        bridged, ratio.numerator, ratio.denominator, axis=0, padtype="line"
+        filled, ratio.numerator, ratio.denominator, axis=0, padtype="line"
     )[:length]
     position = np.arange(len(resampled)) / float(ratio)
     before = np.minimum(np.floor(position).astype(int), len(usable) - 1)
@@ -139,14 +142,14 @@ def to_standard_rate(
 
 
 def highpass(signal: np.ndarray, cutoff: float = 0.5) -> np.ndarray:
-    """Return a signal without its baseline wander: Butterworth of order 2, forward and backward.
+    """Remove baseline wander by a Butterworth high-pass of order 2, forward and backward.
 
-    Zero-phase high-pass filters up to 0.67 Hz leave the ST segment unharmed (Kligfield et al.
+    Zero-phase high-pass filters up to 0.67 Hz do not distort the ST segment (Kligfield et al.
     2007, AHA/ACC/HRS recommendations part I, https://doi.org/10.1161/CIRCULATIONAHA.106.180200).
 
     Args:
         signal: `(samples, leads)` at 360 Hz.
-        cutoff: Corner frequency, Hz; each of the two passes takes 3 dB there.
+        cutoff: Cutoff frequency, Hz; each of the two passes attenuates it by 3 dB.
     """
     import scipy.signal
 
@@ -155,8 +158,8 @@ def highpass(signal: np.ndarray, cutoff: float = 0.5) -> np.ndarray:
     return np.asarray(scipy.signal.sosfiltfilt(sos, signal, axis=0, padlen=padding))
 
 
-def _bridge(lead: np.ndarray) -> np.ndarray:
-    """Return a lead with its missing samples interpolated, all zero if none is there."""
+def _interpolated(lead: np.ndarray) -> np.ndarray:
+    """Return a lead with its missing samples interpolated; zeros if all are missing."""
     there = np.isfinite(lead)
     if there.all():
         return lead
@@ -167,7 +170,7 @@ def _bridge(lead: np.ndarray) -> np.ndarray:
 
 
 def _fit(signal: np.ndarray, length: int) -> np.ndarray:
-    """Trim to a length, or pad with zeros."""
+    """Trim a signal to a length, or pad it with zeros."""
     padding = length - len(signal)
     return np.pad(signal, ((0, padding), (0, 0))) if padding > 0 else signal[:length]
 
@@ -182,10 +185,10 @@ def _beats(
 
     if not annotator or not source.with_name(f"{source.name}.{annotator}").is_file():
         return None
-    marks = read_annotations(source, annotator)
-    at = np.round((marks.samples / (marks.fs or fs) - start_s) * FS).astype(np.int64)
+    annotations = read_annotations(source, annotator)
+    at = np.round((annotations.samples / (annotations.fs or fs) - start_s) * FS).astype(np.int64)
     inside = (at >= 0) & (at < real)
-    return pd.DataFrame({"sample": at[inside], "symbol": marks.symbols[inside]})
+    return pd.DataFrame({"sample": at[inside], "symbol": annotations.symbols[inside]})
 
 
 def _emptiness(recording: Recording) -> str:
@@ -194,4 +197,4 @@ def _emptiness(recording: Recording) -> str:
         return "every sample is missing"
     if np.ptp(finite) == 0:
         return f"every sample is {finite[0]:g} mV"
-    return "all of it is flat, clipped or missing"
+    return "all samples are flat, clipped or missing"

@@ -1,4 +1,4 @@
-"""What a recording is like, in a handful of figures that can be compared from one to the next."""
+"""Summary statistics of a recording, comparable between recordings."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ecgmodel.signals.quality import QualitySettings, judge
 from ecgmodel.signals.resampling import FS, highpass
 from ecgmodel.signals.windows import cut, window_starts
 
-WINDOW = 1024  # samples at 360 Hz: what the quality gate looks at
-PIECE = 11_520  # samples: 32 s, some 40 beats
-# Samples that are worked on at once: a whole number of windows and of pieces, 128 s.
+SECTION = 1024  # samples at 360 Hz (2.84 s), judged by the quality gate
+PIECE = 11_520  # samples: 32 s, about 40 beats
+# Samples processed at once, 128 s: a multiple of both.
 _BLOCK = 46_080
-# A QRS complex has its peaks for some 1 % of the time; single spikes are rarer.
+# The peaks of QRS complexes fill about 1 % of the time; single spikes are rarer.
 _LOW, _HIGH = 0.005, 0.995
 
 
 @dataclass(frozen=True)
 class RecordingStatistics:
-    """A recording in figures; None where too little of it is usable to tell.
+    """Statistics of a recording; None where too few samples are usable.
 
     Attributes:
-        sampling_rate_hz: At which it was recorded, Hz.
+        sampling_rate_hz: Original sampling rate, Hz.
         amplitude_mv: Range between the 0.5 % and 99.5 % quantiles of 32 s after a 0.5 Hz
             high-pass, mV: about the height of the QRS complexes. Median over the pieces of a
             lead, mean over the leads.
-        noise_mv: RMS between beats of muscle noise, hum and unrest, mV: what the quality gate
-            measures there. Median over the windows of a lead, mean over the leads.
-        wander_mv: RMS of what lies below 0.5 Hz in 32 s, mV. As `amplitude_mv`.
-        quality: Share of the usable windows of 1,024 samples that the quality gate keeps.
+        noise_mv: RMS of muscle noise, hum and residual motion between beats, mV, as measured by
+            the quality gate. Median over the sections of a lead, mean over the leads.
+        wander_mv: RMS below 0.5 Hz in 32 s, mV. Averaged like `amplitude_mv`.
+        quality: Share of the usable sections of 1,024 samples that the quality gate keeps.
         usable: Share of samples that are neither missing, flat nor clipped.
         duration_s: Length, s.
     """
@@ -47,21 +47,22 @@ class RecordingStatistics:
     duration_s: float
 
     def to_dict(self) -> dict[str, float | None]:
-        """Return the figures by name, JSON-able."""
+        """Return the statistics by name, JSON-serialisable."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RecordingStatistics:
-        """Return what `to_dict` made a dictionary of.
+        """Return the statistics from the dictionary of `to_dict`.
 
         Raises:
-            RecordError: A figure is missing, or there is one too many.
+            RecordError: A statistic is missing or unknown.
         """
         known = {field.name for field in fields(cls)}
         if set(values) != known:
             raise RecordError(
                 f"Expected the statistics {', '.join(sorted(known))}. Received: "
-                f"{', '.join(sorted(values)) or 'none'}. Make the dataset or recording again."
+                f"{', '.join(sorted(values)) or 'none'}. They were written by another version: "
+                "prepare the dataset or clean the recording again."
             )
         return cls(**values)
 
@@ -72,22 +73,22 @@ def describe(
     original_fs: float,
     settings: QualitySettings | None = None,
 ) -> RecordingStatistics:
-    """Return what a recording is like.
+    """Return the statistics of a recording.
 
-    Memory holds a piece of one lead at a time, so `signal` may be mapped from a file.
+    Reads 128 s of one lead at a time, so `signal` may be memory-mapped.
 
     Args:
-        signal: `(samples, leads)` at 360 Hz, mV, as recorded: with its offset and wander.
+        signal: `(samples, leads)` at 360 Hz, mV, with its offset and wander.
         usable: `(samples, leads)`, bool.
-        original_fs: Its rate before it was resampled, Hz.
-        settings: The quality gate; None takes the default one.
+        original_fs: Original sampling rate, Hz.
+        settings: Thresholds of the quality gate; None uses the defaults.
 
     Raises:
-        RecordError: The shapes differ, or nothing is there.
+        RecordError: The shapes differ, or the signal is empty.
     """
     if signal.ndim != 2 or signal.shape != usable.shape or 0 in signal.shape:
         raise RecordError(
-            "Expected signal and usable of one shape (samples, leads), neither of them 0. "
+            "Expected signal and usable of one shape (samples, leads), not empty. "
             f"Received: signal {signal.shape}, usable {usable.shape}."
         )
     gate = settings or QualitySettings()
@@ -105,34 +106,34 @@ def describe(
 
 
 def _typical(leads: list[np.ndarray]) -> float | None:
-    """Return the mean over the leads of the median of each; leads without a value do not count."""
+    """Return the mean over the leads of each lead's median, without leads that have no value."""
     medians = [float(np.median(lead)) for lead in leads if lead.size]
     return round(float(np.mean(medians)), 6) if medians else None
 
 
 def _measure(lead: np.ndarray, usable: np.ndarray, gate: QualitySettings) -> dict[str, np.ndarray]:
-    """Return one lead's figures, an entry a piece or window."""
+    """Return one lead's measures, an entry per piece or section."""
     parts = [_measure_block(x, good, gate) for x, good in _blocks(lead, usable)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _blocks(lead: np.ndarray, usable: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the lead block by block, what is not usable bridged by straight lines."""
+    """Yield the lead block by block, with unusable samples linearly interpolated."""
     for start in range(0, len(lead), _BLOCK):
         x = np.array(lead[start : start + _BLOCK], dtype=np.float64)
         good = np.asarray(usable[start : start + _BLOCK]) & np.isfinite(x)
         if not good.all():
-            there, at = np.flatnonzero(good), np.arange(len(x))
-            x = np.interp(at, there, x[there]) if there.size else np.zeros_like(x)
+            known, at = np.flatnonzero(good), np.arange(len(x))
+            x = np.interp(at, known, x[known]) if known.size else np.zeros_like(x)
         yield x, good
 
 
 def _measure_block(x: np.ndarray, good: np.ndarray, gate: QualitySettings) -> dict[str, np.ndarray]:
     ecg = highpass(x[:, None])[:, 0]
-    starts = window_starts(good, WINDOW)
-    verdict = judge(cut(ecg.astype(np.float32), starts, WINDOW), FS, gate)
+    starts = window_starts(good, SECTION)
+    verdict = judge(cut(ecg.astype(np.float32), starts, SECTION), FS, gate)
     s = verdict.scores
-    noise = s["rms_mv"] * np.sqrt(s["muscle"] ** 2 + s["hum"] ** 2 + s["unrest"] ** 2)
+    noise = s["rms_mv"] * np.sqrt(s["muscle"] ** 2 + s["hum"] ** 2 + s["residual_motion"] ** 2)
     pieces = [_piece(ecg, x - ecg, good, start) for start in range(0, len(x), PIECE)]
     found = np.array([piece for piece in pieces if piece is not None]).reshape(-1, 2)
     return {
@@ -146,12 +147,12 @@ def _measure_block(x: np.ndarray, good: np.ndarray, gate: QualitySettings) -> di
 def _piece(
     ecg: np.ndarray, slow: np.ndarray, good: np.ndarray, start: int
 ) -> tuple[float, float] | None:
-    """Return range and wander of 32 s, None if less than half of them can be used."""
+    """Return range and wander of 32 s, None if less than half of the samples are usable."""
     here = slice(start, start + PIECE)
-    there = good[here]
-    if there.sum() < min(PIECE, len(ecg)) / 2:
+    known = good[here]
+    if known.sum() < min(PIECE, len(ecg)) / 2:
         return None
-    x = ecg[here][there]
+    x = ecg[here][known]
     low, high = round(_LOW * (len(x) - 1)), round(_HIGH * (len(x) - 1))
     ranked = np.partition(x, (low, high))
-    return float(ranked[high] - ranked[low]), float(slow[here][there].std())
+    return float(ranked[high] - ranked[low]), float(slow[here][known].std())

@@ -1,4 +1,4 @@
-"""Where windows and stretches may lie in a recording."""
+"""Positions of windows and test segments in a recording."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def window_starts(usable: np.ndarray, length: int) -> np.ndarray:
-    """Return the starts of the consecutive windows that hold usable samples only.
+    """Return the starts of the consecutive windows that contain usable samples only.
 
     Args:
         usable: `(samples,)`, bool.
@@ -17,13 +17,13 @@ def window_starts(usable: np.ndarray, length: int) -> np.ndarray:
     return np.flatnonzero(whole) * length
 
 
-def stretch_starts(starts: np.ndarray, window: int, length: int) -> np.ndarray:
-    """Return where stretches fit into runs of consecutive good windows.
+def segment_starts(starts: np.ndarray, window: int, length: int) -> np.ndarray:
+    """Return the starts of the segments that fit into runs of consecutive good windows.
 
     Args:
         starts: Sorted starts of the good windows.
         window: Window length, samples.
-        length: Stretch length, samples. Stretches do not overlap.
+        length: Segment length, samples. Segments do not overlap.
     """
     needed = -(-length // window)
     found: list[int] = []
@@ -40,7 +40,7 @@ def stretch_starts(starts: np.ndarray, window: int, length: int) -> np.ndarray:
 
 
 def spread(starts: np.ndarray, most: int | None) -> np.ndarray:
-    """Return at most `most` of the starts, evenly spread over all of them; None keeps all."""
+    """Return at most `most` of the starts, evenly spaced; None keeps all."""
     if most is None or len(starts) <= most:
         return starts
     return starts[np.round(np.linspace(0, len(starts) - 1, most)).astype(int)]

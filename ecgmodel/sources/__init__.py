@@ -1,1 +1,1 @@
-"""Where records come from: PhysioNet or a mirror, the user's own files, or simulation."""
+"""Sources of records: PhysioNet or a mirror, the user's own files, or simulation."""

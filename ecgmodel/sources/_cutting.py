@@ -1,4 +1,4 @@
-"""A cut of a record made a record of its own: its header, and its annotations."""
+"""Header and annotations of a cut record."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ _NOTE, _SKIP, _NUM, _CHN, _AUX = 22, 59, 60, 62, 63
 
 
 def write_cut_header(header: Header, cut: Cut, into: Path) -> None:
-    """Write the header of a cut record whose signal files lie in `into` already.
+    """Write the header of a cut record whose signal files are already in `into`.
 
-    Everything stays as published but the number of samples, what depends on the first sample
-    (initial values, start time, counter), the checksums, the bytes before the first sample, and
-    a comment that says what was cut.
+    Changed are the number of samples, the fields that depend on the first sample (initial values,
+    start time, counter), the checksums and the byte offset; a comment describes the cut.
 
     Args:
         header: The published header.
-        cut: The samples that the signal files hold.
+        cut: The samples in the signal files.
         into: The record's folder.
 
     Raises:
@@ -46,41 +45,41 @@ def write_cut_header(header: Header, cut: Cut, into: Path) -> None:
 
 
 def cut_annotations(data: bytes, header: Header, cut: Cut, name: str) -> bytes:
-    """Return an annotation file's marks that lie in a cut, counted from the cut's first sample.
+    """Return the annotations inside a cut, with times relative to the cut's first sample.
 
     Args:
         data: The annotation file, in MIT format.
-        header: The header of the record that it belongs to.
-        cut: The samples that are kept.
+        header: The record's header.
+        cut: The samples to keep.
         name: The file's name, for errors.
 
     Raises:
-        RecordError: The file is not in MIT format, or ends in the middle of a mark.
+        RecordError: The file is not in MIT format, or ends in the middle of an annotation.
     """
     try:
-        marks = list(_marks(data))
+        annotations = list(_annotations(data))
     except struct.error as error:
         raise RecordError(
-            f"Record {header.record}: annotation file {name} ends in the middle of a mark. "
-            "Get the record again, or leave it out."
+            f"Record {header.record}: the annotation file {name} ends in the middle of an "
+            "annotation. Download the record again or leave it out."
         ) from error
-    definitions = _definitions(marks)
+    definitions = _definitions(annotations)
     scale = _resolution(definitions, header.fs) / header.fs
     first, end = cut.first * scale, cut.end * scale
     front, now = (definitions[-1].end, definitions[-1].time) if definitions else (0, 0)
     out, now, state = bytearray(data[:front]), now + round(first), (0, 0)
-    for mark in marks[len(definitions) :]:
-        if mark.code and first <= mark.time < end:
-            out += mark.encoded(now, state)
-            now, state = mark.time, (mark.channel, mark.number)
+    for annotation in annotations[len(definitions) :]:
+        if annotation.code and first <= annotation.time < end:
+            out += annotation.encoded(now, state)
+            now, state = annotation.time, (annotation.channel, annotation.number)
     return bytes(out) + b"\0\0"
 
 
 @dataclass(frozen=True)
-class _Mark:
-    """One annotation: its time in ticks, its code, the words that follow it, and where they end.
+class _Annotation:
+    """An annotation: time in ticks, code, the words that follow it, and the position of their end.
 
-    Channel and number stand for this mark and those after it, until they are given anew.
+    Channel and number apply to this annotation and the following ones, until they are set again.
     """
 
     time: int
@@ -91,9 +90,9 @@ class _Mark:
     end: int
 
     def encoded(self, now: int, state: tuple[int, int]) -> bytes:
-        """Return its bytes, after a mark at time `now` with that channel and number.
+        """Return its bytes that follow an annotation at `now` with the channel and number `state`.
 
-        Where the mark that gave channel and number was left out, they are given with this one.
+        Channel and number are written where they differ from `state`.
         """
         gap = self.time - now
         skip = b""
@@ -109,8 +108,8 @@ class _Mark:
         return skip + struct.pack(f"<{len(words)}H", *words) + self.extra
 
 
-def _marks(data: bytes) -> Iterator[_Mark]:
-    """Yield the annotations of an MIT format file."""
+def _annotations(data: bytes) -> Iterator[_Annotation]:
+    """Yield the annotations of a file in MIT format."""
     position, time, channel, number = 0, 0, 0, 0
     while position < len(data) and (word := _word(data, position)):
         while word >> 10 == _SKIP:
@@ -126,8 +125,8 @@ def _marks(data: bytes) -> Iterator[_Mark]:
             number = follows & 0x3FF if follows >> 10 == _NUM else number
             position += 2 + (((follows & 0x3FF) + 1) & ~1 if follows >> 10 == _AUX else 0)
         if position > len(data):
-            raise struct.error("the text of a mark is cut off")
-        yield _Mark(time, code, data[start:position], channel, number, position)
+            raise struct.error("the text of an annotation is truncated")
+        yield _Annotation(time, code, data[start:position], channel, number, position)
 
 
 def _words(extra: bytes) -> Iterator[tuple[int, int]]:
@@ -143,22 +142,22 @@ def _word(data: bytes, position: int) -> int:
     return int(struct.unpack_from("<H", data, position)[0])
 
 
-def _definitions(marks: list[_Mark]) -> list[_Mark]:
-    """Return the marks at the front that say something about the whole file."""
-    if not marks or marks[0].code != _NOTE or b"## " not in marks[0].extra:
+def _definitions(annotations: list[_Annotation]) -> list[_Annotation]:
+    """Return the annotations at the start that describe the whole file."""
+    if not annotations or annotations[0].code != _NOTE or b"## " not in annotations[0].extra:
         return []
     count = 0
-    while count < len(marks) and marks[count].time <= 0:
-        mark = marks[count]
-        if mark.code and not (mark.code == _NOTE and mark.extra):
+    while count < len(annotations) and annotations[count].time <= 0:
+        annotation = annotations[count]
+        if annotation.code and not (annotation.code == _NOTE and annotation.extra):
             break
         count += 1
-    return marks[:count]
+    return annotations[:count]
 
 
-def _resolution(definitions: list[_Mark], fs: float) -> float:
-    """Return the annotations' ticks a second: the record's rate, unless they say otherwise."""
-    text = b" ".join(mark.extra for mark in definitions)
+def _resolution(definitions: list[_Annotation], fs: float) -> float:
+    """Return the ticks per second: the file's time resolution, else the record's rate."""
+    text = b" ".join(annotation.extra for annotation in definitions)
     found = re.search(rb"## time resolution: *([0-9.]+)", text)
     return float(found.group(1)) if found else fs
 
@@ -186,7 +185,7 @@ def _record_line(line: str, header: Header, cut: Cut) -> str:
 
 
 def _without_offset(line: str) -> str:
-    """Return a signal's line for a file that begins with its first sample."""
+    """Return a signal's line without its byte offset."""
     from wfdb.io.header import rx_signal
 
     start, end = rx_signal.match(line).span("byte_offset")
@@ -198,7 +197,7 @@ def _with_sums(line: str, samples: Any) -> str:
     from wfdb.io.header import rx_signal
 
     match = rx_signal.match(line)
-    # The sum as a signed 16-bit number, as the format's own tools write it.
+    # The sum as a signed 16-bit number, as written by the WFDB software.
     total = (int(samples.sum()) + 32768) % 65536 - 32768
     values = {"init_value": int(samples[0]), "checksum": total}
     return _changed(line, {match.span(n): str(v) for n, v in values.items() if match[n]})
@@ -211,7 +210,7 @@ def _changed(line: str, changes: dict[tuple[int, int], str]) -> str:
 
 
 def _digital(header: Header, cut: Cut, path: Path) -> list[Any]:
-    """Return each signal's samples, as converter steps (int64), read from the cut record."""
+    """Return each signal's samples in ADC units (int64), read from the cut record."""
     import numpy as np
     import wfdb
 
@@ -219,9 +218,9 @@ def _digital(header: Header, cut: Cut, path: Path) -> list[Any]:
         record = wfdb.rdrecord(
             str(path.absolute().with_suffix("")), physical=False, smooth_frames=False
         )
-    except Exception as error:  # wfdb raises whatever its parsing runs into
+    except Exception as error:  # wfdb raises various errors on damaged files
         raise RecordError(
-            f"Record {header.record}: header and data disagree, samples {cut.first} to "
+            f"Record {header.record}: header and data disagree. Samples {cut.first} to "
             f"{cut.end - 1} cannot be read ({error!r}). Leave the record out."
         ) from error
     return [np.asarray(samples, dtype=np.int64) for samples in record.e_d_signal]

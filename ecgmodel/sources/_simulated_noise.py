@@ -1,14 +1,14 @@
 """Simulated noise after the MIT-BIH Noise Stress Test Database (nstdb): `bw`, `ma` and `em`.
 
-Each record is a sum of parts with a cause: wander at the rate of breathing, bursts of muscle noise,
-bumps and jumps of an electrode that moves. The spectra, amplitudes and the correlation between the
-channels were set after Welch spectra and percentiles of nstdb's records (Moody, Muldrow and Mark
-1984, Comput. Cardiol. 11:381).
+Each record is a sum of physiological components: respiratory wander, bursts of muscle noise, bumps
+and jumps of a moving electrode. Spectra, amplitudes and the correlation between the channels follow
+Welch spectra and percentiles of nstdb's records (Moody, Muldrow and Mark 1984, Comput. Cardiol.
+11:381).
 
-Realistic are the spectra within a few dB from 0.05 to 150 Hz, amplitudes that come and go, the
-asymmetry of electrode artefacts, and channels of unequal size. Not realistic: the parts are
-independent of each other and stationary over minutes, there is no mains hum, no contact that is
-lost, and none of the rare shapes that make real noise hard.
+Realistic: spectra within a few dB from 0.05 to 150 Hz, varying amplitudes, the asymmetry of
+electrode artifacts, and different amplitudes of the channels. Not realistic: the components are
+independent and stationary over minutes; there is no power-line hum, no loss of contact, and none
+of the rare shapes that make real noise difficult.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ecgmodel.support.randomness import generator
 
 FS = 360.0
 CHANNELS = ("noise1", "noise2")
-_COUPLING = 0.05  # Hz below which the recorder lets nothing pass; nstdb holds little there
+_COUPLING = 0.05  # Hz: high-pass of the AC-coupled recorder; nstdb has little power below
 Floats = NDArray[np.float64]
 Spectrum = tuple[tuple[float, float], ...]  # (frequency in Hz, density in dB), rising frequencies
 
-# Shapes of spectra, read off nstdb: bw and em below 1 Hz, ma around 20 Hz, bw above 10 Hz.
+# Spectral shapes measured on nstdb: bw and em below 1 Hz, ma around 20 Hz, bw above 10 Hz.
 _BREATHING: Spectrum = (
     (0.02, -20.0),
     (0.07, -2.0),
@@ -93,7 +93,7 @@ def simulate(seed: int, name: str, seconds: float) -> Floats:
 
 
 def _baseline_wander(draw: np.random.Generator, samples: int) -> Floats:
-    """Breathing with an amplitude that comes and goes, and a large swing about once a minute."""
+    """Respiratory wander of varying amplitude, with a large swing about once a minute."""
     slow = _pair(draw, samples, _BREATHING, (0.39, -0.15), shared=0.68)
     slow *= _level(draw, samples, 0.03, 0.45)[:, None]
     for start in _instants(draw, samples, 1 / 60):
@@ -106,7 +106,7 @@ def _baseline_wander(draw: np.random.Generator, samples: int) -> Floats:
 
 
 def _muscle_artifact(draw: np.random.Generator, samples: int) -> Floats:
-    """Bursts of muscle noise, many of which move the electrode too, over some wander."""
+    """Bursts of muscle noise, with electrode movements and some wander."""
     signal = _pair(draw, samples, _BREATHING, (0.16, 0.15), shared=0.08)
     signal += _pair(draw, samples, _RECORDER, (0.012, 0.014), shared=0.1)
     restless = _level(draw, samples, 0.2, 0.6)[:, None]
@@ -125,7 +125,7 @@ def _muscle_artifact(draw: np.random.Generator, samples: int) -> Floats:
 
 
 def _electrode_motion(draw: np.random.Generator, samples: int) -> Floats:
-    """Spikes and bumps like QRS complexes, jumps that decay, and wander, mostly in channel 1."""
+    """QRS-like spikes and bumps, decaying jumps, and wander, mostly in channel 1."""
     signal = _pair(draw, samples, _BREATHING, (0.48, -0.21), shared=0.75)
     restless = _level(draw, samples, 0.3, 0.4)[:, None]
     signal += restless * _pair(draw, samples, _ELECTRODE, (0.24, 0.06), shared=0.2)
@@ -153,8 +153,8 @@ NOISES: dict[str, Callable[[np.random.Generator, int], Floats]] = {
 
 
 def _shaped(draw: np.random.Generator, samples: int, spectrum: Spectrum) -> Floats:
-    """Return Gaussian noise of deviation 1 whose density follows the spectrum's corners."""
-    # Two minutes at least, so that slow parts exist in short records, and a power of two.
+    """Return Gaussian noise with standard deviation 1 and the given power spectrum."""
+    # At least two minutes, so that short records contain slow components; a power of two.
     total = 1 << max(samples, int(120 * FS)).bit_length()
     freqs = np.fft.rfftfreq(total, 1 / FS)
     corners = np.array(spectrum)
@@ -173,9 +173,9 @@ def _pair(
     deviations: tuple[float, float],
     shared: float,
 ) -> Floats:
-    """Return two channels, `(samples, 2)`, of these deviations, correlated by `shared`.
+    """Return two channels `(samples, 2)` with these standard deviations and this correlation.
 
-    A minus sign before a deviation turns that channel, and the correlation, upside down.
+    A negative standard deviation inverts the channel, and with it the sign of the correlation.
     """
     common = np.sqrt(shared) * _shaped(draw, samples, spectrum)
     own = np.stack([_shaped(draw, samples, spectrum) for _ in deviations], axis=1)
@@ -195,7 +195,7 @@ def _bursts(
     lasting: tuple[float, float],
     heights: tuple[float, float],
 ) -> Floats:
-    """Return an amplitude that rises smoothly for bursts, `rate` a second, and is else 0."""
+    """Return an amplitude envelope of smooth bursts, `rate` per second, 0 between them."""
     level = np.zeros((samples, 1))
     for start in _instants(draw, samples, rate):
         length = max(3, round(np.exp(draw.uniform(*np.log(lasting))) * FS))
@@ -205,14 +205,14 @@ def _bursts(
 
 
 def _instants(draw: np.random.Generator, samples: int, rate: float) -> NDArray[np.int64]:
-    """Return random samples (a Poisson process), `rate` a second, also just before the start."""
+    """Return the samples of a Poisson process, `rate` per second, from 3 s before the start."""
     before = int(3 * FS)
     count = draw.poisson(rate * (samples + before) / FS)
     return np.sort(draw.integers(-before, samples, count))
 
 
 def _steps(draw: np.random.Generator, samples: int, interval: float) -> NDArray[np.int64]:
-    """Return samples about `interval` s apart, as of someone who walks; some are left out.
+    """Return samples about `interval` s apart, like steps of a walking person, some omitted.
 
     The spectrum of nstdb's em has narrow peaks at 1 Hz and its multiples.
     """
@@ -223,20 +223,20 @@ def _steps(draw: np.random.Generator, samples: int, interval: float) -> NDArray[
 
 
 def _bump(rise: float, fall: float) -> Floats:
-    """Return a smooth bump of height 1 with exponential flanks of these time constants, s."""
+    """Return a smooth bump of height 1 with these exponential time constants, s."""
     time = np.arange(-round(8 * rise * FS), round(8 * fall * FS) + 1) / FS
     shape = 1 / (np.exp(-time / rise) + np.exp(time / fall))
     return np.asarray(shape / shape.max())
 
 
 def _swing(width: float) -> Floats:
-    """Return one up-and-down swing of height 1 (a Gaussian's derivative); `width` in s."""
+    """Return a biphasic swing of height 1 (the derivative of a Gaussian); `width` in s."""
     time = np.arange(-round(5 * width * FS), round(5 * width * FS) + 1) / (width * FS)
     return np.asarray(time * np.exp(0.5 - 0.5 * np.square(time)))
 
 
 def _place(signal: Floats, start: int, shape: Floats, heights: Floats) -> None:
-    """Add a shape to the channels in place; what lies beyond the ends is cut off."""
+    """Add a shape to the channels in place, truncated at the ends."""
     first, last = max(start, 0), min(start + len(shape), len(signal))
     if first < last:
         signal[first:last] += shape[first - start : last - start, None] * heights

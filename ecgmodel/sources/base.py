@@ -1,4 +1,4 @@
-"""What every source of recordings offers: a listing of records, and one record's files."""
+"""The interface of a source: it lists records, and fetches one record's files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ecgmodel.wfdb.names import safe_name
 
 @dataclass(frozen=True)
 class RecordSource:
-    """A record as its source lists it: all that decides its bytes, before anything is fetched.
+    """A record as listed by its source, with everything that determines its bytes.
 
     Attributes:
         database: The database, e.g. "mitdb".
-        version: The database's version folder, e.g. "1.0.0"; "" where there is none.
-        name: The record, e.g. "100"; may lie in a folder of the database, e.g. "p01/100".
-        files: File name relative to the database's folder and its published sha256, None where
-            none is published. Annotation files that are named here may turn out not to be there.
-        origin: The mirror that the bytes come from, where no published hash says what they are.
+        version: The database's version folder, e.g. "1.0.0"; "" without one.
+        name: The record, e.g. "100", or with a subfolder, e.g. "p01/100".
+        files: File names relative to the database's folder, with their published sha256, None if
+            there is none. Listed annotation files may be missing.
+        origin: The mirror, for files without a published hash.
 
     Raises:
-        RecordError: The name tries to leave the database's folder.
+        RecordError: The name points outside the database's folder.
     """
 
     database: str
@@ -43,11 +43,11 @@ class RecordSource:
         return PurePosixPath(self.name).name
 
     def sibling(self, file_name: str) -> str:
-        """Return the path, relative to the database's folder, of a file beside the record."""
+        """Return the path of a file in the record's folder, relative to the database's folder."""
         return str(PurePosixPath(self.name).with_name(file_name))
 
     def settings(self) -> dict[str, Any]:
-        """Return, as JSON-able values, what decides the record's bytes."""
+        """Return the values that determine the record's bytes, JSON-serialisable."""
         settings: dict[str, Any] = {
             "database": self.database,
             "version": self.version,
@@ -58,41 +58,40 @@ class RecordSource:
 
 
 class Source(Protocol):
-    """A place where records come from."""
+    """A source of records."""
 
     def names(self, database: str) -> tuple[str, ...]:
         """Return the names of all records of a database, in the source's order.
 
         Raises:
-            UnknownNameError: The database does not exist here.
+            UnknownNameError: The source does not have the database.
         """
 
     def records(self, database: str, names: tuple[str, ...] = ()) -> tuple[RecordSource, ...]:
         """Return the records of a database, or only the named ones, in the source's order.
 
         Raises:
-            UnknownNameError: The database or a named record does not exist here.
+            UnknownNameError: The source does not have the database or a named record.
         """
 
     def fetch(
         self, record: RecordSource, into: Path, start_s: float, seconds: float, whole: bool
     ) -> dict[str, Any]:
-        """Write a record's WFDB files into a folder of its own.
+        """Write a record's WFDB files into its own folder.
 
         Args:
-            record: What to fetch.
-            into: The folder; what an earlier broken fetch of this record left there is gone on
-                with.
-            start_s: Where the wanted stretch starts, s.
-            seconds: How long it is, s. What the record does not hold is not there.
-            whole: Fetch whole files even where a part would do.
+            record: The record.
+            into: The folder; files of an earlier interrupted fetch are continued.
+            start_s: Start of the requested time range, s.
+            seconds: Length of the range, s; it is trimmed to the record's end.
+            whole: Fetch whole files even if a part is enough.
 
         Returns:
-            JSON-able facts, see `fetch_info`.
+            Facts about the fetch, JSON-serialisable; see `fetch_info`.
 
         Raises:
-            PassingSourceError: It may work when tried again; what was received is kept.
-            SourceError: The source does not give what it lists.
+            TransientSourceError: A temporary failure; received bytes are kept for a retry.
+            SourceError: The source does not deliver a listed file.
             RecordError: The record cannot be used.
         """
 
@@ -104,14 +103,14 @@ def fetch_info(
     partial: bool = False,
     missing: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Return what a fetch reports.
+    """Return the facts about a fetch.
 
     Args:
-        record: What was fetched.
-        files: File name to what `file_info` says of it.
-        start_s: Time in the original record at which the files begin, s.
+        record: The fetched record.
+        files: File name to the result of `file_info`.
+        start_s: Start of the files in the original record, s.
         partial: Whether the files are a cut of the record.
-        missing: Annotation files that the source does not hold.
+        missing: Annotation files that the source does not have.
 
     Returns:
         "record", "database", "version", "header" (the stem of the record's files in the folder),
@@ -130,12 +129,12 @@ def fetch_info(
 
 
 def file_info(path: Path, verified: bool, span: tuple[int, int] | None = None) -> dict[str, Any]:
-    """Return what a fetch reports of one file.
+    """Return the facts about one fetched file.
 
     Args:
-        path: The file as it lies in the record's folder.
-        verified: Whether the bytes that it was made from matched a published hash.
-        span: First and last byte in the source's file, where only a range was fetched.
+        path: The file in the record's folder.
+        verified: Whether the downloaded bytes matched a published hash.
+        span: First and last byte in the source's file, if only a range was fetched.
     """
     return {
         "sha256": file_sha256(path),
@@ -148,11 +147,11 @@ def file_info(path: Path, verified: bool, span: tuple[int, int] | None = None) -
 def choose(
     records: Iterable[RecordSource], names: tuple[str, ...], database: str
 ) -> tuple[RecordSource, ...]:
-    """Return the named records of a listing, all of them if no name is given.
+    """Return the named records of a listing, or all records if no name is given.
 
     Raises:
-        RecordError: A name tries to leave the folder.
-        UnknownNameError: A name is not listed; the message gives the nearest ones.
+        RecordError: A name points outside the folder.
+        UnknownNameError: A name is not listed; the message lists the nearest names.
     """
     listed = {record.name: record for record in records}
     for name in names:

@@ -1,8 +1,7 @@
-"""A simulated recording that shows what the denoiser does: five minutes of two leads, spoilt.
+"""A simulated example recording: five minutes of two leads with noise and artifacts.
 
-Half a minute each: all kinds of noise, baseline wander, muscle noise, electrode motion, much of all
-of them, none; then a lead that is off, a converter at its end, samples that are missing, and clean
-again.
+Sections of 30 s: all noise types, baseline wander, muscle artifact, electrode motion, strong noise
+of all types, clean; then lead off, clipping, missing samples, and clean again.
 """
 
 from __future__ import annotations
@@ -15,11 +14,12 @@ from numpy.typing import NDArray
 
 from ecgmodel.sources import _simulated_ecg as ecg
 from ecgmodel.sources import _simulated_noise as noise
+from ecgmodel.support.decibels import snr_gain
 
 NAME = "example"
 FS = 360.0
 PART_S = 30.0
-GAIN, FORMAT, REACH = 200.0, "212", 2047  # 12 bits, as in PhysioNet's older databases
+GAIN, FORMAT, LARGEST = 200.0, "212", 2047  # 12 bits, like PhysioNet's older databases
 SEED, SUBJECT = 3, 15
 UP, DOWN = 45, 16  # 128 Hz -> 360 Hz
 
@@ -36,30 +36,30 @@ PARTS: tuple[dict[str, float], ...] = (
     {"em": 6.0},
     {},
 )
-LEAD_OFF, CLIPPED, MISSING = 6, 7, 8  # which parts
+LEAD_OFF, CLIPPED, MISSING = 6, 7, 8  # indices of the parts with artifacts
 
 
 def write_example(into: Path) -> tuple[Path, ...]:
-    """Write the recording as a WFDB record with its beats, the same bytes each time.
+    """Write the recording as a WFDB record with its beats; the bytes are reproducible.
 
     Args:
-        into: The folder; it has to be there.
+        into: An existing folder.
 
     Returns:
-        Header, samples and annotations.
+        The header, signal and annotation files.
     """
     import wfdb
 
     signal, peaks, symbols = _simulated()
-    steps = np.clip(np.rint(signal * GAIN), -REACH, REACH)
-    steps[np.isnan(steps)] = -REACH - 1  # how the format marks a missing sample
+    digital = np.clip(np.rint(signal * GAIN), -LARGEST, LARGEST)
+    digital[np.isnan(digital)] = -LARGEST - 1  # the format's code of a missing sample
     count = len(ecg.LEADS)
     wfdb.wrsamp(
         NAME,
         fs=FS,
         units=["mV"] * count,
         sig_name=list(ecg.LEADS),
-        d_signal=steps.astype(np.int64),
+        d_signal=digital.astype(np.int64),
         fmt=[FORMAT] * count,
         adc_gain=[GAIN] * count,
         baseline=[0] * count,
@@ -84,23 +84,23 @@ def _simulated() -> tuple[NDArray[np.float64], NDArray[np.int64], tuple[str, ...
         here = slice(number * length, (number + 1) * length)
         for kind, snr_db in part.items():
             signal[here] += _scaled(kinds[kind][here], clean[here], snr_db)
-    _spoil(signal, length)
+    _add_artifacts(signal, length)
     peaks = np.rint(made.peaks * UP / DOWN).astype(np.int64)
     return signal, peaks, tuple(made.symbols)
 
 
 def _scaled(added: NDArray[Any], clean: NDArray[Any], snr_db: float) -> NDArray[np.float64]:
-    """Return noise of this SNR in each lead, faded in and out over a second."""
+    """Return noise at this SNR in each lead, faded in and out over a second."""
     fade = round(FS)
-    window = np.ones(len(added))
-    window[:fade] = np.linspace(0, 1, fade)
-    window[-fade:] = np.linspace(1, 0, fade)
-    level = clean.std(axis=0) / added.std(axis=0) * 10 ** (-snr_db / 20)
-    return (added - added.mean(axis=0)) * level * window[:, None]
+    weight = np.ones(len(added))
+    weight[:fade] = np.linspace(0, 1, fade)
+    weight[-fade:] = np.linspace(1, 0, fade)
+    level = snr_gain(clean.var(axis=0), added.var(axis=0), snr_db)
+    return (added - added.mean(axis=0)) * level * weight[:, None]
 
 
-def _spoil(signal: NDArray[np.float64], length: int) -> None:
-    """Take a lead off, drive one to the converter's end, and leave samples out."""
+def _add_artifacts(signal: NDArray[np.float64], length: int) -> None:
+    """Add a lead-off section, a clipped section and a section of missing samples."""
     third = length // 3
     off, clipped, missing = (n * length + third for n in (LEAD_OFF, CLIPPED, MISSING))
     signal[off : off + third, 0] = 0.0

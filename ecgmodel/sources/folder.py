@@ -17,12 +17,12 @@ from ecgmodel.wfdb.names import ANNOTATORS
 class FolderSource:
     """A folder of WFDB records; a record's name is its path in the folder, without suffix.
 
-    A record that joins others (segments) is one record, and its segments are not listed. Hidden
-    files and folders, such as the "._100.hea" that macOS leaves, hold no records.
+    The segments of a multi-segment record are not listed separately. Hidden files and folders, such
+    as macOS's "._100.hea", are ignored.
 
     Args:
-        path: The folder; records are looked for in all folders inside it.
-        annotators: Suffixes of the annotation files to take along.
+        path: The folder; subfolders are searched too.
+        annotators: Suffixes of the annotation files to copy.
     """
 
     def __init__(self, path: str | Path, annotators: tuple[str, ...] = ANNOTATORS) -> None:
@@ -38,21 +38,21 @@ class FolderSource:
         """Return the names of all records, sorted; see `Source.names`.
 
         Raises:
-            MissingFileError: The folder is not there, or holds no record.
+            MissingFileError: The folder does not exist, or contains no record.
         """
         return tuple(record.name for record in self._own(database))
 
     def records(
         self, database: str = "folder", names: tuple[str, ...] = ()
     ) -> tuple[RecordSource, ...]:
-        """Return all records in the order of their names, or only the named ones.
+        """Return all records sorted by name, or only the named ones.
 
-        Hashes are those of the files as they are now, so an edited file makes another record. A
-        record that cannot be read is listed all the same; fetching it says what is wrong.
+        The hashes are those of the current files, so an edited file changes the record. Unreadable
+        records are listed too; fetching one raises the error.
 
         Raises:
-            MissingFileError: The folder is not there, or holds no record.
-            UnknownNameError: A named record is not there.
+            MissingFileError: The folder does not exist, or contains no record.
+            UnknownNameError: A named record does not exist.
         """
         chosen = choose(self._own(database), names, database)
         return tuple(RecordSource(database, "", r.name, self._hashed(r)) for r in chosen)
@@ -60,7 +60,7 @@ class FolderSource:
     def _own(self, database: str) -> list[RecordSource]:
         """Return all records, without their files."""
         if not self.path.is_dir():
-            raise MissingFileError(f"The folder {self.path} is not there. Check source.path.")
+            raise MissingFileError(f"The folder {self.path} does not exist. Check source.path.")
         paths = {
             path.relative_to(self.path).with_suffix("").as_posix(): path
             for path in self.path.rglob("*.hea")
@@ -68,7 +68,8 @@ class FolderSource:
         }
         if not paths:
             raise MissingFileError(
-                f"The folder {self.path} holds no WFDB record. Expected at least one .hea file."
+                f"The folder {self.path} contains no WFDB record. Expected at least one .hea file; "
+                "check source.path."
             )
         headers = {name: _header_or_none(path, name) for name, path in paths.items()}
         segments = {
@@ -82,11 +83,11 @@ class FolderSource:
     def fetch(
         self, record: RecordSource, into: Path, start_s: float, seconds: float, whole: bool
     ) -> dict[str, Any]:
-        """Copy a record's files, always whole, flat into a folder; see `Source.fetch`.
+        """Copy a record's whole files into one folder; see `Source.fetch`.
 
         Raises:
-            SourceError: A file was changed after it was listed.
-            MissingFileError: A file of the record is not there.
+            SourceError: A file changed after it was listed.
+            MissingFileError: A file of the record is missing.
             RecordError: Header and data disagree, or the record ends before `start_s`.
         """
         names, length = self._checked(record)
@@ -103,12 +104,13 @@ class FolderSource:
             if files[name]["sha256"] != listed.get(relative):
                 target.unlink()
                 raise SourceError(
-                    f"{self.path / relative} was changed after it was listed. Run again."
+                    f"{self.path / relative} changed after it was listed. Run the same command "
+                    "again."
                 )
         return fetch_info(record, files)
 
     def _hashed(self, record: RecordSource) -> tuple[tuple[str, str | None], ...]:
-        """Return the record's files and the hashes of their content, None for a missing file."""
+        """Return the record's files with their sha256, None for a missing file."""
         try:
             headers = self._headers(record)
             signals = [file.name for header in headers for file in header.files]
@@ -162,5 +164,5 @@ def _record_or_none(database: str, name: str) -> RecordSource | None:
     try:
         return RecordSource(database, "", name)
     except RecordError as error:
-        warnings.warn(f"Left out of {database}: {error}", stacklevel=4)
+        warnings.warn(f"A record of {database} is left out: {error}", stacklevel=4)
         return None

@@ -1,4 +1,4 @@
-"""Records of published databases, from PhysioNet or any mirror of it, verified as they come."""
+"""Records of published databases, from PhysioNet or a mirror, verified by their hashes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ecgmodel.errors import MissingFileError, PassingSourceError, RecordError
+from ecgmodel.errors import MissingFileError, RecordError, TransientSourceError
 from ecgmodel.sources._cutting import cut_annotations, write_cut_header
 from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
 from ecgmodel.sources.transport import Transport, open_transport
@@ -22,14 +22,14 @@ from ecgmodel.wfdb.layout import Cut, Header, check_segment, check_size, check_s
 PHYSIONET = "https://physionet.org/files"
 SUMS = "SHA256SUMS.txt"
 
-# The files without which there is no record; the others that a listing names are annotations.
+# Suffixes of required files; the other listed files are annotations.
 _ESSENTIAL = (".hea", ".dat")
 
-# Inside the record's folder while it is being fetched: the files as published.
+# Subfolder for the unmodified files while a record is fetched.
 _WORK = ".published"
 
 
-# One writer at a time for what a mirror listed.
+# Serialises writing of the stored listings.
 _LISTING_LOCK = threading.Lock()
 
 
@@ -38,8 +38,8 @@ class PhysioNetSource:
 
     Args:
         base_url: https://, http://, file:// or a folder.
-        listings: Folder that keeps what a mirror listed, for when it does not answer.
-        timeout_s: How long to wait for a connection and for the next piece of an answer, s.
+        listings: Folder that stores the mirror's last listings, used when it is unreachable.
+        timeout_s: Timeout of a connection and of each read, s.
 
     Example:
         >>> source = PhysioNetSource("https://physionet.org/files", Path("store/listings"))
@@ -54,20 +54,20 @@ class PhysioNetSource:
         self._listings = Path(listings)
 
     def names(self, database: str) -> tuple[str, ...]:
-        """Return the names of all records that the mirror holds; see `Source.names`."""
+        """Return the names of all records of the mirror; see `Source.names`."""
         return tuple(record.name for record in self.records(database))
 
     def records(self, database: str, names: tuple[str, ...] = ()) -> tuple[RecordSource, ...]:
-        """Return the records that the mirror holds, or only the named ones.
+        """Return the records of the mirror, or only the named ones.
 
-        Two small files are read: RECORDS says what there is, SHA256SUMS.txt how it hashes. When
-        the mirror does not answer, what it listed last is taken, with a warning.
+        Two small files are read: RECORDS lists the records, SHA256SUMS.txt their hashes. If the
+        mirror is unreachable, its last listing is used, with a warning.
 
         Raises:
-            UnknownNameError: The database is not known, or the mirror lists no such record.
-            PassingSourceError: The mirror does not answer, and never did.
-            SourceError: The mirror refuses.
-            MissingFileError: The mirror does not hold the database.
+            UnknownNameError: The database is unknown, or the mirror lists no such record.
+            TransientSourceError: The mirror is unreachable and no listing is stored.
+            SourceError: The mirror refuses access.
+            MissingFileError: The mirror does not have the database.
         """
         known = plugins.load("databases", database, "database").DATABASE
         listing = self._listing(database, known.version)
@@ -81,7 +81,7 @@ class PhysioNetSource:
             try:
                 records.append(RecordSource(database, known.version, name, files, origin))
             except RecordError as error:
-                warnings.warn(f"Left out of {database}: {error}", stacklevel=2)
+                warnings.warn(f"A record of {database} is left out: {error}", stacklevel=2)
         return choose(records, names, database)
 
     def fetch(
@@ -89,14 +89,14 @@ class PhysioNetSource:
     ) -> dict[str, Any]:
         """Write a record's files, or a cut of them; see `Source.fetch`.
 
-        A record that is longer than what is wanted is cut, where its format lets a cut be fetched
-        by its byte range and the mirror serves ranges. Otherwise its whole files are fetched.
+        A record longer than the requested range is cut, if its format allows to fetch the range by
+        bytes and the mirror supports range requests. Otherwise whole files are fetched.
 
         Raises:
-            PassingSourceError: The mirror does not answer, the body was cut off, or a hash is
+            TransientSourceError: The mirror is unreachable, a body was truncated, or a hash is
                 wrong.
-            SourceError: The mirror refuses.
-            MissingFileError: The mirror does not hold the header or a signal file.
+            SourceError: The mirror refuses access.
+            MissingFileError: The mirror does not have the header or a signal file.
             RecordError: Header and data disagree, or the record ends before `start_s`.
         """
         work = into / _WORK
@@ -107,21 +107,21 @@ class PhysioNetSource:
         try:
             info = _Fetch(self._transport, record, sums, into, work).run(start_s, seconds, whole)
         except RecordError:
-            shutil.rmtree(work)  # a corrected record must not meet what is left of the bad one
+            shutil.rmtree(work)  # a corrected record must not reuse files of the bad one
             raise
         shutil.rmtree(work)
         return info
 
     def _listing(self, database: str, version: str) -> dict[str, str]:
-        """Return the text of RECORDS and SHA256SUMS.txt, now or as they were last seen."""
+        """Return the text of RECORDS and SHA256SUMS.txt, from the mirror or the last listing."""
         kept = self._kept(database, version)
         try:
             records = self._transport.read(f"{database}/{version}/RECORDS")
             listing = {"records": _decoded(records), "sums": self._sums(database, version)}
-        except PassingSourceError as error:
+        except TransientSourceError as error:
             if (stored := _read_listing(kept)) is None:
                 raise
-            warnings.warn(f"{error} The listing kept in {kept} is used instead.", stacklevel=3)
+            warnings.warn(f"{error} The last listing, {kept}, is used instead.", stacklevel=3)
             return stored
         with _LISTING_LOCK:
             if _read_listing(kept) != listing:
@@ -133,7 +133,7 @@ class PhysioNetSource:
         try:
             return _decoded(self._transport.read(f"{database}/{version}/{SUMS}"))
         except MissingFileError as error:
-            warnings.warn(f"{error} Nothing of {database} can be verified.", stacklevel=4)
+            warnings.warn(f"{error} Files of {database} cannot be verified.", stacklevel=4)
             return ""
 
     def _kept(self, database: str, version: str) -> Path:
@@ -141,14 +141,14 @@ class PhysioNetSource:
 
 
 class _Fetch:
-    """The fetching of one record.
+    """Fetches one record.
 
     Args:
-        transport: Reads the mirror.
-        record: What to fetch.
+        transport: The mirror's transport.
+        record: The record.
         sums: Published hashes, by file name relative to the database's folder.
         into: The record's folder.
-        work: Folder inside it for the files as published.
+        work: Subfolder for the unmodified files.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class _Fetch:
         self.annotations = [name for name in names if not name.endswith(_ESSENTIAL)]
 
     def run(self, start_s: float, seconds: float, whole: bool) -> dict[str, Any]:
-        """Fetch the record's files or a cut of them, and return what is to be reported."""
+        """Fetch the record's files or a cut of them, and return the facts about the fetch."""
         header = read_header(self.take(f"{self.record.base_name}.hea"), self.record.name)
         header.check_start(start_s, header.length)
         cut = None if whole else header.cut(start_s, seconds)
@@ -175,21 +175,21 @@ class _Fetch:
         return self._finish_whole(header, start_s)
 
     def take(self, name: str) -> Path:
-        """Return a whole file as published, fetched unless it is there, and verified."""
+        """Return a whole verified file, downloaded if necessary."""
         path, published = self.work / name, self._published(name)
         if path.is_file() and published in (None, file_sha256(path)):
             return path
         self.transport.download(self._remote(name), path)
         if published and (found := file_sha256(path)) != published:
             path.unlink()
-            raise PassingSourceError(
-                f"{self.transport.where}/{self._remote(name)} hashes to {found}, expected "
-                f"{published} by {SUMS}. Try again later, or use another mirror."
+            raise TransientSourceError(
+                f"{self.transport.where}/{self._remote(name)} has the sha256 {found}, expected "
+                f"{published} from {SUMS}. Try again later, or use another mirror."
             )
         return path
 
     def _take_ranges(self, header: Header, cut: Cut) -> dict[str, tuple[int, int]] | None:
-        """Fetch a cut's bytes of each signal file; None if the mirror sent a whole file instead."""
+        """Fetch the byte range of each signal file; None if the mirror sent a whole file."""
         spans = {}
         for file in header.files:
             first, last = spans[file.name] = file.span(cut.first, cut.end)
@@ -205,18 +205,18 @@ class _Fetch:
         return spans
 
     def _take_annotations(self) -> tuple[list[str], list[str]]:
-        """Fetch the annotation files, and return the names of those there and those missing."""
-        there, missing = [], []
+        """Fetch the annotation files, and return the names of those found and those missing."""
+        found, missing = [], []
         for name in self.annotations:
             try:
                 self.take(name)
-                there.append(name)
+                found.append(name)
             except MissingFileError:
                 missing.append(name)
-        return there, missing
+        return found, missing
 
     def _take_signals(self, header: Header) -> tuple[list[str], int | None]:
-        """Fetch a header's whole signal files and segments; return all names and the length."""
+        """Fetch a header's signal files and segments; return all file names and the length."""
         names = [header.path.name, *(file.name for file in header.files)]
         for file in header.files:
             self.take(file.name)
@@ -230,9 +230,9 @@ class _Fetch:
     def _finish_whole(self, header: Header, start_s: float) -> dict[str, Any]:
         names, length = self._take_signals(header)
         header.check_start(start_s, length)
-        there, missing = self._take_annotations()
+        found, missing = self._take_annotations()
         files = {}
-        for name in [*names, *there]:
+        for name in [*names, *found]:
             (self.work / name).replace(self.into / name)
             files[name] = file_info(self.into / name, self._published(name) is not None)
         return fetch_info(self.record, files, missing=missing)
@@ -240,16 +240,16 @@ class _Fetch:
     def _finish_cut(
         self, header: Header, cut: Cut, spans: dict[str, tuple[int, int]]
     ) -> dict[str, Any]:
-        there, missing = self._take_annotations()
-        for name in there:
-            marks = cut_annotations((self.work / name).read_bytes(), header, cut, name)
-            (self.into / name).write_bytes(marks)
+        found, missing = self._take_annotations()
+        for name in found:
+            annotations = cut_annotations((self.work / name).read_bytes(), header, cut, name)
+            (self.into / name).write_bytes(annotations)
         for name, span in spans.items():
             self._range_path(name, span).replace(self.into / name)
         write_cut_header(header, cut, self.into)
         files = {
             name: file_info(self.into / name, self._published(name) is not None)
-            for name in [header.path.name, *there]
+            for name in [header.path.name, *found]
         }
         files |= {name: file_info(self.into / name, False, span) for name, span in spans.items()}
         return fetch_info(self.record, files, cut.first / header.fs, True, missing)
@@ -267,7 +267,7 @@ class _Fetch:
 def _listed_files(
     name: str, annotators: tuple[str, ...], sums: dict[str, str | None]
 ) -> tuple[tuple[str, str | None], ...]:
-    """Return the files that a record can be expected to have, and their published hashes."""
+    """Return the expected files of a record, with their published hashes."""
     signals = [f"{name}.dat"]
     if sums and signals[0] not in sums:
         several = [s for s in sums if s.startswith(f"{name}_") and s.endswith(".dat")]

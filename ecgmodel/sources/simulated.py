@@ -1,7 +1,7 @@
-"""Simulated databases of clean ECG and of noise, written as real WFDB files, without a network.
+"""Simulated databases of clean ECG and of noise, written as WFDB files; no download needed.
 
-They show that the pipeline works; a result on them says nothing about people. What is and what is
-not realistic stands at the top of `_simulated_ecg.py` and `_simulated_noise.py`.
+They test the pipeline; results on them are no evidence of performance on patients. The docstrings
+of `_simulated_ecg.py` and `_simulated_noise.py` describe their realism.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 ECG_DATABASE = "simulated"
 NOISE_DATABASE = "simnoise"
 NOISE_RECORDS = ("bw", "ma", "em")
-GAIN = 200.0  # converter steps per mV, as in PhysioNet's databases
+GAIN = 200.0  # ADC units per mV, like most of PhysioNet's databases
 
 
 class SimulatedSettings(BaseModel):
-    """How much is simulated, and from which seed."""
+    """Number and length of the simulated records, and their seed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,25 +33,24 @@ class SimulatedSettings(BaseModel):
         default=40,
         ge=1,
         le=10_000,
-        description="Clean records, one a subject; more leave the old as is.",
+        description="Number of clean records, one per subject; a larger number does not change the "
+        "first ones.",
     )
     minutes: float = Field(
         default=2.0,
         ge=0.1,
         le=1440,
         allow_inf_nan=False,
-        description="Length of a clean record, min.",
+        description="Length of each clean record, min.",
     )
     noise_minutes: float = Field(
         default=12.0,
         ge=0.1,
         le=1440,
         allow_inf_nan=False,
-        description="Length of a noise record, min.",
+        description="Length of each noise record, min.",
     )
-    seed: int = Field(
-        default=0, ge=0, description="Another seed gives other hearts and other noise."
-    )
+    seed: int = Field(default=0, ge=0, description="Seed of the simulated ECG and noise.")
 
 
 class SimulatedSource:
@@ -59,10 +58,10 @@ class SimulatedSource:
 
     `simulated` holds the records sim01, sim02, … with the leads ECG1 and ECG2 in mV at 128 Hz, and
     the true R peaks with their beat symbols as annotator `atr`. `simnoise` is laid out like nstdb:
-    channels noise1 and noise2 at 360 Hz. Record i follows from the seed, i and the length alone.
+    channels noise1 and noise2 at 360 Hz. Record i depends on the seed, i and the length only.
 
     Args:
-        settings: How much is simulated.
+        settings: Number, length and seed of the records.
 
     Example:
         >>> [r.name for r in SimulatedSource(SimulatedSettings(subjects=2)).records("simulated")]
@@ -77,13 +76,13 @@ class SimulatedSource:
         return tuple(record.name for record in self.records(database))
 
     def records(self, database: str, names: tuple[str, ...] = ()) -> tuple[RecordSource, ...]:
-        """Return the records of a database, or only the named ones; nothing is simulated yet.
+        """Return the records of a database, or only the named ones, without simulating them.
 
-        The version names the settings that decide a record's bytes.
+        The version contains the settings that determine a record's bytes.
 
         Raises:
-            RecordError: A name tries to leave the folder.
-            UnknownNameError: The database or a named record does not exist here.
+            RecordError: A name points outside the folder.
+            UnknownNameError: There is no such simulated database or record.
         """
         if database == ECG_DATABASE:
             stems = [f"sim{number:02d}" for number in range(1, self.settings.subjects + 1)]
@@ -105,21 +104,21 @@ class SimulatedSource:
     def fetch(
         self, record: RecordSource, into: Path, start_s: float, seconds: float, whole: bool
     ) -> dict[str, Any]:
-        """Simulate a record and write its WFDB files, the same bytes each time.
+        """Simulate a record and write its WFDB files; the bytes are reproducible.
 
         Args:
             record: One of `records`.
-            into: The folder, made if need be.
+            into: The folder, created if missing.
             start_s: Not used: the record is always written whole.
             seconds: Not used.
             whole: Not used.
 
         Returns:
-            What `fetch_info` says.
+            Facts about the fetch; see `fetch_info`.
 
         Raises:
-            UnknownNameError: The record does not exist here.
-            SettingsError: The record was listed under other settings.
+            UnknownNameError: There is no such record.
+            SettingsError: The record was listed with other settings.
         """
         (known,) = self.records(record.database, (record.name,))
         if record != known:
@@ -143,7 +142,7 @@ class SimulatedSource:
 
         number = int(name.removeprefix("sim"))
         made = ecg.simulate(self.settings.seed, number, 60 * self.settings.minutes)
-        # 12 bits in two-sample triplets, as most of PhysioNet's older databases.
+        # Format 212, 12 bits per sample, like most of PhysioNet's older databases.
         _write(name, into, made.signal, ecg.FS, ecg.LEADS, "212", made.title)
         wfdb.wrann(name, "atr", made.peaks, symbol=list(made.symbols), write_dir=str(into))
 
@@ -151,7 +150,7 @@ class SimulatedSource:
         from ecgmodel.sources import _simulated_noise as noise
 
         signal = noise.simulate(self.settings.seed, name, 60 * self.settings.noise_minutes)
-        # 16 bits, so that no swing can reach the converter's ends.
+        # 16 bits, so that no sample is clipped.
         _write(name, into, signal, noise.FS, noise.CHANNELS, "16", f"{name} noise")
 
 

@@ -1,4 +1,4 @@
-"""Reading the files of a mirror, over HTTP or from a folder, and going on after a break."""
+"""Reading of a mirror's files over HTTP or from a folder, with resumed downloads."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from urllib.request import url2pathname
 
 import httpx
 
-from ecgmodel.errors import MissingFileError, PassingSourceError, SettingsError, SourceError
-from ecgmodel.sources._part import Part, Received
+from ecgmodel.errors import MissingFileError, SettingsError, SourceError, TransientSourceError
+from ecgmodel.sources._partial_file import Part, Received
 
-# Answers after which the same question may well succeed: timeout, too early, too many, 5xx.
-_PASSING = {408, 425, 429}
+# Status codes that are retried, besides 5xx: timeout, too early, too many requests.
+_TRANSIENT = {408, 425, 429}
 _CHUNK = 1 << 20
 
 
 class Transport(Protocol):
-    """A way to read the files of a mirror; safe to use from several threads at once."""
+    """Reads the files of a mirror; thread-safe."""
 
     where: str
 
@@ -32,9 +32,9 @@ class Transport(Protocol):
         """Return a small file's bytes.
 
         Raises:
-            PassingSourceError: The mirror does not answer, for now.
-            MissingFileError: The mirror does not hold the file.
-            SourceError: The mirror refuses.
+            TransientSourceError: The mirror is temporarily unreachable.
+            MissingFileError: The mirror does not have the file.
+            SourceError: The mirror refuses access.
         """
 
     def download(
@@ -45,27 +45,26 @@ class Transport(Protocol):
         last: int | None = None,
         check: Callable[[int], None] | None = None,
     ) -> Received:
-        """Write a file, or a range of its bytes, to `into`.
+        """Download a file, or a range of its bytes.
 
-        The bytes go to `<into>.part`, which is gone on with after a break, and renamed when
+        The bytes are written to `<into>.part`, which a later call resumes, and renamed when
         complete.
 
         Args:
             path: The file, relative to the mirror.
-            into: Where it goes.
-            first: First byte wanted.
-            last: Last byte wanted, None for the file's end.
-            check: Given the file's whole size before a range of it is read; raises if the size
-                cannot be right.
+            into: The target file.
+            first: First byte to download.
+            last: Last byte to download, None for the file's end.
+            check: Called with the file's size before a range is read; raises if it is wrong.
 
         Returns:
-            What was written: the whole file where the mirror does not serve ranges.
+            The range that was written: the whole file if the mirror does not support ranges.
 
         Raises:
-            PassingSourceError: The body was cut off or the mirror does not answer, for now.
-            MissingFileError: The mirror does not hold the file.
-            SourceError: The mirror refuses, or the file ends before `first`.
-            OSError: The disk is full.
+            TransientSourceError: The mirror is temporarily unreachable, or the body was truncated.
+            MissingFileError: The mirror does not have the file.
+            SourceError: The mirror refuses access, or the file ends before `first`.
+            DiskFullError: The disk is full.
         """
 
 
@@ -73,20 +72,20 @@ class HttpTransport:
     """A mirror behind http:// or https://.
 
     Args:
-        base_url: The address that paths are appended to.
-        timeout_s: How long to wait for a connection and for the next piece of an answer, s.
+        base_url: The address to which paths are appended.
+        timeout_s: Timeout of a connection and of each read, s.
     """
 
     def __init__(self, base_url: str, timeout_s: float = 30.0) -> None:
         self.where = base_url.rstrip("/")
-        # Without "identity" a server may compress, and then sizes and ranges mean nothing.
+        # "identity" forbids compression, which would invalidate sizes and ranges.
         headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
         self._client = httpx.Client(
             timeout=timeout_s, follow_redirects=True, headers=headers, verify=_certificates()
         )
 
     def url(self, path: str) -> str:
-        """Return the address of a file."""
+        """Return the URL of a file."""
         return f"{self.where}/{quote(path)}"
 
     def read(self, path: str) -> bytes:
@@ -102,7 +101,7 @@ class HttpTransport:
         last: int | None = None,
         check: Callable[[int], None] | None = None,
     ) -> Received:
-        """Write a file, or a range of its bytes; see `Transport.download`."""
+        """Download a file, or a range of its bytes; see `Transport.download`."""
         part = Part(into, first, last, self.url(path))
         if not part.complete:
             with self._answer(path, part.request_headers()) as response:
@@ -112,21 +111,23 @@ class HttpTransport:
 
     @contextmanager
     def _answer(self, path: str, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
-        """Open a file's answer, with network errors told apart by whether they may pass."""
+        """Request a file; network errors become transient or permanent source errors."""
         url = self.url(path)
         try:
             with self._client.stream("GET", url, headers=headers) as response:
                 _check_status(response, url)
                 yield response
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise SettingsError(f"{url} is not an address that can be read: {error}.") from error
+            raise SettingsError(
+                f"{url} is not a valid address: {error}. Check source.base_url."
+            ) from error
         except httpx.TransportError as error:
             reason = f"{url} cannot be read: {str(error) or type(error).__name__}"
             if _is_certificate_error(error):
                 raise SourceError(
                     f"{reason}. The server's certificate is not trusted; check source.base_url."
                 ) from error
-            raise PassingSourceError(f"{reason}. Try again later.") from error
+            raise TransientSourceError(f"{reason}. Try again later.") from error
         except httpx.RequestError as error:
             raise SourceError(f"{url} cannot be read: {error}. Check source.base_url.") from error
 
@@ -135,7 +136,7 @@ class FolderTransport:
     """A mirror in a folder.
 
     Args:
-        path: The folder that paths are relative to.
+        path: The folder to which paths are relative.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -174,16 +175,18 @@ class FolderTransport:
             yield
         except (FileNotFoundError, NotADirectoryError) as error:
             what = self.root / path if self.root.is_dir() else self.root
-            raise MissingFileError(f"{what} is not there. Check source.base_url.") from error
+            raise MissingFileError(f"{what} does not exist. Check source.base_url.") from error
         except OSError as error:
-            raise SourceError(f"{self.root / path} cannot be read: {error}.") from error
+            raise SourceError(
+                f"{self.root / path} cannot be read: {error}. Check its permissions."
+            ) from error
 
 
 def open_transport(base_url: str, timeout_s: float = 30.0) -> HttpTransport | FolderTransport:
     """Return the transport for a mirror's address: http://, https://, file:// or a folder.
 
     Raises:
-        SettingsError: The address is of another kind.
+        SettingsError: The address has another scheme.
     """
     scheme = urlsplit(base_url).scheme.lower()
     if scheme in ("http", "https"):
@@ -207,7 +210,7 @@ def _pieces(source: BinaryIO, first: int, end: int) -> Iterator[bytes]:
 
 
 def _begin(part: Part, response: httpx.Response, check: Callable[[int], None] | None) -> None:
-    """Compare an answer's headers with what was asked for, and set the part up for its body."""
+    """Check a response's headers against the request, and prepare the part for the body."""
     if response.status_code == 200:
         length = response.headers.get("Content-Length", "")
         encoded = response.headers.get("Content-Encoding", "identity") != "identity"
@@ -220,7 +223,7 @@ def _begin(part: Part, response: httpx.Response, check: Callable[[int], None] | 
     found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", text.strip())
     if not found:
         raise SourceError(
-            f"{part.origin} was sent in part with Content-Range {text!r}, expected "
+            f"{part.origin} was sent with Content-Range {text!r}, expected "
             "'bytes FIRST-LAST/SIZE'. Set source.whole_files=true, or use another mirror."
         )
     start, _, total = (int(n) for n in found.groups())
@@ -230,7 +233,7 @@ def _begin(part: Part, response: httpx.Response, check: Callable[[int], None] | 
 
 
 def _validator(response: httpx.Response) -> str | None:
-    """Return what identifies this version of the file; a weak tag does not identify bytes."""
+    """Return the file's strong ETag, else its Last-Modified date, else None."""
     tag: str | None = response.headers.get("ETag")
     date: str | None = response.headers.get("Last-Modified")
     return tag if tag and not tag.startswith("W/") else date
@@ -242,10 +245,12 @@ def _check_status(response: httpx.Response, url: str) -> None:
     if status in (200, 206, 416):
         return
     if status in (404, 410):
-        raise MissingFileError(f"{answer}: the mirror does not hold it. Check source.base_url.")
-    if status in _PASSING or status >= 500:
-        raise PassingSourceError(f"{answer}. Try again later.")
-    raise SourceError(f"{answer}. Check source.base_url, and whether the data needs a login.")
+        raise MissingFileError(
+            f"{answer}: the mirror does not have this file. Check source.base_url."
+        )
+    if status in _TRANSIENT or status >= 500:
+        raise TransientSourceError(f"{answer}. Try again later.")
+    raise SourceError(f"{answer}. Check source.base_url, and whether access requires a login.")
 
 
 def _is_certificate_error(error: BaseException | None) -> bool:
@@ -258,7 +263,7 @@ def _is_certificate_error(error: BaseException | None) -> bool:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Return the trusted certificates; loading them takes long, so it is done once a process."""
+    """Return the trusted certificates; cached, because loading them is slow."""
     return httpx.create_ssl_context()
 
 

@@ -1,1 +1,1 @@
-"""The pipeline's stages: what decides each one's output, and the function that makes it."""
+"""The stages of the pipeline: the inputs and settings of each, and the function that runs it."""

@@ -1,7 +1,7 @@
-"""The pipeline's steps: for each unit of work, what decides its output and what makes it.
+"""The steps up to the dataset: download, resample, mix and publish.
 
-A step is plain data around one function of this library. `step.run(store)` does it, in a notebook
-as well as in a task.
+A step combines a unit, which determines the output, and the function that makes it.
+`step.run(store)` runs it, in a notebook as well as in a task.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from ecgmodel.databases._base import Database
-from ecgmodel.dataset.mix_settings import noise_records
+from ecgmodel.dataset.mix_settings import MixSettings, noise_records
 from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.publishing import publish_dataset
 from ecgmodel.dataset.splits import noise_ranges
 from ecgmodel.noise._part import NoisePart, NoiseRecording, check_length
-from ecgmodel.settings.config import Settings
+from ecgmodel.settings.config import SourceSettings
+from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import RECORDED, USABLE, ResampleSettings, resample_record
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.store import Store, Stored, Unit, file_sha256
 from ecgmodel.store.versions import code_version, library_versions
 from ecgmodel.support import plugins
-from ecgmodel.support.places import ROOT
+from ecgmodel.support.paths import ROOT
 
-# wfdb's default where a header gives no gain; noise is scaled to an SNR, so any gain serves.
+# The default of wfdb for headers without a gain. Noise is scaled to an SNR, so any gain will do.
 NOISE_GAIN = 200.0
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
@@ -34,12 +35,12 @@ OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 @dataclass(frozen=True)
 class Step:
-    """One unit of work and how to do it.
+    """A unit of work and the function that makes it.
 
     Attributes:
-        unit: What decides its output.
-        build: Writes its files into a folder, and returns facts for the manifest.
-        resume: Whether `build` goes on with what an interrupted call left.
+        unit: Stage, settings, inputs and code version, which determine the output.
+        build: Writes the files into a folder, and returns facts for the manifest.
+        resume: Whether `build` can resume from the folder of an interrupted call.
     """
 
     unit: Unit
@@ -47,13 +48,12 @@ class Step:
     resume: bool = False
 
     def run(self, store: Store) -> Stored:
-        """Return the finished unit, doing the work if it was not done before."""
+        """Return the finished unit, from the store if it is there already."""
         return store.make(self.unit, self.build, self.resume)
 
 
-def open_source(settings: Settings, database: str, store: Store) -> Source:
+def open_source(source: SourceSettings, database: str, store: Store) -> Source:
     """Return the source of a database's records."""
-    source = settings.source
     if source.kind == "simulated":
         from ecgmodel.sources.simulated import SimulatedSource
 
@@ -69,12 +69,24 @@ def open_source(settings: Settings, database: str, store: Store) -> Source:
     return PhysioNetSource(source.base_url, store.root / "listings", source.timeout_s)
 
 
-def download_step(source: Source, record: RecordSource, settings: Settings, is_noise: bool) -> Step:
-    """A record's WFDB files, verified, whole or a marked cut."""
-    seconds = None if is_noise else settings.resample.seconds
-    whole = is_noise or settings.source.whole_files or seconds is None
-    start_s = 0.0 if whole else settings.resample.start_s
-    is_simulated = settings.source.kind == "simulated"
+def download_step(
+    source: Source,
+    record: RecordSource,
+    origin: SourceSettings,
+    resample: ResampleSettings | None = None,
+) -> Step:
+    """Return the step that downloads and verifies the WFDB files of a record, whole or in part.
+
+    Args:
+        source: The source of the record.
+        record: The record, as listed by the source.
+        origin: Settings of the source; `whole_files` requests whole files.
+        resample: Settings that define the needed part; None downloads whole files, as for noise.
+    """
+    seconds = resample.seconds if resample else None
+    whole = origin.whole_files or seconds is None
+    start_s = 0.0 if resample is None or whole else resample.start_s
+    is_simulated = origin.kind == "simulated"
     cut = {"start_s": start_s, "seconds": None if whole else seconds}
     unit = Unit(
         "download",
@@ -82,7 +94,7 @@ def download_step(source: Source, record: RecordSource, settings: Settings, is_n
         {"record": record.settings(), **cut},
         code={
             "modules": code_version(type(source).__module__),
-            # Files of others stay what they are; simulated ones follow the libraries.
+            # Only simulated files depend on the versions of libraries.
             "libraries": library_versions(*(("numpy", "wfdb") if is_simulated else ())),
         },
     )
@@ -90,9 +102,11 @@ def download_step(source: Source, record: RecordSource, settings: Settings, is_n
     return Step(unit, build, resume=True)
 
 
-def resample_step(download: Stored, settings: Settings, is_noise: bool) -> Step:
-    """A record at 360 Hz in mV, with its mask. Noise keeps its full length and its wander."""
-    how = settings.resample
+def resample_step(download: Stored, how: ResampleSettings, is_noise: bool = False) -> Step:
+    """Return the step that resamples a record to 360 Hz in mV, with its mask.
+
+    A noise recording keeps its full length and is not high-pass filtered.
+    """
     database = str(download.info["database"])
     known = _known_database(database)
     if known and how.uncalibrated_gain is None:
@@ -124,7 +138,7 @@ def resample_step(download: Stored, settings: Settings, is_noise: bool) -> Step:
 
 
 def _known_database(name: str) -> Database | None:
-    """Return what is known of a database, None for the user's own."""
+    """Return the description of a published database, None for the user's own recordings."""
     if name not in plugins.names("databases"):
         return None
     known: Database = plugins.load("databases", name, "database").DATABASE
@@ -132,10 +146,14 @@ def _known_database(name: str) -> Database | None:
 
 
 def mix_step(
-    resampled: Stored, noise: Mapping[str, Stored], job: MixJob, settings: Settings
+    resampled: Stored,
+    noise: Mapping[str, Stored],
+    job: MixJob,
+    mix: MixSettings,
+    quality: QualitySettings,
 ) -> Step:
-    """A record's shard: windows or stretches with noise at exact SNRs."""
-    mix, types = settings.mix, settings.mix.types(job.split)
+    """Return the step that makes a record's shard: windows or segments with noise at exact SNRs."""
+    types = mix.types(job.split)
     noise = {name: noise[name] for name in noise_records(types)}
     group = "test" if job.split == "test" else "train"
     unit = Unit(
@@ -143,7 +161,7 @@ def mix_step(
         job.record,
         {
             "mix": mix.model_dump(mode="json", include={"window", "seed", group}),
-            "quality": settings.quality.model_dump(mode="json"),
+            "quality": quality.model_dump(mode="json"),
             "subject": job.subject,
             "split": job.split,
         },
@@ -155,20 +173,20 @@ def mix_step(
             "libraries": library_versions("numpy", "scipy", "pyarrow"),
         },
     )
-    return Step(unit, partial(_mix, resampled, noise, job, settings))
+    return Step(unit, partial(_mix, resampled, noise, job, mix, quality))
 
 
 def dataset_step(
     shards: Sequence[Stored],
     noise: Mapping[str, Stored],
     left_out: Sequence[Mapping[str, str]],
-    settings: Settings,
+    origin: SourceSettings,
 ) -> Step:
-    """The dataset: all shards by split, with the noise that training may use."""
-    source = describe_source(settings)
+    """Return the step of the dataset: all shards by split, and the training part of the noise."""
+    source = describe_source(origin)
     unit = Unit(
         "dataset",
-        "+".join(settings.source.clean_databases),
+        "+".join(origin.clean_databases),
         {"source": source, "left_out": [dict(item) for item in left_out]},
         {
             **{f"shard {s.name}": s.ref for s in shards},
@@ -182,9 +200,8 @@ def dataset_step(
     return Step(unit, partial(publish_dataset, shards, noise, left_out, source))
 
 
-def describe_source(settings: Settings) -> dict[str, Any]:
-    """Return what a dataset's manifest says of where its recordings come from."""
-    source = settings.source
+def describe_source(source: SourceSettings) -> dict[str, Any]:
+    """Return the origin of the recordings, for the manifest of a dataset."""
     databases = (*source.clean_databases, source.noise_database)
     known = set(plugins.names("databases"))
     citations = {
@@ -202,17 +219,15 @@ def describe_source(settings: Settings) -> dict[str, Any]:
 
 
 def _mix(
-    resampled: Stored, noise: Mapping[str, Stored], job: MixJob, settings: Settings, into: Path
+    resampled: Stored,
+    noise: Mapping[str, Stored],
+    job: MixJob,
+    mix: MixSettings,
+    quality: QualitySettings,
+    into: Path,
 ) -> dict[str, Any]:
-    return mix_record(
-        resampled.path,
-        job,
-        resampled.info,
-        noise_part(noise, job.split),
-        settings.mix,
-        settings.quality,
-        into,
-    )
+    part = noise_part(noise, job.split)
+    return mix_record(resampled.path, job, resampled.info, part, mix, quality, into)
 
 
 def noise_part(noise: Mapping[str, Stored], split: str) -> NoisePart:
@@ -222,25 +237,25 @@ def noise_part(noise: Mapping[str, Stored], split: str) -> NoisePart:
     return NoisePart(recordings, ranges)
 
 
-def check_noise(noise: Mapping[str, Stored], settings: Settings) -> None:
-    """Raise an error if a noise recording is too short for the rows of some split.
+def check_noise(noise: Mapping[str, Stored], mix: MixSettings) -> None:
+    """Raise an error if a noise recording is too short for the rows of a split.
 
     Raises:
-        RecordError: It is, and every record of that split would fail for it.
+        RecordError: A noise recording is too short, so that every record of the split would fail.
     """
     for name, stored in sorted(noise.items()):
         for split, (first, end) in noise_ranges(int(stored.info["samples"])).items():
-            check_length(name, end - first, settings.mix.length(split))
+            check_length(name, end - first, mix.length(split))
 
 
 @lru_cache(maxsize=16)
 def _noise_recording(name: str, folder: Path, _ref: str) -> NoiseRecording:
-    """Read a noise recording once a process; the reference tells a new content from an old one."""
+    """Read a noise recording once per process; the reference identifies its content."""
     from ecgmodel.support.arrays import read_array
 
     return NoiseRecording(name, read_array(folder / RECORDED), read_array(folder / USABLE))
 
 
 def file_version(name: str) -> str:
-    """Return the hash of a file of this project that is not Python, e.g. a template."""
+    """Return the hash of a project file that is not Python, e.g. a template."""
     return file_sha256(ROOT / name)[:16]

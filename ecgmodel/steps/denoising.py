@@ -1,4 +1,4 @@
-"""The steps of cleaning recordings: each record through one network, and what came in of late."""
+"""The steps of cleaning recordings, and the statistics of recordings for drift detection."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ecgmodel.denoise.files import CleaningOptions, FoundRecording
 from ecgmodel.denoise.network_file import NetworkFile
 from ecgmodel.denoise.onnx import FILE, Facts
 from ecgmodel.files import stale_files
-from ecgmodel.settings.config import Settings
-from ecgmodel.signals.resampling import FS, RECORDED, USABLE
+from ecgmodel.signals.quality import QualitySettings
+from ecgmodel.signals.resampling import FS, RECORDED, USABLE, ResampleSettings
 from ecgmodel.signals.statistics import RecordingStatistics, describe
 from ecgmodel.steps.data import Step
 from ecgmodel.store import MANIFEST, Store, Stored, Unit, file_sha256, read_stored
@@ -30,15 +30,16 @@ STAGE = "denoise"
 def denoise_step(
     recording: FoundRecording,
     model: NetworkFile,
-    settings: Settings,
+    resample: ResampleSettings,
+    quality: QualitySettings,
     options: CleaningOptions | None = None,
 ) -> Step:
-    """A recording's files with its ECG cleaned, and what it was like before."""
+    """Return the step that cleans a recording, and describes it before cleaning."""
     options = options or CleaningOptions()
-    gain = settings.resample.uncalibrated_gain
+    gain = resample.uncalibrated_gain
     if gain and options.hints.gain is None and recording.path.suffix == ".hea":
         options = replace(options, hints=replace(options.hints, gain=gain))
-    how = Cleaning(mask=settings.resample.mask, quality=settings.quality)
+    how = Cleaning(mask=resample.mask, quality=quality)
     files = hashed(recording)
     unit = Unit(
         STAGE,
@@ -59,12 +60,12 @@ def denoise_step(
 
 
 def export_step(network: Path, window: int, overlap: float) -> Step:
-    """A `.keras` file as an `.onnx` one: `model.onnx`.
+    """Return the step that exports a `.keras` file as `model.onnx`.
 
     Args:
-        network: The file.
-        window: Samples that it sees at once.
-        overlap: Share of a tile that the next one covers too.
+        network: The `.keras` file.
+        window: Window of the network, samples.
+        overlap: Overlap of neighbouring tiles, as a share of the window.
     """
     facts = Facts(
         name=network.stem, fs=FS, window=window, overlap=overlap, sha256=file_sha256(network)
@@ -89,35 +90,35 @@ def _export(network: Path, facts: Facts, into: Path) -> dict[str, Any]:
 
 
 def place(stored: Stored, out: Path) -> Path:
-    """Copy a cleaned recording out of the store, each file beside its place and renamed.
+    """Copy a cleaned recording out of the store. Each file is written atomically.
 
-    The file to read first, a record's header, comes last: without it there is no recording.
-    Annotations of an earlier recording in that place are removed.
+    The main file of the recording, e.g. the header, is written last, so that it exists only if the
+    recording is complete. Annotations of an earlier recording of the same name are removed.
 
     Args:
         stored: The unit of the recording.
-        out: The folder of all recordings; one called "p01/100" lies in its folder "p01".
+        out: The folder of all recordings; "p01/100" is written to its folder "p01".
 
     Returns:
-        The file to read first.
+        The main file of the recording.
     """
     folder, first = (out / stored.name).parent, str(stored.info["first"])
     folder.mkdir(parents=True, exist_ok=True)
     for old in stale_files(folder / first, stored.files):
         old.unlink()
     for name in sorted(stored.files, key=lambda n: (n == first, n)):
-        beside = folder / f".{name}.tmp"
-        shutil.copyfile(stored.file(name), beside)
-        beside.replace(folder / name)
+        temporary = folder / f".{name}.tmp"
+        shutil.copyfile(stored.file(name), temporary)
+        temporary.replace(folder / name)
     return folder / first
 
 
 def incoming_statistics(store: Store, recent: int) -> list[RecordingStatistics]:
-    """Return what the recordings that were cleaned last were like, the newest first, each once.
+    """Return the statistics of the recordings cleaned most recently, newest first, each once.
 
     Args:
-        store: Whose units of the stage "denoise" to look at.
-        recent: How many recordings at most.
+        store: The store with the units of the stage "denoise".
+        recent: Maximum number of recordings.
     """
     found: dict[str, RecordingStatistics] = {}
     for manifest in _newest_first(store):
@@ -127,7 +128,7 @@ def incoming_statistics(store: Store, recent: int) -> list[RecordingStatistics]:
             info = read_stored(manifest.parent).info
             found.setdefault(info[RECORDING], RecordingStatistics.from_dict(info[STATISTICS]))
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # a unit of an older version, or one that is being replaced
+            continue  # a unit of an older version, or one being replaced
     return list(found.values())
 
 
@@ -135,18 +136,18 @@ def _newest_first(store: Store) -> list[Path]:
     times = {}
     for manifest in (store.root / STAGE).glob(f"*/{MANIFEST}"):
         if manifest.parent.suffix not in (".partial", ".damaged"):
-            with suppress(FileNotFoundError):  # it is being cleared away
+            with suppress(FileNotFoundError):  # it is being deleted
                 times[manifest] = manifest.stat().st_mtime_ns
     return sorted(times, key=lambda m: (-times[m], str(m)))
 
 
-def describe_steps(dataset: Path | None, store: Store, settings: Settings) -> list[Step]:
-    """What each training record of a dataset is like; nothing for records that are gone.
+def describe_steps(dataset: Path | None, store: Store, quality: QualitySettings) -> list[Step]:
+    """Return the steps that describe the training records of a dataset, as far as they exist.
 
     Args:
-        dataset: The dataset's folder, which may be gone.
-        store: Where its records were resampled.
-        settings: The quality gate's among them.
+        dataset: Folder of the dataset; if it no longer exists, there are no steps.
+        store: The store with the resampled records.
+        quality: Settings of the quality gate.
     """
     try:
         refs = set(read_stored(dataset).inputs.values()) if dataset else set()
@@ -155,29 +156,29 @@ def describe_steps(dataset: Path | None, store: Store, settings: Settings) -> li
     shards = [s for s in _stage(store, "mix") if s.ref in refs and s.info["split"] == "train"]
     wanted = {shard.inputs["record"] for shard in shards}
     records = [record for record in _stage(store, "resample") if record.ref in wanted]
-    return [_describe_step(record, settings) for record in records]
+    return [_describe_step(record, quality) for record in records]
 
 
-def _describe_step(record: Stored, settings: Settings) -> Step:
-    """The statistics of a resampled record, as recorded and without its padding."""
+def _describe_step(record: Stored, quality: QualitySettings) -> Step:
+    """Return the step that describes a resampled record, unfiltered and without its padding."""
     unit = Unit(
         "describe",
         record.name,
-        {"quality": settings.quality.model_dump(mode="json")},
+        {"quality": quality.model_dump(mode="json")},
         {"record": record.ref},
         {
             "modules": code_version("ecgmodel.signals.statistics"),
             "libraries": library_versions("numpy", "scipy"),
         },
     )
-    return Step(unit, partial(_describe, record, settings))
+    return Step(unit, partial(_describe, record, quality))
 
 
-def _describe(record: Stored, settings: Settings, into: Path) -> dict[str, Any]:
-    real = slice(0, int(record.info["samples"]))  # padding is no ECG
+def _describe(record: Stored, quality: QualitySettings, into: Path) -> dict[str, Any]:
+    real = slice(0, int(record.info["samples"]))  # without padding
     recorded = read_array(record.file(RECORDED), mmap_mode="r")[real]
     usable = read_array(record.file(USABLE), mmap_mode="r")[real]
-    found = describe(recorded, usable, float(record.info["original_fs"]), settings.quality)
+    found = describe(recorded, usable, float(record.info["original_fs"]), quality)
     (into / "statistics.json").write_text(json.dumps(found.to_dict(), indent=1) + "\n")
     return {STATISTICS: found.to_dict()}
 

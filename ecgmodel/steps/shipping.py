@@ -1,8 +1,7 @@
-"""What a shipped network has to say of the people and recordings that trained it.
+"""Records the training subjects and recordings of a shipped network next to its weights.
 
-`python -m ecgmodel.steps.shipping default store/dataset/mitdb-qtdb-…` writes it beside the
-weights, from the dataset that `ecg-denoise prepare` has made with the recipe,
-`--config ecgmodel/models/default/recipe.yaml`.
+`python -m ecgmodel.steps.shipping default store/dataset/mitdb-qtdb-…` takes them from the dataset
+that `ecg-denoise prepare --config ecgmodel/models/default/recipe.yaml` has made.
 """
 
 from __future__ import annotations
@@ -19,31 +18,31 @@ from ecgmodel.steps.denoising import describe_steps
 from ecgmodel.store import Store, read_stored
 
 
-def note(one: Trained, dataset: Path) -> None:
-    """Write beside a shipped network who trained and validated it, and what their recordings are.
+def write_training_data(one: Trained, dataset: Path) -> None:
+    """Write subjects of training and validation, and statistics of the training recordings.
 
     Args:
-        one: The network's folder.
-        dataset: The folder of the dataset that its recipe describes, in its store.
+        one: The shipped network.
+        dataset: Folder of the dataset of its recipe, in its store.
     """
     write_subjects(one, read_stored(dataset).info["records"])
     store = Store(dataset.absolute().parents[1])
-    steps = describe_steps(dataset, store, one.settings())
+    steps = describe_steps(dataset, store, one.settings().quality)
     described = [step.run(store).info[STATISTICS] for step in steps]
     lines = ",\n".join(json.dumps(statistics) for statistics in described)
     one.add(RECORDINGS, f"[\n{lines}\n]\n")
 
 
 def main() -> None:
-    """Write it for the network and the dataset that the command line names."""
+    """Run the command for a network and a dataset."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("name", help="a shipped network, e.g. default")
-    parser.add_argument("dataset", type=Path, help="the folder of its dataset")
+    parser.add_argument("name", help="name of a shipped network, e.g. default")
+    parser.add_argument("dataset", type=Path, help="folder of its dataset")
     chosen = parser.parse_args()
     known = {one.name: one for one in shipped()}
     if chosen.name not in known:
         raise unknown_name("shipped network", chosen.name, known)
-    note(known[chosen.name], chosen.dataset)
+    write_training_data(known[chosen.name], chosen.dataset)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.models.lineage import LINEAGE, Start, trained_on
 from ecgmodel.models.trained import NETWORK, shipped
 from ecgmodel.networks import architecture
@@ -24,20 +25,20 @@ if TYPE_CHECKING:
 MODEL = "model"
 SHIPPED = "shipped"
 VALIDATED = 64
-"""Windows that are validated at once; how many has no part in the result."""
-STRETCHES, EXAMPLES = "stretches.parquet", "examples.npz"
-# What the report names of the environment.
+"""Batch size of the validation, which does not influence the result."""
+SEGMENTS, EXAMPLES = "segments.parquet", "examples.npz"
+# Libraries whose versions the report states.
 REPORTED = ("tensorflow", "keras", "numpy", "scipy", "pandas", "pyarrow", "wfdb")
 
 
 class EpochLog(Protocol):
-    """Follows a training while it runs."""
+    """Receives the rows of a training while it runs."""
 
     def open(self) -> str:
-        """Return the id of the run that it logs to, "" for none."""
+        """Return the id of the run for the log, "" for none."""
 
     def __call__(self, rows: Sequence[dict[str, float]]) -> None:
-        """Take the rows of epochs, each with "epoch" from 1; a row may come again."""
+        """Log the rows of epochs, each with "epoch" from 1; a row may be repeated."""
 
 
 def fit_step(
@@ -46,13 +47,15 @@ def fit_step(
     live: EpochLog | None = None,
     start: Start | None = None,
 ) -> Step:
-    """A trained network: `model.keras`, `model.weights.h5`, `history.json`. Resumed if killed.
+    """Return the step that trains a network; it resumes if it was interrupted.
+
+    It writes `model.keras`, `model.weights.h5` and `history.json`.
 
     Args:
-        dataset: What to train on.
-        settings: How.
-        live: Told of each epoch; it has no part in the result.
-        start: The weights that `training.start_from` names; None takes new ones.
+        dataset: The dataset.
+        settings: All settings.
+        live: Receives each epoch; it does not influence the result.
+        start: The initial weights named by `training.start_from`; None for random weights.
     """
     name = settings.network.architecture
     augmented = settings.training.augmentation is not None
@@ -61,8 +64,11 @@ def fit_step(
         "train",
         f"{name} {dataset.name}",
         {
-            "network": {"architecture": name, "options": network_options(settings)},
-            # The weights themselves decide, whatever they are called.
+            "network": {
+                "architecture": name,
+                "options": network_options(settings),
+            },
+            # The key depends on the content of the initial weights, not on their name.
             "training": settings.training.model_dump(mode="json", exclude={"start_from"}),
             **({"mix": settings.mix.train.model_dump(mode="json")} if augmented else {}),
         },
@@ -83,17 +89,17 @@ def fit_step(
     return Step(unit, partial(_fit, dataset, settings, live, start), resume=True)
 
 
-def baseline_steps(dataset: Stored, settings: Settings) -> list[Step]:
-    """What each classical method does on the test; independent of any model."""
-    return [baseline_step(name, dataset, settings) for name in settings.evaluation.baselines]
+def baseline_steps(dataset: Stored, how: EvaluationSettings) -> list[Step]:
+    """Return the steps that evaluate the classical methods on the test."""
+    return [baseline_step(name, dataset, how.window) for name in how.baselines]
 
 
-def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
-    """What one classical method does on the test; "none" is no filter."""
+def baseline_step(name: str, dataset: Stored, window: int) -> Step:
+    """Return the step that evaluates a classical method on the test; "none" is no filter."""
     unit = Unit(
         "evaluate",
         f"{name} {dataset.name}",
-        {"window": settings.evaluation.window},
+        {"window": window},
         {"dataset": dataset.ref},
         {
             "modules": code_version(
@@ -102,57 +108,51 @@ def baseline_step(name: str, dataset: Stored, settings: Settings) -> Step:
             "libraries": library_versions("numpy", "scipy", "pywavelets"),
         },
     )
-    return Step(unit, partial(_measure_baseline, name, dataset, settings.evaluation.window))
+    return Step(unit, partial(_measure_baseline, name, dataset, window))
 
 
-def evaluate_step(model: Stored, dataset: Stored, settings: Settings) -> Step:
-    """What the trained network does on the test, and its best, median and worst stretches."""
-    return measure_file_step(model.file("model.keras"), dataset, settings, trained_window(dataset))
+def evaluate_step(model: Stored, dataset: Stored, how: EvaluationSettings) -> Step:
+    """Return the step that evaluates the trained network on the test, with example segments."""
+    return measure_file_step(model.file(NETWORK), dataset, how, trained_window(dataset))
 
 
 def measure_file_step(
     model: Path,
     dataset: Stored,
-    settings: Settings,
-    tile: int | None = None,
+    how: EvaluationSettings,
+    tile: int,
     label: str = MODEL,
 ) -> Step:
-    """The same for any saved network.
+    """Return the step that evaluates a saved network on the test, with example segments.
 
     Args:
         model: A `.keras` file.
-        dataset: Whose test split to use.
-        settings: How to measure.
-        tile: Samples that the network sees at once; None takes `mix.window`.
-        label: What the unit is called; its rows are those of "model" all the same.
+        dataset: The dataset with the test split.
+        how: Settings of the evaluation.
+        tile: Window of the network, samples.
+        label: Name of the unit; the method in its table is always "model".
     """
-    tile = tile or settings.mix.window
-    how = {
-        "tile": tile,
-        "overlap": settings.evaluation.overlap,
-        "window": settings.evaluation.window,
-    }
     unit = Unit(
         "evaluate",
         f"{label} {dataset.name}",
-        how,
+        {"tile": tile, "overlap": how.overlap, "window": how.window},
         {"dataset": dataset.ref, "model": file_sha256(model)},
         {
             "modules": code_version("ecgmodel.evaluation.examples", "ecgmodel.denoise.tiles"),
             "libraries": library_versions("keras", "tensorflow", "numpy", "scipy"),
         },
     )
-    return Step(unit, partial(_measure_model, model, dataset, settings, tile))
+    return Step(unit, partial(_measure_model, model, dataset, how, tile))
 
 
-def shipped_steps(dataset: Stored, settings: Settings) -> dict[str, Step]:
-    """What each shipped network does on the test, by name, where it has seen nobody who tests."""
+def shipped_steps(dataset: Stored, how: EvaluationSettings) -> dict[str, Step]:
+    """Return steps that evaluate the shipped networks not trained on any test subject, by name."""
     from ecgmodel.models.lineage import shipped_start
 
     test = {subject for subject, split in dataset.info["splits"].items() if split == "test"}
     return {
         one.name: measure_file_step(
-            one.file(NETWORK), dataset, settings, one.settings().mix.window, SHIPPED
+            one.file(NETWORK), dataset, how, one.settings().mix.window, SHIPPED
         )
         for one in shipped()
         if not test & set(shipped_start(one).lineage.seen)
@@ -166,14 +166,14 @@ def report_step(
     settings: Settings,
     beside: Mapping[str, Stored] | None = None,
 ) -> Step:
-    """Tables, figures and the report.
+    """Return the step of tables, figures and report.
 
     Args:
         model: The trained network.
-        measured: What the classical methods and, last, the network do on the test.
+        measured: Evaluations of the classical methods and, last, of the network.
         dataset: The dataset.
         settings: All settings.
-        beside: What other networks do there, by the name that tables give them.
+        beside: Evaluations of other networks, by their name in the tables.
     """
     others = dict(beside or {})
     evaluation = settings.evaluation.model_dump(mode="json")
@@ -196,21 +196,20 @@ def report_step(
     return Step(unit, partial(_report, model, list(measured), others, dataset, settings))
 
 
-def result_text(measured: Sequence[Stored], settings: Settings) -> str:
+def result_text(measured: Sequence[Stored], how: EvaluationSettings) -> str:
     """Return the result table of several methods for a terminal."""
     import pandas as pd
 
     from ecgmodel.evaluation.summary import as_text, summarise
 
-    table = pd.concat([pd.read_parquet(m.file(STRETCHES)) for m in measured], ignore_index=True)
-    how = settings.evaluation
+    table = pd.concat([pd.read_parquet(m.file(SEGMENTS)) for m in measured], ignore_index=True)
     return as_text(summarise(table, draws=how.bootstrap, seed=how.seed))
 
 
 def network_options(settings: Settings) -> dict[str, Any]:
-    """Return the architecture's options, those that follow from the target filled in.
+    """Return the options of the architecture, including those implied by the target.
 
-    A target that has its offset and wander can only be met by a network that keeps them.
+    A target with offset and baseline wander requires a network that preserves them.
     """
     options = dict(settings.network.options)
     offered = architecture(settings.network.architecture).Settings.model_fields
@@ -220,12 +219,12 @@ def network_options(settings: Settings) -> dict[str, Any]:
 
 
 def trained_window(dataset: Stored) -> int:
-    """Return the window of a dataset: `mix.window`, or shorter where its recordings are."""
+    """Return the window of a dataset: `mix.window`, or shorter if its recordings are shorter."""
     return int(dataset.info["lengths"]["train"])
 
 
 def split_shards(dataset: Stored, split: str) -> list[Path]:
-    """Return a dataset's shards of a split, in a fixed order."""
+    """Return the shards of a split, in a fixed order."""
     return sorted((dataset.path / split).glob("*.parquet"))
 
 
@@ -270,7 +269,7 @@ def _fit(
 
 
 def _training_batches(dataset: Stored, settings: Settings) -> Batches:
-    """Return a dataset's training windows: as they lie in the shards, or mixed on the fly."""
+    """Return the training windows of a dataset: stored in shards, or mixed on the fly."""
     from ecgmodel.training.batches import ShardBatches
     from ecgmodel.training.on_the_fly import OnTheFlyBatches, read_clean, read_noise
 
@@ -293,21 +292,22 @@ def _measure_baseline(name: str, dataset: Stored, window: int, into: Path) -> No
 
     clean = plugins.load("evaluation/baselines", name, "baseline").clean
     table = evaluate_method(clean, split_shards(dataset, "test"), name, window)
-    table.to_parquet(into / STRETCHES, index=False)
+    table.to_parquet(into / SEGMENTS, index=False)
 
 
-def _measure_model(model: Path, dataset: Stored, settings: Settings, tile: int, into: Path) -> None:
+def _measure_model(
+    model: Path, dataset: Stored, how: EvaluationSettings, tile: int, into: Path
+) -> None:
     import_keras()
     from ecgmodel.denoise.tiles import from_keras
     from ecgmodel.evaluation import examples
-    from ecgmodel.evaluation.evaluate import count_stretches, evaluate_method
+    from ecgmodel.evaluation.evaluate import count_segments, evaluate_method
 
-    denoiser = from_keras(model, tile, settings.evaluation.overlap)
-    window = settings.evaluation.window
+    denoiser = from_keras(model, tile, how.overlap)
     shards = split_shards(dataset, "test")
-    with bar(count_stretches(shards), "evaluate", "stretch") as shown:
-        table = evaluate_method(denoiser.clean_many, shards, MODEL, window, shown.update)
-    table.to_parquet(into / STRETCHES, index=False)
+    with bar(count_segments(shards), "evaluate", "segment") as shown:
+        table = evaluate_method(denoiser.clean_many, shards, MODEL, how.window, shown.update)
+    table.to_parquet(into / SEGMENTS, index=False)
     chosen = examples.choose(table, MODEL)
     examples.save(examples.collect(chosen, denoiser.clean_many, shards), into / EXAMPLES)
 

@@ -1,9 +1,9 @@
-"""The store: every result is a folder named by a key, complete when its manifest is there.
+"""The store: every result is a folder named by a key, complete once its manifest exists.
 
-A unit of work is named by what decides its output: the stage, its settings, what goes into it and
-the version of its code. Its folder is made beside its final place and renamed, so a process that
-is killed leaves only a `.partial` folder, which the next one clears or goes on with. A file that
-is missing or altered makes the unit count as not there.
+The key of a unit of work is the hash of everything that determines its output: the stage, its
+settings, its inputs and the version of its code. The folder is written as `<folder>.partial` and
+then renamed, so a killed process leaves only a `.partial` folder, which the next one deletes or
+continues. A unit with a missing or altered file counts as missing.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any
 
 from ecgmodel.store.leases import hold
 from ecgmodel.support.disk import disk
+
+if TYPE_CHECKING:
+    from filelock import FileLock  # the light install hashes and writes files without a store
 
 MANIFEST = "manifest.json"
 _HALF = ".half"
 
 
 def digest(value: Any) -> str:
-    """Return the sha256 of a JSON-able value, whatever the order of its keys."""
+    """Return the sha256 of a JSON-serialisable value, independent of the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -44,9 +45,9 @@ _hashes: dict[tuple[int, int, int, int], str] = {}
 
 
 def _sha256_once(path: Path) -> str:
-    """Return the sha256 of a file, which is read once a process, whatever its number of names.
+    """Return the sha256 of a file; each file is read once per process, also under several names.
 
-    A shard lies in its own unit and, as a hard link, in each dataset that holds it.
+    A shard is stored in its own unit and, as a hard link, in each dataset that contains it.
     """
     stat = path.stat()
     content = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
@@ -60,11 +61,11 @@ class Unit:
     """One unit of work, before it is done.
 
     Attributes:
-        stage: The stage, e.g. "resample"; the folder that holds its units.
-        name: What a person calls it, e.g. "mitdb/100".
-        settings: JSON-able settings that decide the output.
-        inputs: References of the units that go into it (`Stored.ref`), by role.
-        code: The version of the stage's code and of the libraries that shape its output.
+        stage: The stage, e.g. "resample"; also the name of the folder of its units.
+        name: A readable name, e.g. "mitdb/100".
+        settings: The settings that determine the output, JSON-serialisable.
+        inputs: References to the units that it reads (`Stored.ref`), by role.
+        code: Versions of the stage's code and of the libraries that affect its output.
     """
 
     stage: str
@@ -75,29 +76,29 @@ class Unit:
 
     @property
     def key(self) -> str:
-        """The hash of all that decides the output."""
+        """The hash of everything that determines the output."""
         return digest([self.stage, self.name, self.settings, self.inputs, self.code])
 
     @property
     def folder(self) -> str:
-        """The unit's folder inside the store: readable name and key."""
+        """The unit's folder, relative to the store: stage, readable name and key."""
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.name).strip("-.")[:60]
         return f"{self.stage}/{name}-{self.key[:16]}"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A unit of work that is done.
+    """A finished unit of work.
 
     Attributes:
         path: Its folder.
+        name: The unit's name.
         key: The unit's key.
         digest: The hash of its files' names and contents.
-        info: JSON-able facts that the stage reported (counts, rates, reasons).
+        info: Facts that the stage reported (counts, rates, reasons), JSON-serialisable.
         files: Relative file name to {"sha256", "bytes"}.
         settings: The unit's settings.
-        inputs: The references that went into it.
-        name: The unit's name.
+        inputs: References to its inputs, by role.
     """
 
     path: Path
@@ -111,7 +112,7 @@ class Stored:
 
     @property
     def ref(self) -> str:
-        """What a later unit names as its input: what it is, and what it contains."""
+        """The reference for units that read this one: its key and its digest."""
         return f"{self.key[:32]}:{self.digest[:32]}"
 
     def file(self, name: str) -> Path:
@@ -123,7 +124,7 @@ class Store:
     """A folder of finished units.
 
     Args:
-        root: The store's folder; made when first written to.
+        root: The store's folder, created on first use.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -131,9 +132,9 @@ class Store:
         self._checked: dict[Path, tuple[Any, Stored]] = {}
 
     def get(self, unit: Unit) -> Stored | None:
-        """Return the finished unit, or None if it is not there or a file of it was altered.
+        """Return the finished unit, or None if it is missing or one of its files was altered.
 
-        Every file is hashed once a process; after that its size and time of change are compared.
+        Every file is hashed once per process; later calls compare size and modification time.
         """
         path = self.root / unit.folder
         if not path.is_dir():
@@ -158,18 +159,18 @@ class Store:
         build: Callable[[Path], Mapping[str, Any] | None],
         resume: bool = False,
     ) -> Stored:
-        """Return the finished unit, making it if it is not there.
+        """Return the finished unit, and build it first if it is missing.
 
-        Two processes never make the same unit at once: the second waits, and finds it done.
+        Two processes never build the same unit at once: the second one waits, then reads it.
 
         Args:
-            unit: What to make.
-            build: Writes the unit's files into the folder it is given, and returns facts for the
-                manifest (JSON-able) or None.
-            resume: Give `build` what an interrupted earlier call left, instead of an empty folder.
+            unit: The unit.
+            build: Writes the unit's files into the given folder, and returns facts for the
+                manifest (JSON-serialisable) or None.
+            resume: Pass `build` the folder of an interrupted call instead of an empty one.
 
         Raises:
-            DiskFullError: There is no space left for it.
+            DiskFullError: The disk is full.
         """
         with disk(self.root):
             hold(self.root)
@@ -182,7 +183,7 @@ class Store:
             if not resume:
                 shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True, exist_ok=True)
-            for half in partial.rglob(f"*{_HALF}"):  # a kill came between writing and renaming
+            for half in partial.rglob(f"*{_HALF}"):  # left by a kill between write and rename
                 half.unlink()
             try:
                 info = build(partial) or {}
@@ -197,28 +198,30 @@ class Store:
         return stored
 
     def lock(self, name: str) -> FileLock:
-        """Return the lock of a name; the system frees it when its process ends, however it ends."""
+        """Return the lock of a name; it is released when its process ends or is killed."""
+        from filelock import FileLock
+
         path = self.root / "locks" / (hashlib.sha256(name.encode()).hexdigest()[:32] + ".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path)
 
 
 def read_stored(path: Path) -> Stored:
-    """Return what the manifest of a finished unit's folder says.
+    """Read the manifest of a finished unit.
 
     Raises:
-        FileNotFoundError: The folder holds no manifest.
-        ValueError: The manifest cannot be read, or was altered.
+        FileNotFoundError: The folder contains no manifest.
+        ValueError: The manifest is unreadable or was altered.
     """
     manifest = json.loads((path / MANIFEST).read_text())
     if manifest.pop("seal") != digest(manifest):
-        raise ValueError(f"{path / MANIFEST} was altered")
+        raise ValueError(f"{path / MANIFEST} was altered after it was written")
     fields = ("name", "key", "digest", "info", "files", "settings", "inputs")
     return Stored(path=path, **{name: manifest[name] for name in fields})
 
 
 def is_intact(stored: Stored) -> bool:
-    """Return whether every file is there with the bytes that the manifest says."""
+    """Return whether every file exists with the size and hash of the manifest."""
     return digest(stored.files) == stored.digest and all(
         (path := stored.path / name).is_file()
         and path.stat().st_size == entry["bytes"]
@@ -228,21 +231,21 @@ def is_intact(stored: Stored) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8 as `write_bytes` does."""
+    """Write a text as UTF-8, atomically; see `write_bytes`."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file beside its place and rename it, so that nobody ever sees half of it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{_HALF}")
+    """Write a file atomically: to a temporary name in the same folder, then renamed."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{_HALF}")
     try:
-        with beside.open("wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        temporary.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -273,7 +276,7 @@ def _write_manifest(folder: Path, unit: Unit, info: Mapping[str, Any]) -> None:
 
 
 def _replace(partial: Path, final: Path) -> None:
-    """Put a finished folder in its place; a damaged one that stands there is moved away first."""
+    """Rename a finished folder to its final name, replacing a damaged one."""
     if final.exists():
         final.rename(_damaged(final))
         partial.rename(final)
@@ -283,5 +286,5 @@ def _replace(partial: Path, final: Path) -> None:
 
 
 def _damaged(final: Path) -> Path:
-    """Return where a damaged folder waits to be deleted."""
+    """Return the name under which a damaged folder waits for deletion."""
     return final.with_name(final.name + ".damaged")

@@ -1,4 +1,4 @@
-"""What a store holds that nothing needs any more, found by following what each unit was made of."""
+"""Garbage collection: finds units that no kept dataset, model or run depends on."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecgmodel.store import MANIFEST, Store, Stored, read_stored
-from ecgmodel.store.leases import alone
+from ecgmodel.store.leases import exclusive
 
-# They can be made again from what is kept, and say something of it: kept as long as that is.
+# Stages whose units are derived from others, and are kept as long as those are.
 DERIVED = ("evaluate", "report", "verdict", "export", "denoise", "describe")
 DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A folder that nothing needs.
+    """A folder that is no longer needed.
 
     Attributes:
         path: The folder.
-        size: Bytes that deleting it frees; a file with another name elsewhere frees none.
-        reason: Why nothing needs it.
+        size: Bytes freed by deleting it; files with a hard link elsewhere free none.
+        reason: Why it is not needed.
     """
 
     path: Path
@@ -36,18 +36,18 @@ class Leftover:
 def find_leftovers(
     store: Store, trainings: Iterable[str], datasets: int = 1, days: float = 7.0
 ) -> list[Leftover]:
-    """Return what no kept dataset, model or run needs.
+    """Return the folders that no kept dataset, model or run needs.
 
-    Kept are: the trainings that are named, the newest datasets of each name, the newest page of
-    each benchmark, all that these were made of, and what was measured on them alone. Unfinished
-    work is kept while it is young.
+    Kept are the given trainings, the newest datasets of each name, the newest report of each
+    benchmark, all inputs of these, and results derived from kept units only. Unfinished work is
+    kept until it is `days` old.
 
     Args:
         store: The store.
-        trainings: Keys of trainings that a run or a model version still names (the first digits
-            are enough).
-        datasets: How many of the newest datasets of each name to keep.
-        days: Age below which unfinished work may still go on.
+        trainings: Keys, or their first digits, of the trainings that a run or a model version
+            refers to.
+        datasets: Number of newest datasets of each name to keep.
+        days: Age up to which unfinished work may be continued.
     """
     units = list(_units(store))
     roots = _newest(units, "dataset", datasets) + _newest(units, "benchmark", 1)
@@ -61,18 +61,18 @@ def find_leftovers(
 
 
 def remove(store: Store, leftovers: Iterable[Leftover]) -> int:
-    """Delete leftovers, and return the bytes that it freed.
+    """Delete leftovers, and return the number of bytes freed.
 
     Raises:
-        StoreInUseError: A process works on the store; nothing was deleted.
+        StoreInUseError: Another process uses the store; nothing was deleted.
     """
     freed = 0
-    with alone(store.root):
+    with exclusive(store.root):
         for leftover in leftovers:
             doomed = leftover.path.with_name(leftover.path.name + ".damaged")
             shutil.rmtree(doomed, ignore_errors=True)
             if leftover.path != doomed:
-                leftover.path.rename(doomed)  # at once: nobody finds half of it
+                leftover.path.rename(doomed)  # atomic: never seen half deleted
                 shutil.rmtree(doomed)
             freed += leftover.size
     return freed
@@ -85,11 +85,11 @@ def _units(store: Store) -> Iterator[Stored]:
         try:
             yield read_stored(manifest.parent)
         except (OSError, ValueError, KeyError):
-            continue  # not a unit, or a damaged one, which the next run makes again
+            continue  # not a unit, or a damaged one, which the next run replaces
 
 
 def _newest(units: Iterable[Stored], stage: str, count: int) -> list[Stored]:
-    """Return the newest units of each name that a stage has."""
+    """Return the newest `count` units of each name in a stage."""
     by_name: dict[str, list[Stored]] = {}
     for unit in units:
         if unit.path.parent.name == stage:
@@ -98,7 +98,7 @@ def _newest(units: Iterable[Stored], stage: str, count: int) -> list[Stored]:
 
 
 def _closure(roots: Iterable[Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
-    """Return the roots and all that they were made of, by folder."""
+    """Return the roots and all their direct and indirect inputs, by folder."""
     made_by = {name: unit for unit in units for name in _names(unit)}
     kept: dict[Path, Stored] = {}
     waiting = list(roots)
@@ -111,7 +111,7 @@ def _closure(roots: Iterable[Stored], units: Iterable[Stored]) -> dict[Path, Sto
 
 
 def _with_derived(kept: dict[Path, Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
-    """Return what is kept and what says something of it alone."""
+    """Return the kept units, and the derived ones whose inputs are all kept."""
     derived = [u for u in units if u.path.parent.name in DERIVED and u.path not in kept]
     known = {name for unit in kept.values() for name in _names(unit)}
     while more := [u for u in derived if set(u.inputs.values()) <= known]:
@@ -122,7 +122,7 @@ def _with_derived(kept: dict[Path, Stored], units: Iterable[Stored]) -> dict[Pat
 
 
 def _names(unit: Stored) -> Iterator[str]:
-    """Yield what others may name as their input: a unit, or one of its files."""
+    """Yield the references under which others name this unit: its own and its files' hashes."""
     yield unit.ref
     for entry in unit.files.values():
         yield str(entry["sha256"])
@@ -133,17 +133,17 @@ def _age(unit: Stored) -> float:
 
 
 def _unfinished(store: Store, days: float) -> Iterator[Leftover]:
-    """Yield what interrupted work left, and damaged folders that were replaced."""
+    """Yield folders of interrupted work, and replaced damaged folders."""
     for path in store.root.glob("*/*.damaged"):
-        yield Leftover(path, 0, "it was damaged, and replaced")
+        yield Leftover(path, 0, "it was damaged and has been replaced")
     for path in store.root.glob("*/*.partial"):
         newest = max((p.stat().st_mtime for p in [path, *path.rglob("*")]), default=0.0)
         if time.time() - newest > days * DAY_S:
-            yield Leftover(path, 0, f"its work was broken off over {days:g} days ago")
+            yield Leftover(path, 0, f"its run was interrupted over {days:g} days ago")
 
 
 def _sized(leftovers: Iterable[Leftover]) -> list[Leftover]:
-    """Return leftovers with their sizes: a file frees its bytes with the last of its names."""
+    """Return leftovers with their sizes; a hard-linked file counts when all its links go."""
     leftovers, names = list(leftovers), Counter[tuple[int, int]]()
     files = {leftover.path: list(_files(leftover.path)) for leftover in leftovers}
     for stats in files.values():

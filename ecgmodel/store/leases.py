@@ -1,6 +1,6 @@
-"""Who works on a store now: each process holds a lease, so that nothing is deleted under it.
+"""Leases on a store: a process that uses the store holds one, which blocks deletion.
 
-A lease is a locked file. The system frees it when its process ends, however that ends.
+A lease is a locked file. The operating system releases it when its process ends or is killed.
 """
 
 from __future__ import annotations
@@ -10,20 +10,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from ecgmodel.errors import StoreInUseError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _held: dict[tuple[Path, int], FileLock] = {}
 _guard = threading.Lock()
 
 
 def hold(root: Path) -> None:
-    """Take this process's lease on a store, if it has none; it lasts as long as the process."""
+    """Take a lease on a store for the lifetime of this process, unless it has one."""
     with _guard:
         if (root, os.getpid()) in _held:
             return
+        from filelock import FileLock
+
         with _gate(root):
             lease = FileLock(_folder(root) / f"{os.getpid()}.lock", thread_local=False)
             lease.acquire()
@@ -31,12 +35,14 @@ def hold(root: Path) -> None:
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Keep a store from being worked on by any other process meanwhile.
+def exclusive(root: Path) -> Iterator[None]:
+    """Lock a store against use by other processes.
 
     Raises:
-        StoreInUseError: A process works on it.
+        StoreInUseError: Another process uses the store.
     """
+    from filelock import FileLock, Timeout
+
     with _gate(root):
         for lease in sorted(_folder(root).glob("*.lock")):
             if lease.stem == str(os.getpid()):
@@ -46,15 +52,17 @@ def alone(root: Path) -> Iterator[None]:
                     pass
             except Timeout as error:
                 raise StoreInUseError(
-                    f"Process {lease.stem} works on the store {root}: nothing was deleted. Wait "
-                    "for it to end, and give the same command again."
+                    f"The store {root} is in use by process {lease.stem}. Nothing was deleted. "
+                    "Wait for the process to end, then run the same command again."
                 ) from error
             lease.unlink(missing_ok=True)
         yield
 
 
 def _gate(root: Path) -> FileLock:
-    """Return the lock that who comes and who wants to be alone pass one at a time."""
+    """Return the lock that serialises `hold` and `exclusive`."""
+    from filelock import FileLock
+
     return FileLock(_folder(root).with_name("gate.lock"))
 
 

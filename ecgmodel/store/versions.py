@@ -1,30 +1,30 @@
-"""The version of a stage's code: what its output could depend on, and nothing else."""
+"""Code versions: a hash of the modules that a stage's output can depend on."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import subprocess
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ecgmodel.support.places import ROOT
+from ecgmodel.support.paths import ROOT
 
 PACKAGE = "ecgmodel"
 
 
 def code_version(*modules: str) -> str:
-    """Return the hash of the syntax trees of all project modules that `modules` reach by import.
+    """Return the hash of the syntax trees of `modules` and of all project modules they import.
 
-    Comments, docstrings and layout do not count, nor does a module that is not reached. Nothing
-    is imported: the source is read.
+    Comments, docstrings and layout do not affect the hash. The source is parsed, not imported.
 
     Args:
         *modules: Dotted names, e.g. "ecgmodel.dataset.mixing".
 
     Raises:
-        ModuleNotFoundError: A module is not part of the project.
+        ModuleNotFoundError: A module is not part of this project.
     """
     reached: set[str] = set()
     waiting = list(modules)
@@ -43,7 +43,7 @@ def library_versions(*names: str) -> dict[str, str]:
 
 
 def git_commit() -> str:
-    """Return the commit of this project's code, "" where it is not a git checkout."""
+    """Return the git commit of this project's code, "" outside a checkout."""
     try:
         shown = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10
@@ -55,10 +55,10 @@ def git_commit() -> str:
 
 @cache
 def _library(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
+    for distribution in (name, f"{name}-cpu"):  # TensorFlow without CUDA is tensorflow-cpu
+        with suppress(PackageNotFoundError):
+            return version(distribution)
+    return "absent"
 
 
 def _file(name: str) -> Path | None:
@@ -97,7 +97,7 @@ def _drop_docstring(node: ast.AST) -> None:
 
 
 def _imports(tree: ast.AST, name: str, is_package: bool) -> set[str]:
-    """Return the modules of this project that a module imports, wherever the import stands."""
+    """Return the project modules that a module imports, at its top or inside functions."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -1,1 +1,1 @@
-"""Small parts that any room may use."""
+"""Utilities that every other package may import."""

@@ -1,4 +1,4 @@
-"""Reading of arrays from `.npy` files, also by many threads at once."""
+"""Thread-safe reading of `.npy` files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any
         path: The file.
         mmap_mode: "r" maps the file instead of reading it.
     """
-    # NumPy parses a header as Python, and CPython up to 3.11.7 miscounts its depth when threads
-    # parse at once (python/cpython#106905): nothing is wrong with the file, another try reads it.
+    # NumPy parses the header as Python source, and CPython up to 3.11.7 can raise SystemError when
+    # several threads parse at once (python/cpython#106905). The file is intact; a retry succeeds.
     for _ in range(TRIES - 1):
         try:
             return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)

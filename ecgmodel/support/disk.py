@@ -1,4 +1,4 @@
-"""A full disk, said plainly: which one it is, what could not be written, and what to do."""
+"""Detection of a full disk, with an error that names the disk, the file and the remedy."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 from ecgmodel.errors import DiskFullError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-# Some libraries write less than asked and say so without a number: then the disk is asked.
+# Some libraries report a short write without an errno; then the free space decides.
 _NOTHING_LEFT = 2**20
 
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Say plainly that the disk of a path is full, where that is what an error means.
+    """Raise `DiskFullError` for errors that a full disk caused.
 
     Args:
-        path: What is written.
+        path: The file or folder being written.
 
     Raises:
-        DiskFullError: It is. Other errors are passed on as they are.
+        DiskFullError: The disk of `path` is full. Other errors pass unchanged.
     """
     try:
         yield
@@ -38,25 +38,25 @@ def disk(path: Path) -> Iterator[None]:
 def _is_full(error: OSError, path: Path) -> bool:
     if error.errno is not None:
         return error.errno in _FULL
-    return shutil.disk_usage(_there(path)).free < _NOTHING_LEFT
+    return shutil.disk_usage(_existing(path)).free < _NOTHING_LEFT
 
 
 def _full(error: OSError, path: Path) -> DiskFullError:
-    place = _there(path)
+    place = _existing(path)
     usage = shutil.disk_usage(place)
     while not place.is_mount():
         place = place.parent
     return DiskFullError(
         error.errno or errno.ENOSPC,
         f"The disk is full: {place} has {usage.free / 1e6:,.1f} of {usage.total / 1e6:,.0f} MB "
-        "left. Free some space (`ecg-denoise gc` shows what nothing needs) and run again, which "
-        "goes on from what was done; cannot write",
+        "left. Free space (`ecg-denoise gc` lists unused results), then run the same command "
+        "again; it continues where it stopped. Not written",
         str(path),
     )
 
 
-def _there(path: Path) -> Path:
-    """Return the nearest folder of a path that is there."""
+def _existing(path: Path) -> Path:
+    """Return the nearest existing folder of a path."""
     place = path.absolute()
     while not place.is_dir():
         place = place.parent

@@ -1,4 +1,4 @@
-"""What a measured time depends on and memory is counted by: this process's cores and its peak."""
+"""CPU cores and peak memory of this process."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ _STATUS = Path("/proc/self/status")
 
 
 def core_count() -> int:
-    """Return how many processor cores this process may use."""
+    """Return the number of CPU cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def cores() -> str:
-    """Return them in words, e.g. "2 CPU cores"."""
+    """Return the number of cores as text, e.g. "2 CPU cores"."""
     count = core_count()
     return f"{count} CPU core{'s' if count > 1 else ''}"
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has held, MB.
+    """Return the peak memory of this process, MB.
 
-    Where Linux says it, of this program alone: `getrusage` counts what started it, too.
+    On Linux from /proc: `getrusage` would include the memory of the process that started it.
     """
     if _STATUS.is_file():
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes here
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes on macOS, else kilobytes

@@ -1,4 +1,4 @@
-"""Things chosen by name, one a file: a module put into a package is found by its file name."""
+"""Plugins: every module of a package is available under its file name."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import importlib
 from types import ModuleType
 
 from ecgmodel.errors import unknown_name
-from ecgmodel.support.places import PACKAGE
+from ecgmodel.support.paths import PACKAGE
 
 
 def names(package: str) -> tuple[str, ...]:
-    """Return the names that `ecgmodel/<package>` offers, without importing any of them.
+    """Return the names of the plugins in `ecgmodel/<package>`, without importing them.
 
-    Files that start with an underscore are shared parts, not offers.
+    Files whose name starts with an underscore are shared helpers, not plugins.
     """
     return tuple(sorted(p.stem for p in (PACKAGE / package).glob("[!_]*.py")))
 
 
 def check(package: str, name: str, kind: str) -> str:
-    """Return `name` if `ecgmodel/<package>` offers it.
+    """Return `name` if it is a plugin of `ecgmodel/<package>`.
 
     Raises:
-        UnknownNameError: It does not; the message gives the nearest names.
+        UnknownNameError: There is no such plugin; the message lists the nearest names.
     """
     if name not in names(package):
         raise unknown_name(kind, name, names(package))
@@ -32,7 +32,7 @@ def load(package: str, name: str, kind: str) -> ModuleType:
     """Import and return the module `ecgmodel/<package>/<name>.py`.
 
     Raises:
-        UnknownNameError: There is none; the message gives the nearest names.
+        UnknownNameError: There is no such plugin; the message lists the nearest names.
     """
     return importlib.import_module(
         f"ecgmodel.{package.replace('/', '.')}.{check(package, name, kind)}"

@@ -1,4 +1,4 @@
-"""Progress bars: lively on a terminal, a line now and then in a log."""
+"""Progress bars: continuous on a terminal, one line every 30 s in a log."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def bar(total: int, label: str, unit: str, initial: int = 0, shown: bool = True)
     """Return a progress bar on standard error.
 
     Args:
-        total: What 100 % is.
-        label: What is being done.
-        unit: What is counted.
-        initial: How much was done before.
-        shown: False returns a bar that shows nothing.
+        total: The count at 100 %.
+        label: Name of the task.
+        unit: Unit of the count.
+        initial: Count that is already done.
+        shown: False returns a bar without output.
     """
     return tqdm(
         total=total,

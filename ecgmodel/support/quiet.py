@@ -1,4 +1,4 @@
-"""Importing Keras without the lines that TensorFlow writes past every logging setting."""
+"""Import of Keras without TensorFlow's startup messages, which no logging setting suppresses."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ecgmodel.support.machine import core_count
 
 
 def import_keras() -> None:
-    """Import Keras and its backend; what they print is shown only if that fails.
+    """Import Keras and its backend; their output is shown only if the import fails.
 
-    TensorFlow logs to file descriptor 2 while it is loaded, before it reads TF_CPP_MIN_LOG_LEVEL.
-    Its operations are small here: dividing one among cores takes longer than running several side
-    by side. On two cores, `strided_unet` trains half as fast again with one thread for each.
+    TensorFlow logs to file descriptor 2 while it loads, before it reads TF_CPP_MIN_LOG_LEVEL.
+    The operations of the networks here are small: splitting one over several cores is slower than
+    running several in parallel. On two cores, one thread per operation trains `strided_unet` 1.5
+    times as fast.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, core_count() // 4)))
     if "keras" not in sys.modules:
         _import_aside("keras")
-    # Tiles come in batches of few sizes, each of which is traced once.
+    # Hides warnings about retracing: tiles come in few batch sizes, each traced once.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # Keras keeps this for each thread.
+    # This setting is per thread in Keras.
     sys.modules["keras"].config.disable_interactive_logging()
 
 

@@ -1,4 +1,4 @@
-"""Random numbers that follow from a seed and names, never from the order of work."""
+"""Random numbers derived from a seed and names, independent of the order of work."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.random.bit_generator import ISeedSequence
 
 
 def generator(seed: int, *names: object) -> np.random.Generator:
-    """Return a generator that depends on the seed and the names alone.
+    """Return a generator that depends on nothing but the seed and the names.
 
     Args:
         seed: The configured seed.
-        *names: What the numbers are for (a record, lead, window, copy). Their order counts;
-            `str` of each enters the hash.
+        *names: Identifiers of the draw (record, lead, window, copy). Their order matters; each
+            is hashed as `str`.
 
     Example:
         >>> generator(0, "mitdb/100", 1).random() == generator(0, "mitdb/100", 1).random()
@@ -29,11 +29,11 @@ def generator(seed: int, *names: object) -> np.random.Generator:
 def uniforms(seed: int, name: str, *counters: np.ndarray | int) -> np.ndarray:
     """Return numbers in [0, 1), each a function of the seed, the name and its own counters.
 
-    Many rows at once, and a row's number does not depend on which other rows are asked for.
+    The number of a row does not depend on the other rows of the call.
 
     Args:
         seed: The configured seed.
-        name: What the numbers are for.
+        name: Identifier of the draw.
         *counters: Non-negative integers or integer arrays that broadcast together.
 
     Returns:
@@ -55,10 +55,9 @@ def uniforms(seed: int, name: str, *counters: np.ndarray | int) -> np.ndarray:
 
 
 class _Key(ISeedSequence):
-    """A text's hash as the key of a Philox generator.
+    """The hash of a text as the key of a Philox generator.
 
-    `Philox(key=...)` also asks the system for randomness that it then does not use, which takes
-    three times as long as the rest.
+    `Philox(key=...)` reads entropy from the system without using it, which triples the time.
     """
 
     def __init__(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""How long work hears that it should stop: Ctrl-C and signals reach the main thread alone."""
+"""Stop requests for worker threads: Ctrl-C and signals reach the main thread only."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _asked = threading.Event()
 
 
 class Stopped(BaseException):
-    """The process was asked to stop; like KeyboardInterrupt it is no error."""
+    """The process was asked to stop; like KeyboardInterrupt, not an `Exception`."""
 
 
 def ask_to_stop() -> None:
-    """Have work in all threads of this process end at its next step."""
+    """Request a stop: work in every thread of this process ends at its next `check`."""
     _asked.set()
 
 
 def check() -> None:
-    """Go on, unless the process was asked to stop.
+    """Raise an error if a stop was requested.
 
     Raises:
-        Stopped: It was.
+        Stopped: The process was asked to stop.
     """
     if _asked.is_set():
         raise Stopped

@@ -1,11 +1,11 @@
-"""Units of voltage, in all the ways in which files write them, and durations in words."""
+"""Units of voltage in the spellings that occur in files, and durations as text."""
 
 from __future__ import annotations
 
 import re
 
 _MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "nv": 1e-6}
-"""How many millivolts a unit is, by its name in small letters."""
+"""Millivolts per unit, by the unit's name in lower case."""
 
 # "ECG (mV)", "II [µV]", "MLII_uV", "V5/mV", "lead in mV"; a bare V needs brackets: V is a lead.
 _BRACKETED = re.compile(r"^(.*?)[\s_]*[\(\[]\s*([^()\[\]]*?)\s*[\)\]]$")
@@ -18,11 +18,11 @@ _WORDS = {
 }
 
 LONGEST_NAME = 200
-"""Letters of a name that are looked at: more would take the patterns for ever."""
+"""Longest part of a name that is matched; bounds the time that the patterns take."""
 
 
 def plain_unit(unit: str | None) -> str | None:
-    """Return a unit without spaces and brackets, "uV" for all ways to write microvolts."""
+    """Return a unit without spaces and brackets; every spelling of microvolt becomes "uV"."""
     if unit is None:
         return None
     plain = unit.strip().strip("'\"()[] ").replace("\u03bc", "u").replace("\u00b5", "u")
@@ -31,7 +31,7 @@ def plain_unit(unit: str | None) -> str | None:
 
 
 def split_unit(name: str) -> tuple[str, str | None]:
-    """Return a column's name and the unit that it carries, None for none.
+    """Return a column's name and the unit contained in it, None without one.
 
     Example:
         >>> split_unit("MLII_uV"), split_unit("ECG [mV]"), split_unit("V5")
@@ -45,7 +45,7 @@ def split_unit(name: str) -> tuple[str, str | None]:
 
 
 def millivolts(unit: str | None) -> float | None:
-    """Return how many mV a unit is, None if it is no voltage or not given."""
+    """Return a unit in mV, None if it is missing or not a voltage."""
     return _MILLIVOLTS.get((plain_unit(unit) or "").lower())
 
 

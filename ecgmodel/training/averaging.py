@@ -1,8 +1,8 @@
-"""Adam that also keeps a moving average of the weights, with all weights in one vector.
+"""Adam with a moving average of the weights, computed on all weights as one vector.
 
-A network of many small layers has over a hundred variables, and TensorFlow takes longer to begin a
-dozen operations on each than to do them: as one vector, a step of `strided_unet` on eight windows
-takes half the time.
+A network of many small layers has over a hundred variables. Launching a dozen operations for each
+takes TensorFlow longer than computing them; on one vector, a step of `strided_unet` on eight
+windows takes half the time.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Kingma and Ba 2015; Keras's epsilo
 class AveragingAdam(keras.optimizers.Optimizer):
     """Adam (Kingma and Ba 2015) with an exponential moving average of the trainable weights.
 
-    At step t (from 0) the decay is min(decay, t / (t + 10)): the average follows the first steps
-    closely, and is no longer marked by the random start after a few hundred (the rule of
-    TensorFlow's `ExponentialMovingAverage`, begun one step earlier). Keras's own average has no
-    such start, and `fit` writes it over the weights whenever it returns.
+    At step t (from 0) the decay is min(decay, t / (t + 10)), so that the average follows the first
+    steps closely and forgets the random initial weights within a few hundred (the rule of
+    TensorFlow's `ExponentialMovingAverage`, started one step earlier). The average of Keras has no
+    such warm-up, and `fit` overwrites the weights with it when it returns.
 
     Args:
         learning_rate: Step size.
-        decay: Share of the average that stays, a step; None keeps no average.
-        clip_norm: Global norm that gradients are scaled down to; None leaves them.
-        name: The optimiser's.
+        decay: Decay of the average per step; None disables the average.
+        clip_norm: Clip gradients to this global norm; None disables clipping.
+        name: Name of the optimiser.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class AveragingAdam(keras.optimizers.Optimizer):
         self._shapes: list[tuple[int, ...]] = []
 
     def build(self, variables: list[Any]) -> None:
-        """Make Adam's state, and the average beside it, so that both are saved together."""
+        """Create Adam's state and the average, so that both are saved together."""
         if self.built:
             return
         super().build(variables)
@@ -63,7 +63,7 @@ class AveragingAdam(keras.optimizers.Optimizer):
     def _backend_update_step(
         self, grads: Any, trainable_variables: Any, learning_rate: Any
     ) -> None:
-        """Change all weights, then move their average towards them."""
+        """Update all weights, then their average."""
         if len(grads) != len(self._shapes):
             raise ValueError(f"Expected {len(self._shapes)} gradients. Received: {len(grads)}")
         done = ops.cast(self.iterations, "float32")
@@ -81,7 +81,7 @@ class AveragingAdam(keras.optimizers.Optimizer):
             self.assign_add(self._average, ops.multiply(ops.subtract(1.0, decay), gap))
 
     def _adam(self, gradient: Any, step: Any, rate: Any) -> Any:
-        """Return what to subtract from the weights."""
+        """Return the update to subtract from the weights."""
         m, v = self._momentum, self._velocity
         mean = ops.add(m, ops.multiply(ops.subtract(gradient, m), 1 - BETA_1))
         square = ops.add(v, ops.multiply(ops.subtract(ops.square(gradient), v), 1 - BETA_2))
@@ -92,19 +92,19 @@ class AveragingAdam(keras.optimizers.Optimizer):
         return ops.divide(ops.multiply(mean, size), ops.add(ops.sqrt(square), EPSILON))
 
     def _parts(self, flat: Any) -> list[Any]:
-        """Return a vector cut into the shapes of the weights."""
+        """Return a vector split into the shapes of the weights."""
         ends = list(accumulate(map(prod, self._shapes)))
         pieces = ops.split(flat, ends[:-1]) if len(ends) > 1 else [flat]
         return [ops.reshape(p, shape) for p, shape in zip(pieces, self._shapes, strict=True)]
 
     def averages(self) -> list[NDArray[np.float32]]:
-        """Return the averages of the weights, in their order; none where none is kept."""
+        """Return the averages of the weights, in their order; empty if averaging is disabled."""
         if self._average is None:
             return []
         return [ops.convert_to_numpy(x).copy() for x in self._parts(self._average)]
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes this optimiser again."""
+        """Return the arguments that recreate this optimiser."""
         config = super().get_config()
         known = {name: config[name] for name in ("learning_rate", "name")}
         return {**known, "decay": self.decay, "clip_norm": self.clip_norm}
@@ -116,20 +116,20 @@ def _flat(tensors: Sequence[Any]) -> Any:
 
 @contextmanager
 def averaged(model: keras.Model) -> Iterator[None]:
-    """Put the averages into the model's place of weights while the block runs.
+    """Replace the model's weights with their averages while the block runs.
 
-    State that is not trained by gradients (batch normalisation's statistics) stays as it is.
+    State that is not trained by gradients (statistics of batch normalisation) is not replaced.
     """
     averages = model.optimizer.averages()
     if not averages:
         yield
         return
     weights = model.trainable_variables
-    kept = [keras.ops.convert_to_numpy(w).copy() for w in weights]
+    originals = [keras.ops.convert_to_numpy(w).copy() for w in weights]
     for weight, average in zip(weights, averages, strict=True):
         weight.assign(average)
     try:
         yield
     finally:
-        for weight, value in zip(weights, kept, strict=True):
+        for weight, value in zip(weights, originals, strict=True):
             weight.assign(value)

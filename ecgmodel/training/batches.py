@@ -1,6 +1,6 @@
-"""Batches of noisy and clean windows from Parquet shards, in bounded memory, in a seeded order.
+"""Batches of noisy and clean windows from Parquet shards, in bounded memory and seeded order.
 
-Plain NumPy: `feeding` hands them to whatever framework trains.
+The batches are NumPy arrays; `feeding` passes them to the Keras backend in use.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ SIGNALS = ("noisy", "clean")
 
 
 class Batches(Protocol):
-    """What training needs of its data: noisy and clean windows, epoch by epoch.
+    """Training data: batches of noisy and clean windows, epoch by epoch.
 
-    `len` is the number of batches of an epoch; an epoch's batches follow from its number alone.
+    `len` is the number of batches of an epoch. The batches of an epoch depend only on its number.
     """
 
     samples: int
@@ -38,12 +38,12 @@ class Batches(Protocol):
 
 
 class ArrayBatches:
-    """Windows that lie in memory, in their order.
+    """Batches from arrays in memory, in their order.
 
     Args:
         noisy: `(n, samples)` float32, mV.
         clean: Of the same shape.
-        batch_size: Windows a batch; the last one may hold fewer.
+        batch_size: Windows per batch; the last batch may be smaller.
     """
 
     def __init__(self, noisy: Floats, clean: Floats, batch_size: int) -> None:
@@ -62,7 +62,7 @@ class ArrayBatches:
 
 
 class _Group(NamedTuple):
-    """A row group: the unit of reading."""
+    """A row group of a Parquet file, which is read at once."""
 
     path: Path
     number: int
@@ -72,26 +72,26 @@ class _Group(NamedTuple):
 class ShardBatches:
     """Noisy and clean windows from Parquet shards.
 
-    With shuffling, row groups are read in a random order across all shards into a buffer of
-    `shuffle_rows` windows; each batch is drawn from random places of it, and what was drawn is
-    replaced by what is read next. Memory holds the buffer and one row group, however large the
-    dataset. The order follows from the seed and the epoch's number alone.
+    With shuffling, row groups are read in random order across all shards into a buffer of
+    `shuffle_rows` windows. Each batch is drawn at random from the buffer and replaced by the next
+    rows read. Memory use is the buffer and one row group, whatever the size of the dataset. The
+    order depends only on the seed and the number of the epoch.
 
     Args:
         paths: Shards with columns `noisy` and `clean`: fixed-size lists of float32 without nulls,
-            in mV. Their order counts.
-        batch_size: Windows a batch; the last one of an epoch may hold fewer.
-        seed: What the order follows from.
-        shuffle_rows: Windows that are mixed at a time; 0 keeps the order of the shards.
+            in mV. The order of the paths matters.
+        batch_size: Windows per batch; the last batch of an epoch may be smaller.
+        seed: Seed of the order.
+        shuffle_rows: Size of the shuffle buffer, windows; 0 keeps the order of the shards.
 
     Attributes:
-        rows: Windows an epoch.
-        samples: Samples a window.
+        rows: Windows per epoch.
+        samples: Samples per window.
 
     Raises:
-        MissingFileError: A shard is not there.
-        DatasetError: A shard cannot be read, its windows have another length, or there is no
-            window at all.
+        MissingFileError: A shard does not exist.
+        DatasetError: A shard cannot be read, its windows differ in length, or no shard contains
+            a window.
 
     Example:
         >>> batches = ShardBatches(sorted(folder.glob("*.parquet")), batch_size=128, seed=0)
@@ -111,8 +111,9 @@ class ShardBatches:
         self.rows = sum(group.rows for group in self._groups)
         if not self.rows:
             raise DatasetError(
-                f"Expected shards with at least one window. Received: {len(paths)} shards with "
-                "none. Check the split, and what the quality gate kept."
+                f"Expected shards with at least one window. Received: {len(paths)} shards without "
+                "any. Check the settings split and quality: too few subjects, or windows that the "
+                "quality gate refused."
             )
 
     def __len__(self) -> int:
@@ -127,13 +128,13 @@ class ShardBatches:
         """Yield the batches of an epoch.
 
         Args:
-            number: The epoch; each has an order of its own.
+            number: The epoch; each has a different order.
 
         Yields:
             `(noisy, clean)`, each float32 `(windows, samples, 1)` in mV.
 
         Raises:
-            DatasetError: A shard was altered while it was in use.
+            DatasetError: A shard was changed while it was in use.
         """
         if not self.shuffle_rows:
             yield from _rechunked(map(_read, self._groups), self.batch_size)
@@ -145,15 +146,18 @@ class ShardBatches:
         yield from _shuffled(chunks, self.samples, capacity, self.batch_size, rng)
 
     def _survey(self, path: Path) -> None:
-        """Note a shard's row groups; only its footer is read."""
+        """Register the row groups of a shard; only its footer is read."""
         try:
             file = pq.ParquetFile(path)
         except FileNotFoundError as error:
             raise MissingFileError(
-                f"Shard {path} is not there. Expected a Parquet file; prepare the dataset again."
+                f"Shard {path} does not exist. Run `ecg-denoise prepare` to make the dataset again."
             ) from error
         except (OSError, pa.ArrowException) as error:
-            raise DatasetError(f"Shard {path} is no readable Parquet file: {error}") from error
+            raise DatasetError(
+                f"Shard {path} is not a readable Parquet file: {error}. Run `ecg-denoise prepare` "
+                "to make the dataset again."
+            ) from error
         with file:
             for column in SIGNALS:
                 self._check_length(path, column, file.schema_arrow)
@@ -179,14 +183,15 @@ class ShardBatches:
 def _read(group: _Group) -> Batch:
     """Return a row group's windows, each array `(rows, samples, 1)`."""
     try:
-        # Without pre-buffering, which copies once more: thrice as fast on local disks.
+        # Pre-buffering copies once more: without it, reading local disks is three times as fast.
         with pq.ParquetFile(group.path, pre_buffer=False) as file:
             table = file.read_row_group(group.number, columns=list(SIGNALS), use_threads=False)
             noisy, clean = (_windows(table.column(name)) for name in SIGNALS)
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(
             f"Shard {group.path}, row group {group.number} cannot be read: {error}. "
-            "It was altered while it was in use; prepare the dataset again."
+            "It was changed during the training. Run `ecg-denoise prepare` to make the dataset "
+            "again."
         ) from error
     return noisy, clean
 
@@ -194,7 +199,7 @@ def _read(group: _Group) -> Batch:
 def _windows(column: pa.ChunkedArray) -> Floats:
     array = column.combine_chunks()
     if array.null_count or array.values.null_count:
-        raise pa.ArrowInvalid("it holds nulls")
+        raise pa.ArrowInvalid("it contains nulls")
     samples = array.type.list_size
     values = array.flatten().to_numpy(zero_copy_only=True)
     windows: Floats = values.reshape(-1, samples, 1)
@@ -229,7 +234,7 @@ def _shuffled(
     held = 0
     for chunk in chunks:
         rows = len(chunk[0])
-        if held < capacity * size or rows < size:  # the last rows only make the rest longer
+        if held < capacity * size or rows < size:  # the last, smaller chunk joins the buffer
             place: Any = slice(held, held + rows)
             held += rows
         else:

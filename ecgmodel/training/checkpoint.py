@@ -1,6 +1,7 @@
-"""A training's state on disk: arrays and plain facts in one file, whole or not there at all.
+"""Checkpoints of a training: arrays and JSON facts in one file, written atomically.
 
-Knows no framework, and no pickles: an `.npz` of arrays, in which "facts" is JSON.
+A checkpoint is an `.npz` file of arrays without pickles, in which the array "facts" holds JSON. It
+does not depend on the framework.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class Checkpoint(NamedTuple):
     """The state after an epoch.
 
     Attributes:
-        epoch: Epochs that are done.
+        epoch: Number of completed epochs.
         arrays: Weights, optimiser and random generators, by name.
-        facts: Anything that JSON can hold; floats come back to the bit.
+        facts: Anything that JSON can hold; floats are restored exactly.
     """
 
     epoch: int
@@ -39,14 +40,14 @@ class Checkpoint(NamedTuple):
 def save(
     folder: Path, epoch: int, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]
 ) -> Path:
-    """Write a checkpoint, and drop those before the previous one.
+    """Write a checkpoint, and delete all but it and the previous one.
 
-    The file is written beside its place, flushed to disk and renamed. What is older goes only
-    after that, so a kill at any moment leaves a whole checkpoint.
+    The file is written under a temporary name, flushed to disk and renamed; older checkpoints are
+    deleted only afterwards. If the process is killed, a complete checkpoint remains.
 
     Args:
-        folder: Where this training's checkpoints lie; made if it is not there.
-        epoch: Epochs that are done.
+        folder: Folder of this training's checkpoints; created if it does not exist.
+        epoch: Number of completed epochs.
         arrays: State by name.
         facts: State that JSON can hold.
 
@@ -56,15 +57,15 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"epoch-{epoch:06d}.npz"
     text = np.frombuffer(json.dumps(dict(facts)).encode(), dtype=np.uint8)
-    beside = path.with_suffix(".tmp")
+    temporary = path.with_suffix(".tmp")
     try:
-        with beside.open("wb") as file:
+        with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **{FACTS: text}, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:  # e.g. a full disk: leave no rubbish behind
-        beside.unlink(missing_ok=True)
+        temporary.replace(path)
+    except BaseException:  # e.g. a full disk
+        temporary.unlink(missing_ok=True)
         raise
     _flush(folder)
     _drop_others(folder, epoch)
@@ -72,9 +73,9 @@ def save(
 
 
 def load(folder: Path) -> Checkpoint | None:
-    """Return the newest checkpoint that can be read, or None.
+    """Return the newest readable checkpoint, or None.
 
-    One that cannot be read is named in a warning, and the one before it is taken.
+    A warning names each unreadable checkpoint, and the previous one is tried.
     """
     for epoch in sorted(_epochs(folder), reverse=True):
         path = folder / f"epoch-{epoch:06d}.npz"
@@ -82,7 +83,9 @@ def load(folder: Path) -> Checkpoint | None:
             return _read(path, epoch)
         # A damaged zip raises almost anything: BadZipFile, zlib.error, KeyError, ValueError.
         except Exception as error:
-            _log.warning("Checkpoint %s cannot be read and is passed over: %s", path, error)
+            _log.warning(
+                "Checkpoint %s cannot be read (%s). The previous one is used, if any.", path, error
+            )
     return None
 
 
@@ -98,7 +101,7 @@ def _epochs(folder: Path) -> list[int]:
 
 
 def _drop_others(folder: Path, epoch: int) -> None:
-    """Keep this checkpoint and the one before it; later ones could not be read."""
+    """Keep this checkpoint and the one before it; later ones are unreadable."""
     before = max((e for e in _epochs(folder) if e < epoch), default=epoch)
     for other in _epochs(folder):
         if other not in (epoch, before):
@@ -106,7 +109,7 @@ def _drop_others(folder: Path, epoch: int) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system knows how."""
+    """Flush a folder to disk, so that a rename survives a power failure (POSIX only)."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,6 +1,6 @@
-"""Hands an epoch's batches to Keras: `tf.data` under TensorFlow, a `PyDataset` elsewhere.
+"""Passes batches to Keras: as `tf.data` under TensorFlow, as a `PyDataset` under other backends.
 
-Both fetch the next batches in a thread of their own while the network works on this one.
+Both prefetch the next batches in a thread while the network trains on the current one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ AHEAD = 4
 
 
 def feed(batches: Batches, epoch: int) -> Any:
-    """Return an epoch's batches as what `keras.Model.fit` takes under the backend in use.
+    """Return the batches of an epoch as input of `keras.Model.fit` for the backend in use.
 
     Args:
         batches: Noisy and clean windows.
-        epoch: Which epoch.
+        epoch: Number of the epoch.
     """
     if keras.backend.backend() == "tensorflow":
         return tf_dataset(batches, epoch)
@@ -30,10 +30,9 @@ def feed(batches: Batches, epoch: int) -> Any:
 
 
 def tf_dataset(batches: Batches, epoch: int) -> Any:
-    """Return an epoch's batches as a `tf.data.Dataset` of `(noisy, clean)`.
+    """Return the batches of an epoch as a `tf.data.Dataset` of `(noisy, clean)`.
 
-    The number of windows is left open in its shapes, so that the last, smaller batch is no new
-    shape to TensorFlow.
+    The batch dimension is undefined, so that the last, smaller batch does not retrace the graph.
     """
     import tensorflow as tf
 
@@ -45,11 +44,11 @@ def tf_dataset(batches: Batches, epoch: int) -> Any:
 
 
 class EpochDataset(keras.utils.PyDataset):
-    """An epoch's batches for any backend. They are asked for one after another.
+    """The batches of an epoch for any backend; meant for sequential access.
 
     Args:
         batches: Noisy and clean windows.
-        epoch: Which epoch.
+        epoch: Number of the epoch.
     """
 
     def __init__(self, batches: Batches, epoch: int) -> None:
@@ -64,7 +63,7 @@ class EpochDataset(keras.utils.PyDataset):
         return len(self._batches)
 
     def __getitem__(self, index: int) -> Batch:
-        """Return a batch; any but the next one or the first makes the epoch start again."""
+        """Return a batch; any index other than the next one restarts the epoch."""
         if index == 0 or index != self._next:
             self._running = ahead(self._batches.epoch(self._epoch))
             for _ in range(index):
@@ -74,10 +73,10 @@ class EpochDataset(keras.utils.PyDataset):
 
 
 def ahead(batches: Iterator[Batch], depth: int = AHEAD) -> Iterator[Batch]:
-    """Yield the same batches, made up to `depth` early by a thread.
+    """Yield the same batches, prefetched by a thread that runs up to `depth` batches ahead.
 
-    The thread ends with the batches, with their first error (which is raised here), or when
-    nobody asks any more and the generator is closed or dropped.
+    The thread ends after the last batch, after the first error (which is raised here), or when
+    this generator is closed or garbage-collected.
     """
     ready: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(depth)
     closed = threading.Event()
@@ -97,7 +96,7 @@ def ahead(batches: Iterator[Batch], depth: int = AHEAD) -> Iterator[Batch]:
                 if closed.is_set():
                     return
             put((None, None))
-        except BaseException as error:  # whatever it is, the consumer has to hear of it
+        except BaseException as error:  # re-raised in the consumer
             put((None, error))
 
     threading.Thread(target=work, daemon=True, name="batches").start()

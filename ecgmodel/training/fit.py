@@ -1,8 +1,8 @@
-"""Fits a network, epoch by epoch, from the last checkpoint on if there is one.
+"""Fits a network epoch by epoch, and resumes from the last checkpoint if there is one.
 
-After each epoch everything that the next one depends on is on disk: weights, Adam's state, the
-average of weights, random generators, patience, learning rate, history. On one CPU machine a
-training that was killed and started again gives the same numbers, to the bit, as one that was not.
+A checkpoint after each epoch holds the full state: weights, Adam's state, the average of weights,
+random generators, patience, learning rate and history. On one CPU machine, a training that was
+killed and resumed gives bit-identical results to an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class History:
-    """What a training went through.
+    """Result of a training.
 
     Attributes:
-        rows: One map an epoch: "epoch" (from 1), "loss", "val_loss", "learning_rate".
-        best_epoch: The epoch whose weights were kept; 0 are those that it started from.
-        best_loss: Its validation loss.
-        stopped_early: Whether patience ended it.
-        parameters: Weights of the network.
-        seconds: What its epochs took, validation included, over all resumptions; no part of what
-            makes two trainings equal, nor of `history.json`.
-        machine: What the last of them ran on, e.g. "2 CPU cores"; likewise.
+        rows: One map per epoch: "epoch" (from 1), "loss", "val_loss", "learning_rate".
+        best_epoch: Epoch whose weights were saved; 0 for the initial weights.
+        best_loss: Validation loss of that epoch.
+        stopped_early: Whether patience ended the training before the last epoch.
+        parameters: Number of parameters of the network.
+        seconds: Duration of all epochs, validation included, over all resumptions. Not compared,
+            and not written to `history.json`.
+        machine: Machine of the last epoch, e.g. "2 CPU cores". Not compared, not written.
     """
 
     rows: list[Row]
@@ -65,14 +65,14 @@ class History:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All but the rows, for the manifest of a training."""
+        """All attributes except the rows, for the manifest of a training."""
         facts = {name: value for name, value in asdict(self).items() if name != "rows"}
         return {**facts, "epochs": len(self.rows)}
 
 
 @dataclass
 class _Run:
-    """A training under way: the model and everything beside it that decides what comes next."""
+    """A training in progress: the model and all other state that the next epoch depends on."""
 
     model: keras.Model
     settings: TrainingSettings
@@ -85,12 +85,12 @@ class _Run:
 
     @property
     def epoch(self) -> int:
-        """Epochs that are done."""
+        """Number of completed epochs."""
         return len(self.rows)
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the training is complete."""
         return self.epoch >= self.settings.epochs or self.schedule.is_over(self.settings)
 
 
@@ -107,26 +107,26 @@ def train(
     progress: bool = False,
     trained: bool = False,
 ) -> History:
-    """Fit a network and write the best one found.
+    """Fit a network and save the best epoch.
 
-    `work` then holds `model.keras`, `model.weights.h5`, `history.json` and the checkpoints, from
-    which an interrupted call goes on. One made with other settings or data is not used.
+    Writes `model.keras`, `model.weights.h5`, `history.json` and checkpoints to `work`. A training
+    resumes from its checkpoint; a checkpoint of other settings or data is ignored.
 
     Args:
         build: Returns a new network; called once, after the seed is set.
         batches: Training windows.
-        validation: Validation windows, which choose the epoch that is kept; not shuffled.
-        work: The training's folder; made if it is not there.
-        settings: How to fit.
-        extra: Facts to keep in the checkpoints, e.g. the id of a tracking run; see `peek`.
-        on_start: Called once with the rows of the epochs that are already done.
-        on_epoch: Called after each further epoch with its number (from 1) and its row, when its
-            checkpoint is on disk. After a kill in between, the row comes through `on_start`.
+        validation: Validation windows, which select the epoch that is saved; not shuffled.
+        work: Folder of the training; created if it does not exist.
+        settings: Settings of the training.
+        extra: Facts to store in the checkpoints, e.g. the id of a tracking run; see `peek`.
+        on_start: Called once with the rows of the epochs completed before.
+        on_epoch: Called after each further epoch with its number (from 1) and its row, once its
+            checkpoint is on disk. After a kill in between, the row is passed to `on_start`.
         progress: Whether to show a progress bar.
-        trained: Whether `build` returns a trained network, which no worse epoch replaces.
+        trained: Whether `build` returns a trained network, which only a better epoch replaces.
 
     Returns:
-        What it went through, restored epochs included.
+        The history, restored epochs included.
 
     Raises:
         ModelError: A loss is not finite.
@@ -157,7 +157,7 @@ def train(
 
 
 def peek(work: Path) -> dict[str, Any]:
-    """Return the `extra` facts in the checkpoint that `train` would go on from, or {}."""
+    """Return the `extra` facts in the checkpoint from which `train` would resume, or {}."""
     found = checkpoint.load(work / CHECKPOINTS)
     return dict(found.facts["extra"]) if found else {}
 
@@ -169,9 +169,9 @@ def _begin(
     loss = plugins.load("losses", settings.loss, "loss").Loss()
     model.compile(optimizer, loss, jit_compile=_jit())
     optimizer.build(model.trainable_variables)
-    # Other schedules know their end; what falls on a plateau can go on for longer.
-    free = {"epochs"} if settings.schedule == "plateau" else None
-    identity = settings.model_dump(mode="json", exclude=free) | {
+    # The other schedules depend on the number of epochs; "plateau" can be continued for more.
+    ignored = {"epochs"} if settings.schedule == "plateau" else None
+    identity = settings.model_dump(mode="json", exclude=ignored) | {
         "batches": [len(batches), len(validation)],
         "samples": batches.samples,
     }
@@ -179,7 +179,7 @@ def _begin(
 
 
 def _jit() -> bool | str:
-    """Return whether to compile with XLA: under TensorFlow on CPUs it makes training slower."""
+    """Return whether to compile with XLA, which slows training down under TensorFlow on CPUs."""
     is_tensorflow = keras.backend.backend() == "tensorflow"
     return False if is_tensorflow and not keras.distribution.list_devices("gpu") else "auto"
 
@@ -188,16 +188,16 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) ->
     start = time.perf_counter()
     epoch = run.epoch + 1
     model, schedule = run.model, run.schedule
-    pace = _Pace(schedule, run.settings, run.epoch, len(batches))
+    rate = _RateSetter(schedule, run.settings, run.epoch, len(batches))
     with computing(run.settings.precision):
-        fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[pace, shown])
+        fitted = model.fit(feed(batches, epoch), shuffle=False, verbose=0, callbacks=[rate, shown])
     with averaged(model):
         val_loss = model.evaluate(feed(validation, epoch), verbose=0)
         row: Row = {
             "epoch": epoch,
             "loss": float(fitted.history["loss"][-1]),
             "val_loss": float(val_loss),
-            "learning_rate": pace.last,
+            "learning_rate": rate.last,
         }
         _check_finite(row)
         is_best = schedule.update(epoch, row["val_loss"], run.settings)
@@ -210,7 +210,7 @@ def _one_epoch(run: _Run, batches: Batches, validation: Batches, shown: _Bar) ->
 
 
 def _validate_start(run: _Run, validation: Batches) -> None:
-    """Take the network as it is for the best one so far."""
+    """Validate the initial weights, and take them as the best so far."""
     loss = float(run.model.evaluate(feed(validation, 0), verbose=0))
     if run.schedule.update(0, loss, run.settings):
         run.best = [keras.ops.convert_to_numpy(w).copy() for w in run.model.weights]
@@ -219,17 +219,17 @@ def _validate_start(run: _Run, validation: Batches) -> None:
 def _check_finite(row: Row) -> None:
     if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
         raise ModelError(
-            f"Epoch {row['epoch']}: the loss is {row['loss']}, the validation loss "
+            f"Epoch {row['epoch']}: the loss is {row['loss']} and the validation loss "
             f"{row['val_loss']}; expected finite numbers. Lower training.learning_rate (now "
-            f"{row['learning_rate']:g}), or look for windows that are not finite."
+            f"{row['learning_rate']:g}), or check the dataset for windows that are not finite."
         )
 
 
 def _state(run: _Run) -> dict[str, Any]:
-    """Return the variables that a checkpoint holds, by name.
+    """Return the variables of a checkpoint by name.
 
-    `model.variables` are the weights and, unlike `model.weights`, the states of the random
-    generators of all layers, which Keras's own files leave out.
+    Unlike `model.weights`, `model.variables` includes the states of the random generators of all
+    layers, which Keras does not save in its own files.
     """
     variables = {"model": run.model.variables, "optimizer": run.model.optimizer.variables}
     return {f"{kind}/{i:04d}": v for kind, many in variables.items() for i, v in enumerate(many)}
@@ -251,7 +251,7 @@ def _save(run: _Run, folder: Path) -> None:
 
 
 def _resume(run: _Run, folder: Path) -> None:
-    """Put a run where the newest checkpoint that fits it left off; without one, leave it."""
+    """Restore a run from the newest checkpoint, if that has the same settings and data."""
     found = checkpoint.load(folder)
     if found is None:
         return
@@ -260,8 +260,8 @@ def _resume(run: _Run, folder: Path) -> None:
     saved = {n: a.shape for n, a in found.arrays.items() if not n.startswith("best/")}
     if found.facts["identity"] != run.identity or saved != shapes:
         _log.warning(
-            "The checkpoints in %s belong to other settings, data or another network; "
-            "the training starts again.",
+            "The checkpoints in %s were made with other settings, data or another network. "
+            "They are ignored, and the training starts again from epoch 1.",
             folder,
         )
         return
@@ -275,11 +275,11 @@ def _resume(run: _Run, folder: Path) -> None:
 
 
 def _finish(run: _Run, work: Path) -> History:
-    """Write the best network, without its optimiser, and the history."""
+    """Save the best network, without its optimiser, and the history."""
     for weight, value in zip(run.model.weights, run.best, strict=True):
         weight.assign(value)
     run.model.compile(optimizer=None, loss=None)
-    run.model.compiled = False  # else Keras's own load_model looks for an optimiser, and fails
+    run.model.compiled = False  # else keras.models.load_model expects an optimiser, and fails
     run.model.save(work / NETWORK)
     run.model.save_weights(work / WEIGHTS)
     schedule = run.schedule
@@ -289,7 +289,7 @@ def _finish(run: _Run, work: Path) -> History:
         best_epoch, best_loss = run.epoch, run.rows[-1]["val_loss"]
     parameters = run.model.count_params()
     history = History(run.rows, best_epoch, best_loss, stopped, parameters, run.seconds, _machine())
-    # The same training gives the same file, however long it took.
+    # Duration and machine are left out, so that the same training gives the same file.
     written = {k: v for k, v in asdict(history).items() if k not in ("seconds", "machine")}
     (work / HISTORY).write_text(json.dumps(written, indent=1) + "\n")
     return history
@@ -298,13 +298,13 @@ def _finish(run: _Run, work: Path) -> History:
 def _machine() -> str:
     try:
         gpus = keras.distribution.list_devices("gpu")
-    except RuntimeError:  # JAX has no list of what it has no driver for
+    except RuntimeError:  # JAX without a GPU driver
         gpus = []
     return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}" if gpus else cores()
 
 
-class _Pace(keras.callbacks.Callback):
-    """Sets each step's learning rate."""
+class _RateSetter(keras.callbacks.Callback):
+    """Sets the learning rate of each step."""
 
     async_safe = True
 
@@ -317,32 +317,32 @@ class _Pace(keras.callbacks.Callback):
         self.last = schedule.learning_rate
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Set the rate of the step that begins."""
+        """Set the learning rate of this step."""
         done = self._done + (batch + 1) / self._batches
         self.last = self._schedule.rate(done, self._settings)
         self.model.optimizer.learning_rate = self.last
 
 
 class _Bar(keras.callbacks.Callback):
-    """A progress bar over the batches of all epochs, and the place where they may be stopped."""
+    """A progress bar over the batches of all epochs; also checks for a request to stop."""
 
-    async_safe = True  # it reads no result, so Keras need not wait for any
+    async_safe = True  # reads no results, so that Keras does not wait for them
 
     def __init__(self, batches: int, done: int, epochs: int, shown: bool) -> None:
         super().__init__()
         self._bar = bar(batches * epochs, "training", "batch", batches * done, shown)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Move on."""
+        """Advance the bar, and stop the training if that was requested."""
         self._bar.update()
         stopping.check()
 
     def show(self, row: Row) -> None:
-        """Show an epoch's losses."""
+        """Show the losses of an epoch."""
         self._bar.set_postfix(
             {"epoch": int(row["epoch"]), "loss": row["loss"], "val_loss": row["val_loss"]}
         )
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Close the bar."""
         self._bar.close()

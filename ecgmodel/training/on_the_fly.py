@@ -1,9 +1,9 @@
-"""On-the-fly mixing: windows that are new in every epoch, augmented, with noise mixed anew.
+"""On-the-fly mixing: new augmented windows with newly mixed noise in every epoch.
 
-A network that sees the same rows again learns people and noise by heart. Here each window is cut at
-a place of its own, its leads are combined, stretched, inverted and scaled, and noise of every type
-of `mix.train` comes from anywhere in the part of the recordings that may train, stretched and
-summed. Batches follow from the seed, the epoch and their number alone.
+A network that sees the same rows in every epoch memorises subjects and noise. Here each window
+starts at a random sample; its leads are combined, and it is resampled in time, inverted and
+scaled. Noise of the types in `mix.train` is cut at random from the training part of the noise
+recordings, resampled and summed. Batches depend only on the seed, the epoch and their number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.dataset.mix_settings import TrainMix, noise_records
 from ecgmodel.errors import DatasetError
-from ecgmodel.noise._drawing import drawers, scaled, shares_of
+from ecgmodel.noise._drawing import draw_functions, scaled, shares_of
 from ecgmodel.noise._part import NoisePart, NoiseRecording, check_length
 from ecgmodel.signals.variation import waves
 from ecgmodel.support.randomness import generator
@@ -27,19 +27,20 @@ from ecgmodel.training.batches import Batch
 
 Floats = NDArray[np.float32]
 SPEEDS = (0.6, 1.6)
-"""Slowest and fastest that an ECG is read."""
+"""Limits of the time scale of an ECG."""
 NOISE_SPEEDS = (0.4, 2.0)
+"""Limits of the time scale of a noise recording."""
 LEAST_MV2 = 1e-4
-"""Power that a window counts as having where it is all but flat."""
+"""Minimum power of a window for the SNR: a window that is nearly flat is treated as having it."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """A segment without a gap.
+class CleanSegment:
+    """A clean segment of a recording, without gaps.
 
     Attributes:
-        signal: `(leads, samples)`, mV; the leads were recorded together.
-        group: What it counts for when runs are balanced: its record.
+        signal: `(leads, samples)`, mV; the leads were recorded simultaneously.
+        group: Group for balanced sampling: the record.
     """
 
     signal: Floats
@@ -51,15 +52,15 @@ class OnTheFlyBatches:
 
     Args:
         clean: Clean segments.
-        noise: The part of the noise recordings that may train; see `read_noise`.
-        samples: Samples a window, at 360 Hz.
-        mix: Which noise is added, how often and how strongly.
-        how: How ECG and noise are varied.
-        batch_size: Windows a batch.
-        seed: What every window follows from.
+        noise: The training part of the noise recordings; see `read_noise`.
+        samples: Samples per window, at 360 Hz.
+        mix: Noise types, their shares and SNRs.
+        how: Augmentation of ECG and noise.
+        batch_size: Windows per batch.
+        seed: Seed of all random numbers.
 
     Raises:
-        DatasetError: No segment is as long as a window, or a noise recording is not there.
+        DatasetError: No segment is as long as a window, or a noise recording is missing.
         RecordError: A noise recording is shorter than a window.
 
     Example:
@@ -69,7 +70,7 @@ class OnTheFlyBatches:
 
     def __init__(
         self,
-        clean: Sequence[Run],
+        clean: Sequence[CleanSegment],
         noise: NoisePart,
         samples: int,
         mix: TrainMix,
@@ -82,12 +83,12 @@ class OnTheFlyBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.windows = how.epoch(
-            sum(len(run.signal) * (run.signal.shape[1] // samples) for run in clean)
+            sum(len(one.signal) * (one.signal.shape[1] // samples) for one in clean)
         )
         self._clean_pool = _Pool(clean, samples, how.balance)
         self._noise = noise
         self._types, self._shares = shares_of(mix.types)
-        self._draws = drawers(mix.all_types)
+        self._draws = draw_functions(mix.all_types)
         self._fastest = {name: _fastest(name, noise, samples) for name in self._draws}
 
     def __len__(self) -> int:
@@ -116,7 +117,7 @@ class OnTheFlyBatches:
         return np.asarray(x * gain[:, None] * (1 + how.envelope * swing), np.float32)
 
     def _added(self, clean: Floats, rng: np.random.Generator) -> Floats:
-        """Return what is added to clean windows, `(count, samples)`."""
+        """Return the noise for clean windows, `(count, samples)`."""
         mix, count = self.mix, len(clean)
         noise = self._of_types(count, rng)
         again = rng.random(count) < self.how.second
@@ -134,12 +135,12 @@ class OnTheFlyBatches:
         return np.asarray(added, np.float32)
 
     def _of_types(self, count: int, rng: np.random.Generator) -> Floats:
-        """Return pieces of unit power, each of a type as often as it weighs."""
+        """Return noise of unit power, `(count, samples)`; types are drawn by their weights."""
         which = rng.choice(len(self._types), count, p=self._shares)
         return self._pieces([self._types[index] for index in which], rng)
 
     def _pieces(self, types: Sequence[str], rng: np.random.Generator) -> Floats:
-        """Return a piece of noise of each type, of unit power, `(len(types), samples)`."""
+        """Return noise of the given types, of unit power, `(len(types), samples)`."""
         pieces = np.zeros((len(types), self.samples), np.float32)
         speeds = np.exp(rng.normal(0, self.how.noise_rate, len(types))).clip(*NOISE_SPEEDS)
         steps = np.arange(self.samples)
@@ -155,13 +156,13 @@ class OnTheFlyBatches:
 
 
 def _fastest(name: str, noise: NoisePart, samples: int) -> float | None:
-    """Return how fast a noise type's recordings can be read; None for synthetic noise."""
+    """Return the largest time scale of a noise type's recordings; None for synthetic noise."""
     records = noise_records((name,))
     if missing := [record for record in records if record not in noise.recordings]:
         raise DatasetError(
-            f"Noise type {name!r} of mix.train needs the noise recording {missing[0]!r}, which "
-            f"the dataset does not hold. Received: {sorted(noise.recordings)}. Prepare the dataset "
-            "with the same mix.train."
+            f"Noise type {name!r} of mix.train needs the noise recording {missing[0]!r}, but "
+            f"the dataset contains only {sorted(noise.recordings)}. Prepare the dataset with the "
+            "same mix.train."
         )
     lengths = [noise.ranges[record][1] - noise.ranges[record][0] for record in records]
     for record, length in zip(records, lengths, strict=True):
@@ -170,18 +171,18 @@ def _fastest(name: str, noise: NoisePart, samples: int) -> float | None:
 
 
 class _Pool:
-    """Runs to cut windows from, chosen by group and then by length."""
+    """Clean segments from which windows are cut; drawn by group, then by length."""
 
-    def __init__(self, runs: Sequence[Run], samples: int, balance: float) -> None:
-        self.runs = [run for run in runs if run.signal.shape[1] >= samples]
-        if not self.runs:
+    def __init__(self, segments: Sequence[CleanSegment], samples: int, balance: float) -> None:
+        self.segments = [one for one in segments if one.signal.shape[1] >= samples]
+        if not self.segments:
             raise DatasetError(
                 f"No clean segment is as long as a window of {samples} samples. Received: "
-                f"{len(runs)} segments. Shorten mix.window, or add longer recordings."
+                f"{len(segments)} shorter segments. Lower mix.window, or add longer recordings."
             )
         self.samples = samples
-        lengths = np.array([run.signal.shape[1] - samples + 1 for run in self.runs], float)
-        groups = [run.group for run in self.runs]
+        lengths = np.array([one.signal.shape[1] - samples + 1 for one in self.segments], float)
+        groups = [one.group for one in self.segments]
         totals = {
             g: sum(n for n, own in zip(lengths, groups, strict=True) if own == g) for g in groups
         }
@@ -191,18 +192,18 @@ class _Pool:
         self.shares = weights / weights.sum()
 
     def cut(self, count: int, speed: NDArray, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Return windows of two leads that were recorded together, or twice of the only one.
+        """Return windows of two simultaneous leads, or the single lead twice.
 
         Args:
-            count: Windows.
-            speed: Samples of the recording a sample of the window.
-            rng: What to draw from.
+            count: Number of windows.
+            speed: Samples of the recording per sample of the window, for each window.
+            rng: Random generator.
         """
         first = np.empty((count, self.samples), np.float32)
         second = np.empty_like(first)
         steps = np.arange(self.samples)
-        for row, index in enumerate(rng.choice(len(self.runs), count, p=self.shares)):
-            signal = self.runs[index].signal
+        for row, index in enumerate(rng.choice(len(self.segments), count, p=self.shares)):
+            signal = self.segments[index].signal
             pace = min(speed[row], (signal.shape[1] - 2) / self.samples)
             start = rng.uniform(0, signal.shape[1] - 1 - pace * self.samples)
             at = start + pace * steps
@@ -216,7 +217,7 @@ class _Pool:
 
 
 def read_noise(path: Path, split: str = "train") -> NoisePart:
-    """Return a split's part of a dataset's `noise.parquet`, as noise types cut from it."""
+    """Return the noise recordings of a split from a dataset's `noise.parquet`."""
     table = pq.read_table(path, filters=[("split", "=", split)])
     pieces: dict[str, list[tuple[int, int, Floats]]] = {}
     columns = (table[name].to_pylist() for name in ("record", "lead", "start"))
@@ -235,15 +236,15 @@ def read_noise(path: Path, split: str = "train") -> NoisePart:
     return NoisePart(recordings, ranges)
 
 
-def read_clean(shards: Sequence[Path]) -> list[Run]:
-    """Return the clean segments of a dataset's shards: windows that follow each other are joined.
+def read_clean(shards: Sequence[Path]) -> list[CleanSegment]:
+    """Return the clean segments of a dataset's shards; consecutive windows are joined.
 
-    Leads that were recorded together stay together where both are clean.
+    Simultaneous leads form one segment where all of them are clean.
     """
-    return [run for path in shards for run in _runs_of(path)]
+    return [one for path in shards for one in _segments_of(path)]
 
 
-def _runs_of(path: Path) -> Iterator[Run]:
+def _segments_of(path: Path) -> Iterator[CleanSegment]:
     columns = ["record", "lead", "start", "copy", "clean"]
     table = pq.read_table(path, columns=columns, filters=[("copy", "=", 0)])
     if not len(table):
@@ -252,18 +253,18 @@ def _runs_of(path: Path) -> Iterator[Run]:
     windows = clean.flatten().to_numpy().reshape(len(table), -1)
     size, record = windows.shape[1], str(table["record"][0])
     leads, starts = np.array(table["lead"].to_pylist()), table["start"].to_numpy()
-    kept = {
+    at_start = {
         name: dict(zip(starts[leads == name].tolist(), np.flatnonzero(leads == name), strict=True))
         for name in dict.fromkeys(leads.tolist())
     }
-    together = set.intersection(*(set(at) for at in kept.values()))
+    shared = set.intersection(*(set(at) for at in at_start.values()))
     for names, wanted in [
-        (list(kept), sorted(together)),
-        *(([name], sorted(set(at) - together)) for name, at in kept.items() if len(kept) > 1),
+        (list(at_start), sorted(shared)),
+        *(([name], sorted(set(at) - shared)) for name, at in at_start.items() if len(at_start) > 1),
     ]:
         for group in _consecutive(wanted, size):
-            rows = [[kept[name][start] for start in group] for name in names]
-            yield Run(np.stack([windows[row].reshape(-1) for row in rows]), record)
+            rows = [[at_start[name][start] for start in group] for name in names]
+            yield CleanSegment(np.stack([windows[row].reshape(-1) for row in rows]), record)
 
 
 def _consecutive(starts: list[int], size: int) -> Iterator[list[int]]:

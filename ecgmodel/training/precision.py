@@ -1,4 +1,4 @@
-"""How exactly a processor multiplies while a network is fitted."""
+"""The precision of convolutions and matrix products during training."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ OPTION = "auto_mixed_precision_onednn_bfloat16"
 
 @contextmanager
 def computing(precision: str) -> Iterator[None]:
-    """Have what runs inside multiply as `training.precision` says.
+    """Compute with the precision of `training.precision` while the block runs.
 
     Args:
         precision: "float32" or "bfloat16".
 
     Raises:
-        SettingsError: Keras runs on another backend than TensorFlow, and bfloat16 is asked for.
+        SettingsError: bfloat16 is set, and the Keras backend is not TensorFlow.
     """
     if precision != BFLOAT16:
         yield
         return
     if keras.backend.backend() != "tensorflow":
         raise SettingsError(
-            f"training.precision: expected float32 under {keras.backend.backend()}. Received "
-            f"{precision}, which is for TensorFlow on CPUs."
+            f"training.precision: expected float32 with the Keras backend "
+            f"{keras.backend.backend()}. Received: {precision}, which needs TensorFlow on CPUs."
         )
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""When to lower the learning rate and when to stop: plain state that a checkpoint can hold."""
+"""Learning-rate schedules and early stopping, as plain state that a checkpoint can hold."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from ecgmodel.training.settings import TrainingSettings
 
 HELD = 0.5
-"""Share of a training over which the schedule "hold" keeps its first rate."""
+"""Share of the epochs over which the schedule "hold" keeps the learning rate constant."""
 
 
 @dataclass
 class Schedule:
-    """Watches the validation loss, epoch by epoch.
+    """Follows the validation loss epoch by epoch.
 
-    Any lower loss is the best so far; only one lower by `min_delta` ends the waiting, so that
-    gains too small to see cannot keep a training going.
+    Any lower loss is the new best. Only a decrease by `min_delta` counts as an improvement, so
+    that negligible gains do not prolong a training.
 
     Attributes:
-        learning_rate: What the next epoch uses.
+        learning_rate: Learning rate of the next epoch.
         best: Lowest validation loss so far.
         best_epoch: Its epoch, counted from 1; 0 before the first.
-        mark: The loss that a counting gain is measured from.
-        waited: Epochs since the last counting gain.
-        waited_here: The same, but also started again by a lower learning rate.
+        mark: Loss at the last improvement, the reference for the next one.
+        waited: Epochs since the last improvement.
+        waited_here: Epochs since the last improvement or reduction of the learning rate.
     """
 
     learning_rate: float
@@ -35,7 +35,7 @@ class Schedule:
     waited_here: int = 0
 
     def update(self, epoch: int, loss: float, settings: TrainingSettings) -> bool:
-        """Take in an epoch's validation loss, and return whether it is the best so far."""
+        """Record the validation loss of an epoch, and return whether it is the best so far."""
         is_best = loss < self.best
         if is_best:
             self.best, self.best_epoch = loss, epoch
@@ -52,8 +52,8 @@ class Schedule:
         """Return the learning rate of a step.
 
         Args:
-            done: Epochs that are done after it, parts of one included.
-            settings: The training's.
+            done: Epochs completed after this step, fractions included.
+            settings: Settings of the training.
         """
         rate = self.learning_rate
         low = min(settings.min_learning_rate, rate)
@@ -66,7 +66,7 @@ class Schedule:
         return rate * min(1.0, done / warm) if warm else rate
 
     def is_over(self, settings: TrainingSettings) -> bool:
-        """Return whether training has waited long enough for a gain."""
+        """Return whether the patience is used up."""
         return (
             settings.schedule == "plateau"
             and settings.patience is not None

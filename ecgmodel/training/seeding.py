@@ -1,8 +1,8 @@
-"""A network whose first weights follow from the seed alone, whatever else runs in the process.
+"""Initial weights that depend only on the seed, not on other threads of the process.
 
-Keras draws the seeds that a layer was not given from Python's global generator, and another
-thread that draws from it in the same moment (Prefect's do, for the jitter of their waits) would
-make another network. So every seed is written into the network's configuration.
+Keras draws missing seeds of layers from Python's global random generator. Another thread that uses
+it at the same time, as Prefect's do to add jitter to waits, changes the network. Therefore every
+seed is set explicitly in the network's configuration.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _LARGEST = 2**31 - 1
 
 
 def seeded(model: keras.Model, seed: int) -> keras.Model:
-    """Return the same network, new, with a seed for each initialiser and layer that had none.
+    """Return a new copy of a network, with a seed for each initialiser and layer without one.
 
     Args:
-        model: A network that its configuration describes whole, as any that can be saved.
-        seed: What all seeds follow from, together with the place that each has in the network.
+        model: A network that can be recreated from its configuration.
+        seed: Base of all seeds; each also depends on its position in the network.
 
     Example:
         >>> network = seeded(build_network("conv_autoencoder"), seed=0)
@@ -30,7 +30,7 @@ def seeded(model: keras.Model, seed: int) -> keras.Model:
 
 
 def _filled(config: Any, seed: int, place: str) -> Any:
-    """Return a configuration with a number wherever a "seed" is None."""
+    """Return a configuration in which each "seed" that was None has a value."""
     if isinstance(config, dict):
         return {
             name: int(generator(seed, f"{place}/seed").integers(1, _LARGEST))

@@ -1,4 +1,4 @@
-"""What steers a training."""
+"""Settings of a training."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from ecgmodel.support import plugins
 from ecgmodel.training.augmentation import AugmentationSettings
 
 CHAMPION, ADDRESS = "champion", "models:/"
-"""What `training.start_from` calls the version in use, and how a registered version begins."""
+"""Values of `training.start_from`: the champion, and the prefix of a registered version."""
 
 
 class TrainingSettings(BaseModel):
-    """How a network is fitted."""
+    """Settings of a training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     start_from: str | None = Field(
         default=None,
-        description="Weights to start from: `champion` (the version in use), the name of a shipped "
-        "network (`default`), a registered version (`models:/ecg-denoiser/3`) or a .keras file; "
-        "null: new weights.",
+        description="Initial weights: `champion`, a shipped network (`default`), a registered "
+        "version (`models:/ecg-denoiser/3`) or a .keras file; null: random weights.",
     )
-    epochs: int = Field(default=6, ge=1, description="Most passes over the training windows.")
-    batch_size: int = Field(default=8, ge=1, description="Windows a step.")
-    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's largest step size.")
+    epochs: int = Field(default=6, ge=1, description="Maximum number of epochs.")
+    batch_size: int = Field(default=8, ge=1, description="Windows per training step.")
+    learning_rate: float = Field(
+        default=2e-3, gt=0, description="Peak learning rate of the Adam optimizer."
+    )
     min_learning_rate: float = Field(
-        default=4e-5, ge=0, description="The learning rate's lower end."
+        default=4e-5, ge=0, description="Lowest learning rate that the schedule reaches."
     )
     schedule: Literal["plateau", "cosine", "hold"] = Field(
         default="hold",
-        description="How the learning rate falls, step by step: along a cosine over all epochs; "
-        "hold: constant over the first half of them, then linearly; plateau: by plateau_factor "
-        "where the validation loss no longer falls.",
+        description="Learning-rate schedule. cosine: cosine decay over all epochs; hold: constant "
+        "for the first half of the epochs, then linear decay; plateau: multiplied by "
+        "plateau_factor when the validation loss stops improving.",
     )
     warmup_epochs: float = Field(
-        default=0.25, ge=0, description="Epochs over which the learning rate rises from zero."
+        default=0.25, ge=0, description="Epochs of linear warm-up from a learning rate of zero."
     )
     loss: str = Field(
         default="decibel_slopes",
-        description="A file of ecgmodel/losses: what is made small.",
+        description="Training loss: name of a file in ecgmodel/losses.",
     )
     clip_norm: float | None = Field(
         default=1.0, gt=0, description="Global gradient-norm clip; null disables it."
@@ -50,49 +51,54 @@ class TrainingSettings(BaseModel):
         default=0.995,
         gt=0,
         lt=1,
-        description="Decay, a step, of the moving average of weights that is validated and kept "
-        "in place of the weights; null keeps the weights themselves.",
+        description="Decay per step of the exponential moving average of the weights, which is "
+        "validated and saved; null saves the weights themselves.",
     )
     keep: Literal["best", "last"] = Field(
         default="best",
-        description="Which epoch's weights are kept: that of the lowest validation loss, or the "
-        "last one; use `last` if validation subjects were added to training.",
+        description="Epoch whose weights are saved: the `best` by validation loss, or the `last`; "
+        "use `last` if validation subjects were added to training.",
     )
     patience: int | None = Field(
         default=8,
         ge=1,
-        description="plateau: epochs without a gain after which training stops; null: never.",
+        description="plateau: epochs without improvement after which training stops; null: never.",
     )
     min_delta: float = Field(
         default=1e-3,
         ge=0,
         lt=1,
-        description="plateau: smallest gain that counts, as a share of the best loss.",
+        description="plateau: smallest decrease of the validation loss that counts as an "
+        "improvement, relative to the best loss.",
     )
     plateau_patience: int | None = Field(
         default=3,
         ge=1,
-        description="plateau: epochs without a gain that lower the learning rate; null: never.",
+        description="plateau: epochs without improvement after which the learning rate is "
+        "reduced; null: never.",
     )
     plateau_factor: float = Field(
-        default=0.5, gt=0, lt=1, description="plateau: what the rate is multiplied by."
+        default=0.5, gt=0, lt=1, description="plateau: factor that reduces the learning rate."
     )
     augmentation: AugmentationSettings | None = Field(
         default=AugmentationSettings(),
-        description="On-the-fly mixing: windows that are new in every epoch, augmented; null "
-        "trains on the rows of the shards as they are.",
+        description="On-the-fly mixing and augmentation: new windows in every epoch; null trains "
+        "on the rows stored in the shards.",
     )
     shuffle_rows: int = Field(
-        default=8192, ge=1, description="Rows of shards that are mixed at a time, in memory."
+        default=8192,
+        ge=1,
+        description="Size of the shuffle buffer, rows; used if augmentation is null.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
-        description="How convolutions and products are computed: bfloat16 rounds what goes in to "
-        "8 bits, which processors made for it do faster; weights and losses stay float32. Under "
-        "TensorFlow on CPUs alone.",
+        description="Precision of convolutions and matrix products. bfloat16 is faster on CPUs "
+        "that support it; weights and losses stay float32. Only for TensorFlow on CPUs.",
     )
     seed: int = Field(
-        default=0, ge=0, description="First weights, dropout, and the windows' order and noise."
+        default=0,
+        ge=0,
+        description="Seed of initial weights, dropout, and order and noise of the windows.",
     )
 
     @field_validator("loss")
@@ -105,11 +111,12 @@ class TrainingSettings(BaseModel):
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(
                 f"training.min_learning_rate={self.min_learning_rate:g} is above "
-                f"training.learning_rate={self.learning_rate:g}: lower it as well"
+                f"training.learning_rate={self.learning_rate:g}. Lower training.min_learning_rate "
+                "as well"
             )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"training.warmup_epochs={self.warmup_epochs:g} leaves none of training.epochs="
-                f"{self.epochs} at the full learning rate: shorten it"
+                f"training.warmup_epochs={self.warmup_epochs:g} must be smaller than "
+                f"training.epochs={self.epochs}. Shorten the warm-up, or train for more epochs"
             )
         return self

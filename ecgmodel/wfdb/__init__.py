@@ -1,1 +1,1 @@
-"""WFDB records and annotations, read and written."""
+"""Reading and writing of WFDB records and annotations."""

@@ -1,4 +1,4 @@
-"""Reading of WFDB annotation files; the only module that has wfdb parse them."""
+"""Reading of WFDB annotation files, with a check against content that hangs wfdb."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _RESOLUTION, _BEGIN, _END = (
 _DEFINITION = re.compile(
     rb"## (time resolution: (?=\d)|annotation type definitions|end of definitions)?"
 )
-# Kinds of words: labels of annotations, fields of theirs, a skip of 32 bits, a note.
+# Codes of 16-bit words: annotation labels (up to 49), a skip of 32 bits, fields, a note.
 _LAST_LABEL, _SKIP, _FIELDS, _NOTE = 49, 59, (60, 61, 62), 63
 
 
 class Annotations(NamedTuple):
-    """What an annotation file says.
+    """The content of an annotation file.
 
     Attributes:
-        samples: `(n,)`: where, in ticks from the record's start.
-        symbols: `(n,)`: WFDB's symbols, e.g. "N" for a normal beat.
-        notes: `(n,)`: what else is written there, mostly "".
-        fs: Ticks a second, Hz: the file's own, else the record's frames; None where neither says.
+        samples: `(n,)`: times, in ticks from the record's start.
+        symbols: `(n,)`: WFDB symbols, e.g. "N" for a normal beat.
+        notes: `(n,)`: auxiliary notes, mostly "".
+        fs: Ticks per second, Hz: the file's time resolution, else the record's frame rate; None if
+            both are unknown.
     """
 
     samples: NDArray[np.int64]
@@ -48,22 +49,24 @@ def read_annotations(record: Path, annotator: str) -> Annotations:
 
     Raises:
         MissingFileError: There is no such file.
-        RecordError: It is damaged.
+        RecordError: The file is damaged.
     """
     import wfdb  # takes a second to import
 
     file = record.with_name(f"{record.name}.{annotator}")
     if not file.is_file():
-        raise MissingFileError(f"There are no annotations at {file}. Download the record again.")
-    if not _ends(file.read_bytes()):
+        raise MissingFileError(f"The annotation file {file} is missing. Download the record again.")
+    if not _terminates(file.read_bytes()):
         raise RecordError(
-            f"{file}: expected notes '## …' that WFDB defines, each closed and given once. "
-            "Received others. Download the record again."
+            f"{file} is damaged: it contains '## …' notes that are unknown, repeated or not "
+            "closed. Download the record again."
         )
     try:
         found = wfdb.rdann(str(record.absolute()), annotator)
     except Exception as error:  # wfdb raises whatever damaged bytes lead to
-        raise RecordError(f"{file} cannot be read ({error}). Download the record again.") from error
+        raise RecordError(
+            f"The annotation file {file} cannot be read ({error}). Download the record again."
+        ) from error
     return Annotations(
         samples=np.asarray(found.sample, np.int64),
         symbols=np.asarray(found.symbol, object),
@@ -73,10 +76,10 @@ def read_annotations(record: Path, annotator: str) -> Annotations:
 
 
 def are_annotations(content: bytes) -> bool:
-    """Return whether a file's bytes are annotations in WFDB's format, from the first to the end.
+    """Return whether all bytes of a file are annotations in WFDB's format.
 
-    Format: https://physionet.org/physiotools/wag/annot-5.htm. Words of 16 bits, a kind in the
-    upper six; the one of zeros ends it.
+    Format: https://physionet.org/physiotools/wag/annot-5.htm: 16-bit words with a code in the
+    upper six bits; a word of zeros ends the file.
     """
     words = np.frombuffer(content, "<u2", len(content) // 2)
     at = 0
@@ -94,11 +97,10 @@ def are_annotations(content: bytes) -> bool:
     return False
 
 
-def _ends(content: bytes) -> bool:
-    """Return whether wfdb comes to an end with an annotation file.
+def _terminates(content: bytes) -> bool:
+    """Return whether wfdb terminates on an annotation file.
 
-    It never does with a note "## " that it does not know, a second rate, or definitions that are
-    not closed.
+    It loops forever on an unknown "## " note, a second time resolution, or unclosed definitions.
     """
     kinds = [match[1] for match in _DEFINITION.finditer(content)]
     opened = [kind for kind in kinds if kind != _RESOLUTION]

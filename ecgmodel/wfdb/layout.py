@@ -1,4 +1,4 @@
-"""What a WFDB header says about its files: names, sizes, and which bytes hold which samples."""
+"""The layout of a WFDB record's files: names, sizes, and byte ranges of samples."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.wfdb.names import safe_name
 
-# Format -> (samples a block, bytes a block, bytes that the first n samples of a block take).
-# Formats: https://physionet.org/physiotools/wag/signal-5.htm. A file may fill up its last block.
+# Format -> (samples per block, bytes per block, bytes of the first n samples of a block).
+# Formats: https://physionet.org/physiotools/wag/signal-5.htm. A file's last block may be padded.
 _BLOCKS: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "8": (1, 1, (0,)),
     "80": (1, 1, (0,)),
@@ -25,8 +25,8 @@ _BLOCKS: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "310": (3, 4, (0, 2, 4)),
     "311": (3, 4, (0, 2, 3)),
 }
-# Format 8 holds differences, so a stretch of it means nothing without all that comes before; wfdb
-# does not give the digital samples of format 61, which a cut's checksums are made of.
+# Format 8 stores differences, so a cut cannot be decoded without the preceding samples; wfdb does
+# not return the digital samples of format 61, which the checksums of a cut need.
 _CUTTABLE = frozenset(_BLOCKS) - {"8", "61"}
 
 
@@ -37,7 +37,7 @@ class SignalFile:
     Attributes:
         name: Its name.
         fmt: Its WFDB format, e.g. "212".
-        frame: Samples in one frame of it, all its signals together.
+        frame: Samples per frame, over all its signals.
         offset: Bytes before the first sample.
     """
 
@@ -47,20 +47,20 @@ class SignalFile:
     offset: int
 
     def sizes(self, frames: int) -> range:
-        """Return the sizes, in bytes, that the file may have if it holds that many frames."""
+        """Return the possible sizes, bytes, of the file with that many frames."""
         samples, size, _ = _BLOCKS[self.fmt]
         blocks = -(-frames * self.frame // samples)
         return range(self._end(frames), self.offset + blocks * size + 1)
 
     def span(self, first: int, end: int) -> tuple[int, int]:
-        """Return first and last byte of the frames from `first` to before `end`.
+        """Return the first and last byte of the frames from `first` to before `end`.
 
-        `first` has to lie on the edge of a block, see `alignment`.
+        `first` must be at the start of a block, see `alignment`.
         """
         return self._end(first), self._end(end) - 1
 
     def frames(self, size: int) -> int:
-        """Return how many whole frames a file of that many bytes holds."""
+        """Return the number of complete frames in a file of that many bytes."""
         samples, block, rest = _BLOCKS[self.fmt]
         blocks, left = divmod(max(size - self.offset, 0), block)
         more = max(n for n, needed in enumerate(rest) if needed <= left)
@@ -68,13 +68,13 @@ class SignalFile:
 
     @property
     def alignment(self) -> int:
-        """Every how many frames a frame starts on the edge of a block."""
+        """The number of frames between frames that start a block."""
         samples = _BLOCKS[self.fmt][0]
         return samples // math.gcd(samples, self.frame)
 
     @property
     def known(self) -> bool:
-        """Whether sizes can be told for its format (not so for the compressed ones)."""
+        """Whether the format has a fixed size per sample; compressed formats have not."""
         return self.fmt in _BLOCKS
 
     def _end(self, frames: int) -> int:
@@ -88,14 +88,14 @@ class Header:
     """A record's header.
 
     Attributes:
-        record: The record, for errors.
+        record: The record's name, for errors.
         path: The header file.
-        fs: Frames a second, Hz.
-        length: Frames in the record, None where the header does not say.
-        files: Its signal files; none for a header of segments.
-        segments: The records that it joins; none for a simple record.
-        skewed: Whether signals are shifted against each other in the files.
-        wfdb: The header as wfdb reads it.
+        fs: Frame rate, Hz.
+        length: Frames in the record, None if the header does not state it.
+        files: Its signal files; empty for a multi-segment record.
+        segments: Its segments; empty for a single-segment record.
+        skewed: Whether the signals are skewed (stored with different delays).
+        wfdb: The header as parsed by wfdb.
     """
 
     record: str
@@ -111,14 +111,14 @@ class Header:
         """Raise RecordError if the record, `length` frames long, ends before `start_s`."""
         if length is not None and (length == 0 or round(start_s * self.fs) >= length):
             raise RecordError(
-                f"Record {self.record} holds {length} samples ({length / self.fs:.1f} s); nothing "
-                f"is left from {start_s:g} s on. Choose an earlier start, or leave it out."
+                f"Record {self.record} holds {length} samples ({length / self.fs:.1f} s), so there "
+                f"is nothing from {start_s:g} s on. Choose an earlier start or leave it out."
             )
 
     def cut(self, start_s: float, seconds: float) -> Cut | None:
-        """Return the frames to fetch for a stretch, None if whole files have to be fetched.
+        """Return the frames to fetch for a time range, None if whole files must be fetched.
 
-        The cut starts up to two frames early where a frame does not start on a byte of its own.
+        The cut starts up to two frames early if a frame does not start at a byte boundary.
 
         Raises:
             RecordError: The record ends before `start_s`.
@@ -129,7 +129,7 @@ class Header:
             return None
         start = round(start_s * self.fs)
         wanted = seconds * self.fs
-        # Rounded first: 650000 / 360 * 360 must not become 650001.
+        # Rounded first, so that 650000 / 360 * 360 does not become 650001.
         end = self.length if wanted > self.length else start + math.ceil(round(wanted, 6))
         end = min(end, self.length)
         start -= start % math.lcm(*(file.alignment for file in self.files))
@@ -138,7 +138,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Cut:
-    """The frames from `first` to before `end` of a record."""
+    """The range of a record's frames from `first` to before `end`."""
 
     first: int
     end: int
@@ -153,19 +153,20 @@ def read_header(path: Path, record: str) -> Header:
 
     Raises:
         MissingFileError: There is no such file.
-        RecordError: It cannot be read, names files outside its folder, or holds no signal.
+        RecordError: The header cannot be parsed, names files outside its folder, or describes no
+            signal.
     """
     import wfdb
 
     if not path.is_file():
-        raise MissingFileError(f"Record {record}: there is no header {path}.")
+        raise MissingFileError(f"Record {record}: the header {path} is missing.")
     _check_names(path, record)
     try:
         header = wfdb.rdheader(str(path.absolute().with_suffix("")))
-    except Exception as error:  # wfdb raises whatever its parsing runs into
+    except Exception as error:  # wfdb raises various errors on malformed headers
         raise RecordError(
-            f"Record {record}: the header {path} cannot be read ({error!r}). Expected a WFDB "
-            "header; correct it or leave the record out."
+            f"Record {record}: {path} cannot be read as a WFDB header ({error!r}). Correct it or "
+            "leave the record out."
         ) from error
     multi = isinstance(header, wfdb.MultiRecord)
     segments = tuple(s for s in header.seg_name if s != "~") if multi else ()
@@ -173,7 +174,8 @@ def read_header(path: Path, record: str) -> Header:
     if not header.fs or header.fs <= 0 or not (segments or named == header.n_sig > 0):
         raise RecordError(
             f"Record {record}: the header {path} declares {header.n_sig} signals at {header.fs} Hz "
-            f"and describes {named}. Expected at least one signal at a positive rate."
+            f"and describes {named}. Expected at least one signal, all described, and a positive "
+            "rate. Correct the header or leave the record out."
         )
     files = () if multi else _signal_files(header)
     skewed = not multi and any(header.skew)
@@ -182,17 +184,17 @@ def read_header(path: Path, record: str) -> Header:
 
 
 def check_sizes(header: Header, folder: Path) -> int | None:
-    """Compare a header with its whole signal files, and return the record's length in frames.
+    """Check the sizes of a header's signal files, and return the record's length in frames.
 
     Raises:
-        MissingFileError: A signal file is not there.
+        MissingFileError: A signal file is missing.
         RecordError: Header and data disagree.
     """
     lengths = []
     for file in header.files:
         path = folder / file.name
         if not path.is_file():
-            raise MissingFileError(f"Record {header.record}: there is no signal file {path}.")
+            raise MissingFileError(f"Record {header.record}: the signal file {path} is missing.")
         if file.known:
             size = path.stat().st_size
             lengths.append(file.frames(size))
@@ -202,27 +204,27 @@ def check_sizes(header: Header, folder: Path) -> int | None:
 
 
 def check_size(header: Header, file: SignalFile, size: int) -> None:
-    """Raise RecordError if a file of `size` bytes does not fit the header."""
+    """Raise RecordError if a file's size, bytes, contradicts the header."""
     expected = file.sizes(header.length or 0)
     if size not in expected:
         raise RecordError(
-            f"Record {header.record}: header and data disagree. {file.name} holds {size} bytes, "
+            f"Record {header.record}: header and data disagree. {file.name} has {size} bytes, "
             f"expected {expected[0]} for {header.length} samples in format {file.fmt}. "
-            "Get the record again, or leave it out."
+            "Download the record again or leave it out."
         )
 
 
 def check_segment(master: Header, segment: Header) -> None:
-    """Raise RecordError if a segment of a record is made of segments itself."""
+    """Raise RecordError if a segment is itself a multi-segment record."""
     if segment.segments:
         raise RecordError(
-            f"Record {master.record}: its segment {segment.path.name} is made of segments itself. "
-            "Expected a simple record; leave the record out."
+            f"Record {master.record}: the segment {segment.path.name} is itself a multi-segment "
+            "record. Expected a single-segment record. Leave the record out."
         )
 
 
 def _signal_files(header: Any) -> tuple[SignalFile, ...]:
-    """Return the distinct signal files of a header; "~" stands for no file."""
+    """Return the distinct signal files of a header; "~" means no file."""
     rows: Iterable[tuple[str, str, int | None, int | None]] = zip(
         header.file_name, header.fmt, header.samps_per_frame, header.byte_offset, strict=True
     )

@@ -1,4 +1,4 @@
-"""A WFDB record read as physical millivolts, with what its header says and what it gets wrong."""
+"""WFDB records in millivolts, with corrections of implausible baselines."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Recording:
 
     Attributes:
         name: Database and record, e.g. "mitdb/100".
-        signal: `(samples, leads)` float64, mV; NaN where the record marks a sample as missing.
+        signal: `(samples, leads)` float64, mV; NaN where a sample is missing.
         fs: Sampling rate, Hz.
-        leads: Names of the leads, made unique.
-        rails: Per lead, the lowest and highest value its converter can give, mV; None if unknown.
-        remarks: What was put right while reading, for the manifest.
+        leads: Unique names of the leads.
+        adc_ranges: Lowest and highest value of each lead's ADC, mV; None where unknown.
+        remarks: Corrections and omissions, for the manifest.
     """
 
     name: str
     signal: np.ndarray
     fs: float
     leads: tuple[str, ...]
-    rails: tuple[tuple[float, float] | None, ...]
+    adc_ranges: tuple[tuple[float, float] | None, ...]
     remarks: tuple[str, ...]
 
 
@@ -42,25 +42,25 @@ def read_recording(
     seconds: float | None = None,
     uncalibrated_gain: float | None = None,
 ) -> Recording:
-    """Read a WFDB record of a database in millivolts, with a baseline that is likely.
+    """Read a WFDB record in millivolts, with plausible baselines.
 
-    The segments of a record that joins others are read as one. Leads in other units than volts
-    (pressure, respiration) are left out. A baseline further from a lead's median than the
-    converter's zero is taken for a slip, and the converter's zero takes its place; one that is
-    never reached gives way to the median. `in_millivolts` takes the header at its word.
+    The segments of a multi-segment record are joined. Leads in other units than volts (pressure,
+    respiration) are omitted. A baseline further from a lead's median than the ADC zero is
+    considered an error of the header, and replaced by the ADC zero; a baseline outside the range of
+    the samples is replaced by the median. `in_millivolts` does not correct the header.
 
     Args:
         path: The record's path without suffix.
-        name: What to call it in errors, e.g. "mitdb/100".
-        start_s: Where to start, s.
-        seconds: How much to read, s; None reads to the end.
-        uncalibrated_gain: Converter steps per mV to assume where the header gives none or 0;
-            None refuses such a lead.
+        name: The record's name in errors, e.g. "mitdb/100".
+        start_s: Start, s.
+        seconds: Duration, s; None reads to the end.
+        uncalibrated_gain: ADC units per mV where the header gives no gain or 0; None refuses such
+            a lead.
 
     Raises:
-        MissingFileError: A file of the record is not there.
-        RecordError: Header and data disagree, no lead is an ECG in known units, or leads differ
-            in rate.
+        MissingFileError: A file of the record is missing.
+        HintNeededError: The leads differ in rate, or one has no gain.
+        RecordError: Header and data disagree, or no lead is in volts.
     """
     stored = read_stored_record(path, name, start_s, seconds)
     channels, remarks = [], []
@@ -73,17 +73,17 @@ def read_recording(
 
 
 def in_volts(stored: StoredRecord) -> list[Channel]:
-    """Return a record's signals that are voltages.
+    """Return a record's signals in volts.
 
     Raises:
-        RecordError: There is none.
+        RecordError: No signal is in volts.
     """
     found = [channel for channel in stored.channels if channel.mv_per_unit]
     if not found:
         raise RecordError(
-            f"{stored.name} has no lead in volts; its units are "
-            f"{[channel.unit for channel in stored.channels]}. Leave the record out, or correct "
-            "its header."
+            f"{stored.name} has no lead in volts. Its units are "
+            f"{', '.join(repr(channel.unit) for channel in stored.channels)}. Leave the record out "
+            "or correct its header."
         )
     return found
 
@@ -91,13 +91,13 @@ def in_volts(stored: StoredRecord) -> list[Channel]:
 def in_millivolts(
     stored: StoredRecord, channels: Sequence[Channel], uncalibrated_gain: float | None = None
 ) -> Recording:
-    """Return some of a record's signals in millivolts, as its header says.
+    """Return some of a record's signals in millivolts, by gain and baseline of the header.
 
     Args:
         stored: The record.
-        channels: Some of its signals that are voltages.
-        uncalibrated_gain: Converter steps per mV to assume where the header gives none or 0;
-            None refuses such a lead.
+        channels: The signals, all in volts.
+        uncalibrated_gain: ADC units per mV where the header gives no gain or 0; None refuses such
+            a lead.
 
     Raises:
         HintNeededError: The leads differ in rate, or one has no gain.
@@ -108,22 +108,22 @@ def in_millivolts(
         each = (f"{lead} {fs:g} Hz" for lead, fs in zip(leads, rates, strict=True))
         raise HintNeededError(
             "--column",
-            f"{stored.name}: its ECG leads have different rates ({', '.join(each)}); they are "
-            "cleaned one rate at a time. Name the leads of one rate by --column.",
+            f"{stored.name}: its ECG leads have different sampling rates ({', '.join(each)}). "
+            "Select the leads of one rate with --column, and clean each rate separately.",
         )
-    physical, rails = [], []
+    physical, adc_ranges = [], []
     for channel in channels:
         scale = (channel.mv_per_unit or 1.0) / _gain(stored.name, channel, uncalibrated_gain)
-        physical.append((channel.steps - channel.baseline) * scale)
-        rails.append(_rails(channel, scale))
+        physical.append((channel.digital - channel.baseline) * scale)
+        adc_ranges.append(_adc_range(channel, scale))
     return Recording(
         name=stored.name,
         signal=np.stack(physical, axis=1),
         fs=rates[0],
         leads=leads,
-        rails=tuple(rails),
+        adc_ranges=tuple(adc_ranges),
         remarks=tuple(
-            f"{channel.name}: left out, its unit is {channel.unit}"
+            f"{channel.name}: omitted, its unit is {channel.unit}"
             for channel in stored.channels
             if not channel.mv_per_unit
         ),
@@ -136,39 +136,39 @@ def _gain(name: str, channel: Channel, uncalibrated: float | None) -> float:
         return gain
     where = f"{name}, lead {channel.name}"
     if gain is not None and gain < 0:
-        raise RecordError(f"{where}: gain {gain} is negative. Correct the header.")
+        raise RecordError(f"{where}: the gain {gain} is negative. Correct the header.")
     if uncalibrated:
         return uncalibrated
     raise HintNeededError(
         "--gain",
-        f"{where}: the header gives no gain (found {gain}), so its millivolts are "
-        "unknown. Say by --gain how many steps a mV has (200 is the WFDB default); in a pipeline "
-        "by resample.uncalibrated_gain.",
+        f"{where}: the header gives no gain (found {gain}), so the amplitude in mV is unknown. "
+        "Give the ADC units per mV with --gain, in the pipeline with resample.uncalibrated_gain "
+        "(WFDB's default is 200).",
     )
 
 
 def _likely_baseline(channel: Channel) -> tuple[float, str]:
-    """Return the converter value of 0 mV, and a remark if it is not what the header says."""
-    there = channel.steps[np.isfinite(channel.steps)]
+    """Return the ADC value of 0 mV, and a remark if it differs from the header's."""
+    known = channel.digital[np.isfinite(channel.digital)]
     baseline, zero = channel.baseline, channel.zero
-    if not len(there):
+    if not len(known):
         return baseline, ""
-    median = float(np.median(there))
+    median = float(np.median(known))
     if zero is not None and abs(median - zero) < abs(median - baseline):
-        return zero, f"baseline {baseline} is far from the samples, adc zero {zero} used"
-    if not there.min() <= baseline <= there.max() and there.max() > there.min():
-        return median, f"baseline {baseline} is never reached, median {median:g} used"
+        return zero, f"baseline {baseline} is far from the samples, ADC zero {zero} used"
+    if not known.min() <= baseline <= known.max() and known.max() > known.min():
+        return median, f"baseline {baseline} is outside the samples' range, median {median:g} used"
     return baseline, ""
 
 
-def _rails(channel: Channel, scale: float) -> tuple[float, float] | None:
-    """Return the converter's range in mV, None where it is not stated or the samples leave it."""
+def _adc_range(channel: Channel, scale: float) -> tuple[float, float] | None:
+    """Return the ADC range in mV, None where it is not stated or the samples exceed it."""
     bits, zero = channel.bits, channel.zero or 0
     if not 0 < bits <= _MOST_BITS or abs(zero) > 2**_MOST_BITS:
         return None
     half = 2 ** (bits - 1)
     low, high = zero - half, zero + half - 1
-    there = channel.steps[np.isfinite(channel.steps)]
-    if there.min(initial=zero) < low or there.max(initial=zero) > high:
+    known = channel.digital[np.isfinite(channel.digital)]
+    if known.min(initial=zero) < low or known.max(initial=zero) > high:
         return None
     return (low - channel.baseline) * scale, (high - channel.baseline) * scale

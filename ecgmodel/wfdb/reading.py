@@ -1,4 +1,4 @@
-"""What a WFDB record stores: each signal's samples at its own rate, with gaps, segments joined."""
+"""Reading of WFDB records as stored: signals in ADC units at their own rates, segments joined."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ecgmodel.support.units import millivolts, plain_unit
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e]")
-_NULL = "~"  # a segment that is a gap
+_NULL = "~"  # the name of a segment that is a gap
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Channel:
     """A signal of a record.
 
     Attributes:
-        name: Its name, made unique.
-        unit: Its unit, "uV" for all ways to write microvolts.
-        gain: Converter steps a unit, None where the header gives none; wfdb would assume 200.
-        baseline: The step that is 0; between two steps where it was estimated.
-        bits: The converter's resolution, 0 if not stated.
-        zero: The middle of the converter's range, None if not stated.
-        per_frame: Samples in a frame.
-        steps: `(frames * per_frame,)` float64, converter steps, NaN where a sample is missing.
+        name: Its unique name.
+        unit: Its unit; "uV" for every spelling of microvolt.
+        gain: ADC units per physical unit, None if the header gives none (wfdb would assume 200).
+        baseline: The ADC value of 0 physical units; fractional if estimated.
+        bits: The ADC resolution, bits; 0 if not stated.
+        zero: The ADC zero, in the middle of its range; None if not stated.
+        per_frame: Samples per frame.
+        digital: `(frames * per_frame,)` float64, ADC units, NaN where a sample is missing.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Channel:
     bits: int
     zero: int | None
     per_frame: int
-    steps: np.ndarray
+    digital: np.ndarray
 
     @property
     def mv_per_unit(self) -> float | None:
-        """How many mV its unit is, None if it is no voltage."""
+        """Its unit in mV, None if it is not a voltage."""
         return millivolts(self.unit)
 
 
@@ -55,15 +55,15 @@ class StoredRecord:
     """A record.
 
     Attributes:
-        name: What it is called in errors.
-        frame_fs: Frames a second, Hz.
-        frames: How many were read.
+        name: Its name in errors.
+        frame_fs: Frame rate, Hz.
+        frames: Number of frames that were read.
         channels: Its signals.
-        base_time: The time of its start, None if not stated.
-        base_date: The date of its start, None if not stated.
-        counter: The header's counter frequency and base counter value as written, e.g. "1000(5)";
-            "" where there is none.
-        comments: The header's lines of comments, with their "#".
+        base_time: Start time, None if not stated.
+        base_date: Start date, None if not stated.
+        counter: Counter frequency and base counter value as in the header, e.g. "1000(5)"; "" if
+            not stated.
+        comments: Comment lines of the header, with their "#".
     """
 
     name: str
@@ -77,7 +77,7 @@ class StoredRecord:
 
 
 class _Text(NamedTuple):
-    """A header's lines with all their letters."""
+    """A header's lines, with non-ASCII characters."""
 
     lines: list[str]
     comments: list[str]
@@ -87,21 +87,25 @@ def read_header(path: Path, name: str) -> wfdb.Record | wfdb.MultiRecord:
     """Return a record's header.
 
     Raises:
-        MissingFileError: There is none.
-        RecordError: It cannot be read, or describes no signal.
+        MissingFileError: There is no header.
+        RecordError: The header cannot be parsed, or describes no signal.
     """
     try:
         header = wfdb.rdheader(str(path))
     except FileNotFoundError as error:
-        raise MissingFileError(f"{name}: there is no header {path}.hea.") from error
-    except Exception as error:  # wfdb raises whatever its parsing runs into
-        raise RecordError(f"{name}: header {path}.hea cannot be read ({error}).") from error
+        raise MissingFileError(f"{name}: the header {path}.hea is missing.") from error
+    except Exception as error:  # wfdb raises various errors on malformed headers
+        raise RecordError(
+            f"{name}: {path}.hea cannot be read as a WFDB header ({error}). Correct it or leave "
+            "the record out."
+        ) from error
     simple = isinstance(header, wfdb.Record)
     described = len(header.file_name or ()) if simple else header.n_sig
     if not header.n_sig or described != header.n_sig or not header.fs or header.fs <= 0:
         raise RecordError(
-            f"{name}: header {path}.hea declares {header.n_sig} signals at {header.fs} Hz and "
-            f"describes {described}; expected at least one signal at a positive rate."
+            f"{name}: the header {path}.hea declares {header.n_sig} signals at {header.fs} Hz and "
+            f"describes {described}. Expected at least one signal, all described, and a positive "
+            "rate. Correct the header or leave the record out."
         )
     return header
 
@@ -109,17 +113,17 @@ def read_header(path: Path, name: str) -> wfdb.Record | wfdb.MultiRecord:
 def read_stored_record(
     path: Path, name: str, start_s: float = 0.0, seconds: float | None = None
 ) -> StoredRecord:
-    """Read a record's signals as they are stored.
+    """Read a record's signals in ADC units.
 
     Args:
         path: The record's path without suffix.
-        name: What to call it in errors, e.g. "mitdb/100".
-        start_s: Where to start, s.
-        seconds: How much to read, s; None reads to the end.
+        name: The record's name in errors, e.g. "mitdb/100".
+        start_s: Start, s.
+        seconds: Duration, s; None reads to the end.
 
     Raises:
-        MissingFileError: A file of the record is not there.
-        RecordError: Header and data disagree, or segments count differently.
+        MissingFileError: A file of the record is missing.
+        RecordError: Header and data disagree, or segments differ in gain, baseline or unit.
     """
     header = read_header(path, name)
     first, last = _range(header, name, start_s, seconds)
@@ -127,9 +131,9 @@ def read_stored_record(
         channels = _read_segments(path, name, header, first, last)
     else:
         channels = _read_simple(path, name, header, first, last)
-    frames = len(channels[0].steps) // channels[0].per_frame
+    frames = len(channels[0].digital) // channels[0].per_frame
     if not frames:
-        raise RecordError(f"{name} holds no samples. Leave the record out.")
+        raise RecordError(f"{name} contains no samples. Leave the record out.")
     text = _text(path)
     return StoredRecord(
         name=name,
@@ -149,13 +153,13 @@ def read_stored_record(
 def _range(
     header: wfdb.Record | wfdb.MultiRecord, name: str, start_s: float, seconds: float | None
 ) -> tuple[int, int | None]:
-    """Return the first frame to read and the one after the last, None for the end."""
+    """Return the first frame to read and the one after the last, None for the record's end."""
     first = round(start_s * header.fs)
     length = header.sig_len
     if length is not None and (length == 0 or first >= length):
         raise RecordError(
-            f"{name} holds {length} samples ({length / header.fs:.1f} s); "
-            f"nothing is left from {start_s:g} s on. Choose an earlier resample.start_s."
+            f"{name} holds {length} samples ({length / header.fs:.1f} s), so there is nothing "
+            f"from {start_s:g} s on. Choose an earlier resample.start_s."
         )
     if seconds is None:
         return first, None
@@ -166,12 +170,12 @@ def _range(
 def _read_simple(
     path: Path, name: str, header: wfdb.Record, first: int, last: int | None
 ) -> list[Channel]:
-    """Read a record of one segment, its signals shifted to the same time."""
+    """Read a single-segment record, with the skew of its signals removed."""
     skews = [skew or 0 for skew in header.skew]
     end = last if last is None else min(last + max(skews), header.sig_len or last)
-    # wfdb reads format 61 only so, and with several samples a frame it would mean over them.
+    # wfdb reads format 61 only with smooth_frames, which averages the samples of a frame.
     smooth = all((count or 1) == 1 for count in header.samps_per_frame)
-    try:  # Shifted here: wfdb fills up with zeros what has several samples a frame.
+    try:  # Skew is removed below: wfdb pads signals with several samples per frame with zeros.
         record = wfdb.rdrecord(
             str(path),
             sampfrom=first,
@@ -182,7 +186,7 @@ def _read_simple(
         )
     except FileNotFoundError as error:
         raise MissingFileError(f"{name}: a signal file is missing ({error}).") from error
-    except Exception as error:  # wfdb raises whatever its parsing runs into
+    except Exception as error:  # wfdb raises various errors on damaged files
         raise RecordError(
             f"{name}: header and data disagree ({error}). Download the record again."
         ) from error
@@ -193,42 +197,43 @@ def _read_simple(
     frames = record.sig_len if last is None else last - first
     found = _described(path, record)
     for i, channel in enumerate(found):
-        steps = digital[i].astype(np.float64)
-        steps[np.isnan(physical[i])] = np.nan
-        moved = steps[skews[i] * channel.per_frame :][: frames * channel.per_frame]
+        samples = digital[i].astype(np.float64)
+        samples[np.isnan(physical[i])] = np.nan
+        moved = samples[skews[i] * channel.per_frame :][: frames * channel.per_frame]
         rest = frames * channel.per_frame - len(moved)
-        found[i] = replace(channel, steps=np.pad(moved, (0, rest), constant_values=np.nan))
+        found[i] = replace(channel, digital=np.pad(moved, (0, rest), constant_values=np.nan))
     return found
 
 
 def _check_sums(name: str, sums: Sequence[int | None], digital: Sequence[np.ndarray]) -> None:
-    """Compare the header's checksums with all samples that are stored."""
+    """Compare the header's checksums with the stored samples."""
     for index, (stated, samples) in enumerate(zip(sums, digital, strict=True)):
         found = int(samples.sum(dtype=np.int64))
         if stated is not None and (int(stated) - found) % 65536:
             raise RecordError(
-                f"{name}: signal {index} has checksum {found % 65536}, its header states "
-                f"{int(stated) % 65536}: header and data disagree. Download the record again."
+                f"{name}: header and data disagree. Signal {index} has the checksum "
+                f"{found % 65536}, its header states {int(stated) % 65536}. Download the record "
+                "again."
             )
 
 
 def _read_segments(
     path: Path, name: str, header: wfdb.MultiRecord, first: int, last: int | None
 ) -> list[Channel]:
-    """Read the segments of a record as one.
+    """Read the segments of a record and join them.
 
-    Where leads come and go, the first header names them all; without it all segments have the
-    same. What a segment does not have is missing there.
+    A record with a variable layout starts with a layout header that lists all leads; a lead is
+    missing in segments without it. With a fixed layout all segments have the same leads.
     """
     ends = np.cumsum(header.seg_len).tolist()
     length = ends[-1] if header.sig_len is None else header.sig_len
     if length > ends[-1] or first >= length:
         raise RecordError(
-            f"{name}: header and data disagree. Expected segments of {length} samples. Received: "
-            f"{ends[-1]}. Download the record again."
+            f"{name}: header and data disagree. Expected segments of {length} samples in total. "
+            f"Received: {ends[-1]}. Download the record again."
         )
     last = min(length, last or length)
-    comes_and_goes = header.seg_len[0] == 0  # as the first header, of no samples, says
+    variable = header.seg_len[0] == 0  # the layout header has no samples
     parts: list[tuple[str, int, list[Channel]]] = []
     for segment, count, end in zip(header.seg_name, header.seg_len, ends, strict=True):
         start = end - count
@@ -236,13 +241,13 @@ def _read_segments(
             simple = _segment_header(path, segment, name, header)
             place, stop = max(first - start, 0), min(last, end) - start
             channels = _read_simple(path.with_name(segment), name, simple, place, stop)
-            if not comes_and_goes and len(channels) != header.n_sig:
+            if not variable and len(channels) != header.n_sig:
                 raise RecordError(
                     f"{name}: expected {header.n_sig} signals in segment {segment}. Received: "
                     f"{len(channels)}. Download the record again."
                 )
             parts.append((segment, start + place - first, channels))
-    if comes_and_goes:
+    if variable:
         layout = _described(
             path.with_name(header.seg_name[0]),
             _segment_header(path, header.seg_name[0], name, header),
@@ -252,7 +257,7 @@ def _read_segments(
             for channel in layout
         ]
     if not parts:
-        raise RecordError(f"{name} holds no samples. Leave the record out.")
+        raise RecordError(f"{name} contains no samples. Leave the record out.")
     return [
         _joined(name, channel, [(s, at, part[i]) for s, at, part in parts], last - first)
         for i, channel in enumerate(parts[0][2])
@@ -262,7 +267,7 @@ def _read_segments(
 def _of_name(
     parts: list[tuple[str, int, list[Channel]]], lead: str
 ) -> list[tuple[str, int, Channel]]:
-    """Return a lead's stretches in the segments that have it."""
+    """Return a lead's pieces from the segments that contain it."""
     named = ((s, at, [c for c in part if c.name == lead]) for s, at, part in parts)
     return [(segment, at, found[0]) for segment, at, found in named if found]
 
@@ -271,53 +276,54 @@ def _segment_header(path: Path, segment: str, name: str, header: wfdb.MultiRecor
     """Return a segment's header.
 
     Raises:
-        RecordError: It is of another rate than the record, or made of segments itself.
+        RecordError: Its rate differs from the record's, or it is itself a multi-segment record.
     """
     found = read_header(path.with_name(segment), name)
     if isinstance(found, wfdb.MultiRecord) or found.fs != header.fs:
         raise RecordError(
-            f"{name}: expected of segment {segment} a simple record at {header.fs} Hz. Received: "
-            f"one at {found.fs} Hz or of segments. Correct its header."
+            f"{name}: expected the segment {segment} to be a single-segment record at {header.fs} "
+            f"Hz. Received: a {'multi' if isinstance(found, wfdb.MultiRecord) else 'single'}-"
+            f"segment record at {found.fs} Hz. Correct its header."
         )
     return found
 
 
 def _joined(
-    name: str, described: Channel, stretches: list[tuple[str, int, Channel]], frames: int
+    name: str, described: Channel, pieces: list[tuple[str, int, Channel]], frames: int
 ) -> Channel:
-    """Return a signal of a record of segments.
+    """Return a signal joined from its segments.
 
     Args:
-        name: What to call the record in errors.
-        described: The signal as the layout describes it, for one that no segment has.
-        stretches: Segment, first frame and samples of each of its stretches.
+        name: The record's name in errors.
+        described: The signal of the layout header, used if no segment contains it.
+        pieces: Segment, first frame and samples of each piece.
         frames: The record's length.
 
     Raises:
-        RecordError: Segments count differently.
+        RecordError: Segments differ in unit, gain, baseline or samples per frame.
     """
-    known = stretches[0][2] if stretches else described
-    steps = np.full(frames * known.per_frame, np.nan)
-    for segment, at, channel in stretches:
+    known = pieces[0][2] if pieces else described
+    digital = np.full(frames * known.per_frame, np.nan)
+    for segment, at, channel in pieces:
         for field in ("unit", "gain", "baseline", "per_frame"):
             one, other = getattr(known, field), getattr(channel, field)
             if one != other:
                 raise RecordError(
                     f"{name}, lead {known.name}: {field} differs between the segments "
-                    f"{stretches[0][0]} and {segment}: {one} and {other}. Make records of their "
-                    "own of them."
+                    f"{pieces[0][0]} ({one}) and {segment} ({other}). Save them as separate "
+                    "records."
                 )
         place = at * known.per_frame
-        steps[place : place + len(channel.steps)] = channel.steps
-    return replace(known, steps=steps)
+        digital[place : place + len(channel.digital)] = channel.digital
+    return replace(known, digital=digital)
 
 
 def _described(path: Path, record: wfdb.Record) -> list[Channel]:
-    """Return a record's signals as its header describes them, without samples.
+    """Return a record's signals as described by its header, without samples.
 
     Args:
         path: The record's path without suffix.
-        record: Its header as wfdb reads it, which drops all letters beyond ASCII.
+        record: Its header as parsed by wfdb, which drops non-ASCII characters.
     """
     channels = []
     for i, line in enumerate(_text(path).lines[1:]):
@@ -336,14 +342,14 @@ def _described(path: Path, record: wfdb.Record) -> list[Channel]:
                 bits=record.adc_res[i] or 0,
                 zero=record.adc_zero[i],
                 per_frame=record.samps_per_frame[i] or 1,
-                steps=np.empty(0),
+                digital=np.empty(0),
             )
         )
     return channels
 
 
 def _text(path: Path) -> _Text:
-    """Return a header's lines, decoded; those that are empty are left out."""
+    """Return a header's decoded lines, without empty ones."""
     content = path.with_name(f"{path.name}.hea").read_bytes()
     try:
         text = content.decode("utf-8-sig")
@@ -362,7 +368,7 @@ def _ascii(text: str) -> str:
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """Return one name a lead; those that are missing or come twice get their number."""
+    """Return a unique name per lead; missing and duplicate names get the lead's number."""
     given = [name or f"lead{i + 1}" for i, name in enumerate(names)]
     numbered = [f"{name}_{i + 1}" for i, name in enumerate(given)]
     found = [n if given.count(n) == 1 else numbered[i] for i, n in enumerate(given)]

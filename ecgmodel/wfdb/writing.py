@@ -1,4 +1,4 @@
-"""A cleaned recording written as the record that it was: name, leads, rate, length, units."""
+"""Writing of WFDB records: cleaned records that keep their header, and new records."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ecgmodel.errors import RecordError
 if TYPE_CHECKING:
     from ecgmodel.wfdb.reading import Channel
 
-# Format 16 holds +-32 mV in steps of 1 uV: finer than any converter's, so that writing adds no
-# noise. What does not fit goes into 32 bits.
+# With this gain format 16 covers +-32 mV at 1 uV, finer than any ADC, so writing adds no noise.
+# Larger values are written in 32 bits.
 GAIN_PER_MV = 1000.0
-WFDB_GAIN = 200.0  # of a header that gives none
+WFDB_GAIN = 200.0  # WFDB's default for a header without a gain
 _MISSING = {"16": -(2**15), "32": -(2**31)}
 _LARGEST = {"16": 2**15 - 1, "32": 2**31 - 1}
 
@@ -29,15 +29,15 @@ class _Lead:
 
     Attributes:
         name: Its name, "" for none.
-        steps: Converter steps, NaN where missing.
-        gain: Steps a unit.
-        unit: The unit.
-        baseline: The step that is 0.
-        per_frame: Samples a frame.
+        digital: Samples in ADC units, NaN where missing.
+        gain: ADC units per physical unit.
+        unit: The physical unit.
+        baseline: The ADC value of 0 physical units.
+        per_frame: Samples per frame.
     """
 
     name: str
-    steps: np.ndarray
+    digital: np.ndarray
     gain: float = GAIN_PER_MV
     unit: str = "mV"
     baseline: int = 0
@@ -46,7 +46,7 @@ class _Lead:
 
 @dataclass(frozen=True)
 class _Head:
-    """What a header says of the whole record; see `StoredRecord`."""
+    """The fields of a header that describe the whole record; see `StoredRecord`."""
 
     name: str
     frame_fs: float
@@ -63,22 +63,22 @@ def write_cleaned(
     into: Path,
     leads: Sequence[str] | None = None,
 ) -> None:
-    """Write a record like another one, with cleaned ECG leads.
+    """Write a copy of a record with cleaned ECG leads.
 
-    Names and order of the leads, units, rate, length, time of start, counter and comments are the
-    source's; leads that are no ECG (pressure, respiration) are kept sample by sample. The samples
-    of several files or segments come into one `.dat` file.
+    Names and order of the leads, units, rate, length, start time, counter and comments are kept,
+    and so are the samples of other leads (pressure, respiration). The samples of all files or
+    segments are written to one `.dat` file.
 
     Args:
         source: The source's path without suffix.
         cleaned: `(samples, ECG leads)`, mV, NaN where a sample is missing.
-        comment: A line for the header that says what was done.
+        comment: A line for the header that describes the processing.
         into: The folder for `<name>.hea` and `<name>.dat`.
-        leads: Names of the leads as `read_recording` gives them; None for all in volts. The
-            others are kept sample by sample.
+        leads: Names of the cleaned leads as returned by `read_recording`; None means all leads in
+            volts.
 
     Raises:
-        RecordError: The samples or leads are not as many as the source's, or its header cannot
+        RecordError: The number of samples or leads differs from the source's, or its header cannot
             be written again.
     """
     from ecgmodel.wfdb.millivolts import in_volts  # wfdb takes a second to import
@@ -88,16 +88,18 @@ def write_cleaned(
     written = {channel.name: _kept(channel) for channel in stored.channels}
     by_name = {channel.name: channel for channel in stored.channels}
     ecg = in_volts(stored) if leads is None else [by_name[lead] for lead in leads]
-    lengths = {len(channel.steps) for channel in ecg}
+    lengths = {len(channel.digital) for channel in ecg}
     if len(lengths) != 1 or cleaned.shape != (*lengths, len(ecg)):
         raise RecordError(
             f"{source.name}: expected a cleaned signal of shape {(*sorted(lengths), len(ecg))}. "
             f"Received: {cleaned.shape}."
         )
     for samples, channel in zip(cleaned.T, ecg, strict=True):
-        steps = _steps(samples)
+        adc_units = _to_adc_units(samples)
         gain = GAIN_PER_MV * (channel.mv_per_unit or 1.0)
-        written[channel.name] = replace(written[channel.name], steps=steps, gain=gain, baseline=0)
+        written[channel.name] = replace(
+            written[channel.name], digital=adc_units, gain=gain, baseline=0
+        )
     head = _Head(
         source.name,
         stored.frame_fs,
@@ -118,7 +120,7 @@ def write_signal(
     start: datetime | None,
     into: Path,
 ) -> None:
-    """Write a signal as a new record, in steps of 1 uV.
+    """Write a signal as a new record with a resolution of 1 uV.
 
     Args:
         name: The record's name.
@@ -126,11 +128,11 @@ def write_signal(
         fs: Its sampling rate, Hz.
         leads: Names of the leads.
         comments: Lines for the header.
-        start: When the first sample was taken, None if unknown.
+        start: Time of the first sample, None if unknown.
         into: The folder for `<name>.hea` and `<name>.dat`.
 
     Raises:
-        RecordError: It cannot be written.
+        RecordError: The record cannot be written.
     """
     head = _Head(
         name,
@@ -139,7 +141,7 @@ def write_signal(
         start.date() if start else None,
         [f"# {comment}" for comment in comments],
     )
-    written = [_Lead(lead, _steps(v)) for lead, v in zip(leads, signal.T, strict=True)]
+    written = [_Lead(lead, _to_adc_units(v)) for lead, v in zip(leads, signal.T, strict=True)]
     _write(head, written, into)
 
 
@@ -147,7 +149,7 @@ def _write(head: _Head, leads: list[_Lead], into: Path) -> None:
     import wfdb
 
     fmt = _format(leads)
-    digital = [_digital(lead.steps, fmt) for lead in leads]
+    digital = [_encoded(lead.digital, fmt) for lead in leads]
     several = any(lead.per_frame != 1 for lead in leads)
     samples: dict[str, Any] = (
         {"e_d_signal": digital, "samps_per_frame": [lead.per_frame for lead in leads]}
@@ -170,13 +172,13 @@ def _write(head: _Head, leads: list[_Lead], into: Path) -> None:
         )
     except (ValueError, TypeError, IndexError) as error:
         raise RecordError(
-            f"{head.name}: the record cannot be written ({error}). Correct its header."
+            f"Record {head.name} cannot be written ({error}). Correct its header."
         ) from error
     _complete_header(into / f"{head.name}.hea", head)
 
 
 def _complete_header(path: Path, head: _Head) -> None:
-    """Add what wfdb cannot write: a counter that starts at or below 0, comments as they are."""
+    """Add what wfdb cannot write: a counter that starts at or below 0, unchanged comments."""
     first, *rest = path.read_text("utf-8").splitlines()
     words = first.split(" ")
     words[2] += f"/{head.counter}" if head.counter else ""
@@ -185,10 +187,10 @@ def _complete_header(path: Path, head: _Head) -> None:
 
 
 def _kept(channel: Channel) -> _Lead:
-    """Return a lead as it is."""
+    """Return a lead unchanged."""
     return _Lead(
         channel.name,
-        channel.steps,
+        channel.digital,
         channel.gain or WFDB_GAIN,
         channel.unit,
         int(channel.baseline),
@@ -196,27 +198,27 @@ def _kept(channel: Channel) -> _Lead:
     )
 
 
-def _steps(lead: np.ndarray) -> np.ndarray:
-    """Return a lead (mV) as converter steps."""
+def _to_adc_units(lead: np.ndarray) -> np.ndarray:
+    """Return a lead in mV as ADC units."""
     return np.round(lead.astype(np.float64) * GAIN_PER_MV)
 
 
 def _format(leads: list[_Lead]) -> str:
     """Return the narrowest WFDB format that holds all leads."""
-    largest = max(float(np.nanmax(np.abs(lead.steps), initial=0.0)) for lead in leads)
+    largest = max(float(np.nanmax(np.abs(lead.digital), initial=0.0)) for lead in leads)
     return "16" if largest <= _LARGEST["16"] else "32"
 
 
-def _digital(steps: np.ndarray, fmt: str) -> np.ndarray:
+def _encoded(digital: np.ndarray, fmt: str) -> np.ndarray:
     limit = _LARGEST[fmt]
-    filled = np.where(np.isnan(steps), _MISSING[fmt], np.clip(steps, -limit, limit))
+    filled = np.where(np.isnan(digital), _MISSING[fmt], np.clip(digital, -limit, limit))
     return filled.astype(np.int64)
 
 
 def _names(names: list[str]) -> list[str]:
-    """Return the leads' names; one that is missing or comes twice gets its number.
+    """Return the leads' names; missing and duplicate names get the lead's number.
 
-    Letters that do not print become "_", since a header cannot hold them.
+    Non-printable characters become "_", since a header cannot contain them.
     """
     from ecgmodel.wfdb.reading import unique
 

@@ -1,4 +1,4 @@
-"""The pipeline's subcommands, which `ecg-denoise` finds by the project's entry points."""
+"""The pipeline's subcommands, found by `ecg-denoise` through entry points."""
 
 from flows.commands.benchmark import benchmark
 from flows.commands.housekeeping import HOUSEKEEPING_COMMANDS

@@ -1,14 +1,16 @@
-"""What the pipeline's subcommands share: settings, a Prefect API, how a training is shown."""
+"""Shared by the pipeline's subcommands: settings, Prefect API, output of a training."""
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def read_settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
-    """Return the settings of a command; those of a service make it speak with that service.
+    """Return the settings of a command, and connect it to the service that they name.
 
-    Call it before anything imports Prefect or MLflow, which read their addresses once.
+    Call it before importing Prefect or MLflow, which read their addresses once.
     """
     from ecgmodel.settings.config import Settings, load_as
     from flows.service.servers import client_environment
@@ -37,15 +39,15 @@ def read_settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
 
 @contextmanager
 def orchestrated(logs: bool = False) -> Iterator[None]:
-    """See that there is a Prefect API for the flows inside.
+    """Provide a Prefect API for the flows inside.
 
     Args:
-        logs: Whether the flows log to MLflow, which takes seconds to import: it comes in while
-            Prefect's server starts on another processor.
+        logs: Whether the flows log to MLflow; it is then imported while Prefect's server starts.
     """
     from flows.temporary_server import start_prefect_server
 
-    gc.disable()  # nothing that is imported now is garbage
+    signal.signal(signal.SIGTERM, _end)
+    gc.disable()  # imported modules are no garbage
     wait = start_prefect_server()
     if logs:
         from tasks.tracking import warm_up
@@ -56,13 +58,23 @@ def orchestrated(logs: bool = False) -> Iterator[None]:
     import_module("flows.pipeline")
     wait()
     gc.enable()
-    # Heartbeats are for a worker's runs; each flow would wait up to 1 s for their end.
+    # Heartbeats serve a worker's runs; each flow would wait up to 1 s for them to end.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
 
 
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Print one line, then end by the signal; a shell reports status 143 for SIGTERM.
+
+    Inside a flow, Prefect handles the signal first, reports the flow's end and sends it again.
+    """
+    os.write(2, b"\nStopped. Run the same command to continue.\n")  # the log may be locked
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
 def show(training: Training) -> None:
-    """Print the result table, the headline, where everything lies, and how to open the UI."""
+    """Print result table, headline, paths, and how to open MLflow."""
     from ecgmodel.evaluation.headline import Headline
     from tasks.summaries import dataset_lines
 

@@ -1,4 +1,4 @@
-"""What the pipeline adds to `ecg-denoise denoise` and `web`: registered networks, and the flow."""
+"""Additions to `ecg-denoise denoise` and `web`: registered networks, and the Prefect flow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find_model(address: str, config: Path | None, pairs: tuple[str, ...]) -> NetworkFile:
-    """Return the network of a registered address or of a `.keras` file."""
+    """Return the network of a registered model or of a `.keras` file."""
     settings = read_settings(config, pairs)
     from ecgmodel.store import Store
     from tasks.models import find_model as find
@@ -31,7 +31,7 @@ def denoise_as_flow(
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> tuple[int, int]:
-    """Clean as a Prefect flow; return how many were cleaned and how many were not."""
+    """Clean as a Prefect flow; return the numbers of cleaned and of failed recordings."""
     settings, paths = read_settings(config, pairs), [path.absolute() for path in recordings]
     with orchestrated(logs=True):
         from flows.denoise import denoise as denoise_flow
@@ -39,6 +39,6 @@ def denoise_as_flow(
         result = denoise_flow(paths, out.absolute(), model, options, settings=settings)
     click.echo(f"Cleaned     {len(result.files)} recordings with {result.model} into {out}")
     for failed in result.failed:
-        click.echo(f"            left out {failed['record']}: {failed['reason']}")
+        click.echo(f"            not cleaned: {failed['record']}: {failed['reason']}")
     click.echo(f"Drift       {result.drift.sentence}")
     return len(result.files), len(result.failed)

@@ -1,4 +1,4 @@
-"""Subcommands that keep the place tidy."""
+"""The subcommand `gc`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from flows.commands._parts import read_settings
 
 
 @click.command()
-@click.option("--delete", is_flag=True, help="Delete it; without this, only show it.")
+@click.option("--delete", is_flag=True, help="Delete the files; without it they are only listed.")
 @click.option(
     "--keep-datasets",
     type=click.IntRange(min=0),
     default=1,
     show_default=True,
-    help="How many of the newest datasets of each name to keep even if no model needs them.",
+    help="Number of newest datasets of each name to keep although no model needs them.",
 )
 @click.option(
     "--unfinished-days",
     type=click.FloatRange(min=0),
     default=7.0,
     show_default=True,
-    help="Keep unfinished work that is younger: the same command may go on with it.",
+    help="Keep unfinished work that is younger; the same command may resume it.",
 )
 @with_settings
 def gc(
@@ -34,7 +34,10 @@ def gc(
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> None:
-    """Show, or delete, what no kept dataset, registered model or logged run needs."""
+    """List or delete unused results.
+
+    Unused are stored results that no kept dataset, registered model or logged run needs.
+    """
     settings = read_settings(config, pairs)
     from ecgmodel.store import Store
     from ecgmodel.store.garbage import find_leftovers, remove
@@ -50,7 +53,7 @@ def gc(
         click.echo(f"{leftover.size / 1e6:>10,.1f} MB  {where}: {leftover.reason}")
     total = sum(leftover.size for leftover in leftovers) / 1e6
     if not delete:
-        click.echo(f"{total:>10,.1f} MB could be freed; --delete does it.")
+        click.echo(f"{total:>10,.1f} MB can be freed with --delete.")
     else:
         click.echo(f"{remove(store, leftovers) / 1e6:>10,.1f} MB freed.")
 

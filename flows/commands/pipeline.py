@@ -1,4 +1,4 @@
-"""The subcommands of the pipeline: everything, or one part of it."""
+"""The subcommands of the pipeline: all of it, or one stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from flows.commands._parts import orchestrated, read_settings, show
 @click.command()
 @with_settings
 def run(config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Everything: download, resample, mix, train, evaluate, report, log."""
+    """Run the whole pipeline.
+
+    Download, resample, mix, train, evaluate, report, register, compare with the model in use.
+    """
     settings = read_settings(config, pairs)
     with orchestrated(logs=True):
         from flows.pipeline import pipeline
@@ -24,7 +27,7 @@ def run(config: Path | None, pairs: tuple[str, ...]) -> None:
 @click.command()
 @with_settings
 def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Make the dataset: download, resample and mix, without training."""
+    """Prepare a dataset: download, resample, mix."""
     settings = read_settings(config, pairs)
     with orchestrated():
         from flows.prepare import prepare as prepare_flow
@@ -37,11 +40,11 @@ def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
 @click.option(
     "--dataset",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A dataset made before; without it, the one that the settings describe.",
+    help="Folder of an existing dataset. Default: the one of the settings.",
 )
 @with_settings
 def train(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Train, evaluate and log a network on a dataset."""
+    """Train, evaluate and register a network."""
     settings = read_settings(config, pairs)
     with orchestrated(logs=True):
         from flows.pipeline import pipeline
@@ -59,11 +62,11 @@ def train(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> 
     "--dataset",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The dataset whose test split to use.",
+    help="Folder of the dataset whose test split is used.",
 )
 @with_settings
 def evaluate(model: Path, dataset: Path, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Measure a saved network (a .keras file) on a dataset's test split."""
+    """Evaluate a .keras file on a test split."""
     settings = read_settings(config, pairs)
     with orchestrated():
         from flows.evaluate import evaluate as evaluate_flow

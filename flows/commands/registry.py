@@ -1,4 +1,4 @@
-"""Subcommands about the model in use: train a new one, promote, take back, look back."""
+"""Subcommands for the model in use: retrain, promote, rollback, history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _renamed(_context: click.Context, _option: click.Parameter, given: bool) -> 
 @click.option(
     "--dataset",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A dataset made before; without it, the one that the settings describe.",
+    help="Folder of an existing dataset. Default: the one of the settings.",
 )
 @click.option(
     "--from-champion",
@@ -36,9 +36,9 @@ def _renamed(_context: click.Context, _option: click.Parameter, given: bool) -> 
 )
 @with_settings
 def retrain(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Train on the recordings as they are now, and promote the result if it is proven better.
+    """Train again; promote the result if better.
 
-    With --set training.start_from=champion it starts from the weights in use.
+    It trains on the current recordings. With --preset adapt, it starts from the weights in use.
     """
     settings = read_settings(config, pairs)
     with orchestrated(logs=True):
@@ -47,7 +47,9 @@ def retrain(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -
         folder = dataset.absolute() if dataset else None
         training = retrain_flow(settings, folder)
         if training is None:
-            click.echo("The model in use was trained on this dataset already: nothing to learn.")
+            click.echo(
+                "The model in use was already trained on this dataset: nothing new to learn from."
+            )
         else:
             show(training)
 
@@ -55,11 +57,17 @@ def retrain(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -
 @click.command()
 @click.argument("version", type=click.IntRange(min=1))
 @click.option(
-    "--reason", default="no reason given", show_default=True, help="Why; kept in the history."
+    "--reason",
+    default="no reason given",
+    show_default=True,
+    help="The reason, kept in the history.",
 )
 @with_settings
 def promote(version: int, reason: str, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Put a version of the model into use by hand, whatever the gate said of it."""
+    """Put a version into use by hand.
+
+    The verdict of the gate is ignored.
+    """
     registry = _registry(read_settings(config, pairs))
     with registry.tracker.reached("Nothing was changed; the models"):
         change = registry.promote(registry.version(version), "hand", reason, getpass.getuser())
@@ -68,11 +76,14 @@ def promote(version: int, reason: str, config: Path | None, pairs: tuple[str, ..
 
 @click.command()
 @click.option(
-    "--reason", default="no reason given", show_default=True, help="Why; kept in the history."
+    "--reason",
+    default="no reason given",
+    show_default=True,
+    help="The reason, kept in the history.",
 )
 @with_settings
 def rollback(reason: str, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Put the model that was in use before back into use."""
+    """Return to the previous version."""
     registry = _registry(read_settings(config, pairs))
     with registry.tracker.reached("Nothing was changed; the models"):
         change = registry.roll_back(reason, getpass.getuser())
@@ -82,18 +93,21 @@ def rollback(reason: str, config: Path | None, pairs: tuple[str, ...]) -> None:
 @click.command()
 @with_settings
 def history(config: Path | None, pairs: tuple[str, ...]) -> None:
-    """List which model was in use when, and what the gate said of each version."""
+    """List the versions in use over time.
+
+    The list also has the verdict of the gate on each version.
+    """
     registry = _registry(read_settings(config, pairs))
     with registry.tracker.reached("The models"):
         changes, versions = registry.history(), registry.versions()
         champion = registry.champion()
     if not versions:
-        click.echo(f"{registry.name} has no version in {registry.tracker.uri} yet.")
+        click.echo(f"{registry.name} has no versions in {registry.tracker.uri} yet.")
     for change in changes:
         click.echo(_line(change, registry))
     for version in versions:
         mark = "in use" if champion and champion.number == version.number else ""
-        unjudged = "comes with the package" if version.is_shipped else "not judged"
+        unjudged = "shipped with the package" if version.is_shipped else "not judged"
         click.echo(f"version {version.number:<4} {mark:<7} {version.verdict or unjudged}")
 
 
@@ -101,7 +115,7 @@ REGISTRY_COMMANDS = (retrain, promote, rollback, history)
 
 
 def _registry(settings: Settings) -> Registry:
-    """Return the registry that the settings name."""
+    """Return the registry of the settings."""
     from ecgmodel.store import Store
     from tasks.tracking import Registry, Tracker
 
@@ -109,7 +123,7 @@ def _registry(settings: Settings) -> Registry:
 
 
 def _line(change: Change, registry: Registry) -> str:
-    """Return a change of the champion as a line."""
+    """Format a change of the champion as a line."""
     before = f" instead of {change.former}" if change.former else ""
     return (
         f"{change.at}  {registry.name} {change.version} in use{before} "

@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     from flows.service.settings import ServedSettings
 
 NOT_RUNNING = 3
-PATIENCE_S = 90.0  # the supervisor stops three processes, one after another
+PATIENCE_S = 90.0  # the supervisor stops three processes, one after the other
 
 
 @click.command()
-@click.option("--detach", is_flag=True, help="Return when everything answers; `down` stops it.")
+@click.option(
+    "--detach", is_flag=True, help="Return as soon as everything answers; `down` stops it."
+)
 @with_settings
 def up(detach: bool, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Start both servers and a worker, and deploy what runs on schedule and by event."""
+    """Start Prefect, MLflow and a worker.
+
+    Also creates the deployments with their schedules.
+    """
     settings = _served(config, pairs)
     if _addresses(settings):
         return
@@ -47,15 +52,17 @@ def up(detach: bool, config: Path | None, pairs: tuple[str, ...]) -> None:
 @click.command()
 @with_settings
 def down(config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Stop what `up` started; runs that are under way are started again by the next `up`."""
+    """Stop the service.
+
+    Running flows continue with the next `up`.
+    """
     import psutil
 
     from flows.service.processes import recall, stop
     from flows.service.supervisor import SUPERVISOR
     from flows.service.whereabouts import KNOWN, Whereabouts, running_service
 
-    # Only the folder is asked for: a settings file that is no longer understood must not keep a
-    # service running.
+    # Only the folder is needed: an invalid settings file must not prevent stopping a service.
     given = config or pairs
     root = _served(config, pairs).service.root if given else Path(running_service().state)
     file = root / KNOWN
@@ -67,16 +74,19 @@ def down(config: Path | None, pairs: tuple[str, ...]) -> None:
         gone, _ = psutil.wait_procs([process], timeout=PATIENCE_S)
         if not gone:
             process.kill()
-    stop(known.values())  # what a supervisor that was killed left
+    stop(known.values())  # left by a killed supervisor
     file.unlink(missing_ok=True)
     Whereabouts(str(root)).forget()
-    click.echo("Stopped." if known or process else "It was not running.")
+    click.echo("Stopped." if known or process else "The service was not running.")
 
 
 @click.command()
 @with_settings
 def status(config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Show servers, worker, deployments, last runs, and the model in use."""
+    """Show the service and the model in use.
+
+    Servers, worker, deployments with the next run, recent runs, model.
+    """
     from flows.service.status import status_lines
     from flows.service.whereabouts import running_service
 
@@ -98,7 +108,7 @@ def _served(config: Path | None, pairs: tuple[str, ...]) -> ServedSettings:
 
 
 def _addresses(settings: ServedSettings) -> bool:
-    """Print where the service is if it runs, and return whether it does."""
+    """Print the addresses of a running service, and return whether it runs."""
     from flows.service.processes import recall
     from flows.service.supervisor import SUPERVISOR
 
@@ -106,12 +116,15 @@ def _addresses(settings: ServedSettings) -> bool:
     supervisor = recall(service.root / "service.json").get(SUPERVISOR)
     if supervisor is None or supervisor.process is None:
         return False
-    click.echo(f"It runs already.\nPrefect  {service.prefect_url}\nMLflow   {service.mlflow_page}")
+    click.echo(
+        "The service is already running.\n"
+        f"Prefect  {service.prefect_url}\nMLflow   {service.mlflow_page}"
+    )
     return True
 
 
 def _start_detached(settings: ServedSettings, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Start the supervisor in the background, and wait until it says that all is up."""
+    """Start the supervisor in the background, and wait until everything answers."""
     from flows.service.servers import PROJECT, ServiceError
 
     log = settings.service.root / "logs" / "supervisor.log"
@@ -134,5 +147,5 @@ def _start_detached(settings: ServedSettings, config: Path | None, pairs: tuple[
         time.sleep(0.2)
     said = log.read_text(errors="replace").strip()
     if process.poll() is not None:
-        raise ServiceError(f"It did not start. {said[-2500:]}")
-    click.echo(said + "\n`ecg-denoise status` shows it, `ecg-denoise down` stops it.")
+        raise ServiceError(f"The service did not start. {said[-2500:]}")
+    click.echo(said + "\nShow it: `ecg-denoise status`. Stop it: `ecg-denoise down`.")

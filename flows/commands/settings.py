@@ -1,4 +1,4 @@
-"""The subcommand that prints settings and presets."""
+"""The subcommand `settings`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from flows.commands._parts import read_settings
 
 
 @click.command("settings")
-@click.option("--presets", "listed", is_flag=True, help="List the presets instead.")
+@click.option("--presets", "listed", is_flag=True, help="List the presets.")
 @with_settings
 def show_settings(listed: bool, config: Path | None, pairs: tuple[str, ...]) -> None:
-    """Print every setting as YAML, with preset, file and pairs applied."""
+    """Print all settings as YAML.
+
+    --preset, --config and --set are applied.
+    """
     import yaml
 
     from ecgmodel.settings import presets

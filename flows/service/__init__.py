@@ -1,1 +1,1 @@
-"""The service: both servers, a worker, what is deployed, and what keeps them going."""
+"""The service: Prefect and MLflow servers, a worker, deployments and recovery."""

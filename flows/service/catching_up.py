@@ -1,7 +1,7 @@
-"""Schedules that were missed: one run makes up for them, not many.
+"""After downtime, one catch-up run replaces the missed scheduled runs.
 
-A server that was away finds every run that it had planned late, and starts them one after another;
-runs that were due after the last planned one are lost. Neither is what anybody wants.
+Prefect alone would start every run that it had scheduled, one after another, and lose the runs
+that were due after the last scheduled one.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
 
-# A run that is due is normally started within seconds.
+# A due run normally starts within seconds.
 GRACE = timedelta(seconds=60)
 MAKES_UP = "missed"
 _log = logging.getLogger("ecg.service")
 
 
 def catch_up(client: SyncPrefectClient, now: datetime | None = None) -> list[str]:
-    """See that each deployment has at most one missed run, and one if it missed any.
+    """Leave each deployment exactly one run in place of those that it missed.
 
     Args:
-        client: The server's.
-        now: The present; for tests.
+        client: Client of the Prefect server.
+        now: The current time; for tests.
 
     Returns:
-        What was done, a line each.
+        A line for each change.
     """
     now = now or datetime.now(UTC)
     done = []
@@ -55,8 +55,8 @@ def catch_up(client: SyncPrefectClient, now: datetime | None = None) -> list[str
             try:
                 done += keep_newest(client, deployment, now)
                 done += make_up(client, deployment, now)
-            except HTTPError as error:  # the others have their turn all the same
-                _say_once(f"{deployment.name}: what it missed is not made up for: {error}")
+            except HTTPError as error:  # the other deployments are handled all the same
+                _say_once(f"{deployment.name}: no catch-up run was scheduled: {error}")
     for line in done:
         _log.warning(line)
     return done
@@ -65,7 +65,7 @@ def catch_up(client: SyncPrefectClient, now: datetime | None = None) -> list[str
 def keep_newest(
     client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime
 ) -> list[str]:
-    """Cancel all missed runs of a deployment but the newest."""
+    """Cancel all missed runs of a deployment except the newest."""
     late = [
         run
         for run in _runs(client, deployment.id, (StateType.SCHEDULED,))
@@ -73,13 +73,13 @@ def keep_newest(
     ]
     older = sorted(late, key=_due)[:-1]
     for run in older:
-        text = "It was missed, and a later run of the same schedule makes up for it."
+        text = "Missed during downtime; one later run of the schedule replaces it."
         client.set_flow_run_state(run.id, Cancelled(message=text), force=True)
-    return [f"{deployment.name}: {len(older)} missed runs left to the newest"] if older else []
+    return [f"{deployment.name}: {len(older)} missed runs replaced by the newest"] if older else []
 
 
 def make_up(client: SyncPrefectClient, deployment: DeploymentResponse, now: datetime) -> list[str]:
-    """Start one run if the last time that was due has none."""
+    """Schedule a run if there is none for the last time that was due."""
     due = last_due(deployment, now - GRACE)
     if due is None:
         return []
@@ -94,13 +94,13 @@ def make_up(client: SyncPrefectClient, deployment: DeploymentResponse, now: date
         tags=[MAKES_UP],
         idempotency_key=f"missed {deployment.id} {due.isoformat()}",
     )
-    return [f"{deployment.name}: a run makes up for the one that was due at {due.isoformat()}"]
+    return [f"{deployment.name}: catch-up run for {due.isoformat()} scheduled"]
 
 
 def last_due(deployment: DeploymentResponse, before: datetime) -> datetime | None:
     """Return when a deployment was last due by its cron schedules, None if never.
 
-    A time before a schedule was set is none that was missed.
+    Times before a schedule was created do not count.
     """
     times = []
     for entry in deployment.schedules:
@@ -114,7 +114,7 @@ def last_due(deployment: DeploymentResponse, before: datetime) -> datetime | Non
 
 @cache
 def _say_once(line: str) -> None:
-    """Warn of what each look would find again."""
+    """Log a warning once: each check would find the same."""
     _log.warning(line)
 
 

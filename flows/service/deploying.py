@@ -1,4 +1,4 @@
-"""What `prefect.yaml` declares, with the schedules and the pool of the settings, is deployed."""
+"""Deploys `prefect.yaml` with the schedules and the work pool of the settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -17,39 +17,41 @@ from flows.given import VARIABLE
 from flows.service.servers import PROJECT, ServiceError, client_environment
 from flows.service.settings import ServedSettings
 
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
 LIMIT_S = 120
 
 
 def deploy(settings: ServedSettings, environment: Mapping[str, str]) -> list[str]:
-    """Make the pool and the deployments, and return the deployments' names.
+    """Create the work pool and the deployments, and return their names.
 
     Args:
         settings: All settings.
-        environment: This process's variables.
+        environment: Environment variables of this process.
 
     Raises:
-        ServiceError: Prefect refused.
+        ServiceError: A Prefect command failed.
     """
     service = settings.service
     declared = render(yaml.safe_load((PROJECT / "flows/prefect.yaml").read_text()), settings)
     file = service.root / "prefect.yaml"
     file.write_text(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True))
     variables = {**environment, **client_environment(service)}
-    # What runs are given is laid over these.
+    # Parameters of a run override these.
     own = yaml.safe_dump(settings.pipeline, sort_keys=False, allow_unicode=True)
     write_text(Path(variables[VARIABLE]), own)
-    pool = ("work-pool", "create", service.work_pool, "--type", "process", "--overwrite")
-    _prefect(pool, variables)
+    _make_pool(service.work_pool, variables)
     _prefect(("--no-prompt", "deploy", "--all", "--prefect-file", str(file)), variables)
     _forget_schedules(declared["deployments"], variables)
     return [str(deployment["name"]) for deployment in declared["deployments"]]
 
 
 def render(declared: dict[str, Any], settings: ServedSettings) -> dict[str, Any]:
-    """Return what is declared, with the settings laid over it.
+    """Return the declared deployments with the settings applied.
 
     Raises:
-        SettingsError: A schedule is set for a deployment that is not declared.
+        SettingsError: A schedule names an unknown deployment.
     """
     service = settings.service
     names = [str(deployment["name"]) for deployment in declared["deployments"]]
@@ -83,30 +85,53 @@ def _deployment(declared: Mapping[str, Any], settings: ServedSettings) -> dict[s
 
 
 def _timed(schedule: Mapping[str, Any], timezone: str) -> dict[str, Any]:
-    """Return a schedule in a zone, named by its times.
+    """Return a schedule in a time zone, named by its times.
 
-    Prefect keeps when a schedule of a name was made: other times are another schedule, which has
-    missed nothing yet.
+    Prefect keeps the creation time of a schedule by its name: changed times make a new schedule,
+    which has not missed any run yet.
     """
     when = f"{schedule['cron']} {timezone}" if schedule["active"] else "off"
     return {**schedule, "timezone": timezone, "slug": f"{schedule['slug']}: {when}"}
 
 
 def _forget_schedules(declared: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) -> None:
-    """Delete schedules that are declared no more: Prefect keeps those that it is not told of."""
-    from prefect.client.orchestration import SyncPrefectClient
-
+    """Delete schedules that are no longer declared, which Prefect would keep."""
     kept = {str(one["name"]): {s["slug"] for s in one["schedules"]} for one in declared}
-    login = variables.get("PREFECT_API_AUTH_STRING")
-    with SyncPrefectClient(variables["PREFECT_API_URL"], auth_string=login) as client:
+    with _client(variables) as client:
         for deployment in client.read_deployments():
             for schedule in deployment.schedules:
                 if schedule.slug not in kept.get(deployment.name, {schedule.slug}):
                     client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
+def _make_pool(name: str, variables: Mapping[str, str]) -> None:
+    """Create or update the work pool.
+
+    Raises:
+        ServiceError: Prefect refused.
+    """
+    from httpx import HTTPError
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    pool = WorkPoolCreate(name=name, type="process", base_job_template=template)
+    try:
+        with _client(variables) as client:
+            client.create_work_pool(pool, overwrite=True)
+    except HTTPError as error:
+        raise ServiceError(f"Prefect did not create the work pool {name!r}: {error}") from error
+
+
+def _client(variables: Mapping[str, str]) -> SyncPrefectClient:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    login = variables.get("PREFECT_API_AUTH_STRING")
+    return SyncPrefectClient(variables["PREFECT_API_URL"], auth_string=login)
+
+
 def _visible(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return variables without the passwords, which the worker hands on by itself."""
+    """Return variables without passwords, which the worker passes on itself."""
     return {n: v for n, v in environment.items() if "PASSWORD" not in n and "AUTH" not in n}
 
 

@@ -1,7 +1,6 @@
-"""Gives a registry without a champion the shipped network, in a process of its own.
+"""Registers the shipped network as first champion, in a separate process.
 
-`up` starts it once MLflow answers: the packages that it takes need seconds and memory, which the
-supervisor does without.
+`up` starts it when MLflow answers. A separate process keeps MLflow's client out of the supervisor.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ NAME, VARIABLE = "first-champion", "ECG_FIRST_CHAMPION"
 
 def first_champion(settings: ServedSettings) -> Server:
     """Return the process; it ends when there is a champion."""
-    # Not on the command line, which everybody sees: an address may hold a password.
+    # Not on the command line, which other users can read: a URL may contain a password.
     variables = {**client_environment(settings.service), VARIABLE: json.dumps(settings.pipeline)}
     return Server(NAME, (sys.executable, "-m", __name__), variables, lambda: True)
 
 
 def main() -> None:
-    """See that there is a champion, by the settings that a variable holds as JSON."""
+    """Register the first champion; an environment variable holds the settings as JSON."""
     from ecgmodel.settings.config import Settings
     from ecgmodel.store import Store
     from tasks.tracking import Registry, Tracker, ensure_champion

@@ -1,4 +1,4 @@
-"""A webhook is told of failures and of promotions, by Prefect's own automations."""
+"""Prefect automations that notify a webhook of failures and promotions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NAMES = ("ecg: a run failed", "ecg: a model was promoted")
 
 
 def notify(client: SyncPrefectClient, webhook: str | None) -> None:
-    """Make, change or remove the automations that tell a webhook.
+    """Create, update or remove the automations that notify a webhook.
 
     Args:
-        client: The server's.
-        webhook: Its address; None removes them.
+        client: Client of the Prefect server.
+        webhook: URL of the webhook; None removes the automations.
     """
     for automation in client.request("POST", "/automations/filter", json={}).json():
         if automation["name"] in NAMES:
@@ -54,7 +54,7 @@ def notify(client: SyncPrefectClient, webhook: str | None) -> None:
 
 
 def _block(webhook: str) -> str:
-    """Return the id of the block that holds the webhook's address."""
+    """Return the id of the block with the webhook's URL."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     made: Any = CustomWebhookNotificationBlock(

@@ -1,8 +1,8 @@
-"""Prefect's server as it is, but for how it begins transactions on SQLite.
+"""Prefect's server with immediate transactions on SQLite.
 
-SQLite refuses at once ("database is locked") when a transaction that has begun by reading wants to
-write after another one wrote. Prefect begins most of its transactions so. Here each one asks for
-the right to write when it begins, and waits for its turn.
+SQLite fails at once ("database is locked") when a transaction that began with a read wants to
+write after another one has written. Most of Prefect's transactions begin with a read. With BEGIN
+IMMEDIATE each transaction waits for the write lock instead.
 
     python -m flows.service.prefect_server --host 127.0.0.1 --port 4200
 """
@@ -21,19 +21,19 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 
 class WaitingSqlite(AioSqliteConfiguration):
-    """SQLite whose transactions wait for each other instead of failing."""
+    """SQLite with transactions that wait for each other."""
 
     @asynccontextmanager
     async def begin_transaction(
         self, session: AsyncSession, with_for_update: bool = False
     ) -> AsyncGenerator[AsyncSessionTransaction, None]:
-        """Begin a transaction that may write."""
+        """Begin a transaction with the write lock."""
         async with super().begin_transaction(session, with_for_update=True) as transaction:
             yield transaction
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=4200)

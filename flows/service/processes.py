@@ -1,4 +1,4 @@
-"""Child processes: started with a log each, known by id and start time, and stopped for good."""
+"""Child processes: started with a log file, identified by id and start time, and stopped."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LOG_BYTES = 10_000_000
 
 @dataclass(frozen=True)
 class Known:
-    """A process that was started: an id alone may by now be another process's.
+    """A process, identified by id and start time, since ids are reused.
 
     Attributes:
-        pid: Its id.
-        created: When it started, s since the epoch.
+        pid: Process id.
+        created: Start time, s since the epoch.
     """
 
     pid: int
@@ -33,7 +33,7 @@ class Known:
 
     @classmethod
     def of(cls, pid: int) -> Known:
-        """Return what is to be remembered of a running process."""
+        """Return the identity of a running process."""
         return cls(pid, psutil.Process(pid).create_time())
 
     @property
@@ -47,10 +47,10 @@ class Known:
             return None
 
     def members(self) -> list[psutil.Process]:
-        """Return the living processes of the session that it leads or led, itself among them."""
+        """Return the running processes of its session, including itself."""
         with suppress(psutil.Error):
             if abs(psutil.Process(self.pid).create_time() - self.created) >= 1.0:
-                return []  # the id is another process's by now, and so is the session
+                return []  # the id was reused, so the session is another one
         found = []
         for process in psutil.process_iter():
             try:
@@ -65,9 +65,9 @@ class Known:
 def start(
     command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a process whose output goes to the end of a log.
+    """Start a process that appends its output to a log file.
 
-    It leads a session of its own, so that Ctrl-C in a terminal reaches only who stops it in order.
+    It leads its own session, so that Ctrl-C reaches only the supervisor, which stops it in order.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -83,9 +83,9 @@ def start(
 
 
 def turn(log: Path, limit: int = LOG_BYTES) -> None:
-    """Copy a log that has grown long to `NAME.log.1`, in place of the one before, and empty it.
+    """Move the content of a long log to `NAME.log.1`, replacing the previous one.
 
-    It stays the same file, which processes that write to its end keep open.
+    The log stays the same file, since processes keep it open for appending.
     """
     if log.stat().st_size > limit:
         shutil.copyfile(log, log.with_name(f"{log.name}.1"))
@@ -93,9 +93,9 @@ def turn(log: Path, limit: int = LOG_BYTES) -> None:
 
 
 def stop(known: Iterable[Known], patience_s: float = STOP_S) -> None:
-    """End processes and all that they started: first asked to, then made to.
+    """Stop processes and their descendants: first SIGTERM, then SIGKILL.
 
-    What a process started is found also where that process itself was killed.
+    Descendants are found even if their parent was killed.
     """
     family: dict[int, psutil.Process] = {}
     for one in known:
@@ -113,13 +113,13 @@ def stop(known: Iterable[Known], patience_s: float = STOP_S) -> None:
 
 
 def remember(file: Path, facts: Mapping[str, object]) -> None:
-    """Write down who runs: `Known` values are kept as such."""
+    """Write the running processes to a file."""
     tree = {n: asdict(v) if isinstance(v, Known) else v for n, v in facts.items()}
     write_text(file, json.dumps(tree, indent=1) + "\n")
 
 
 def recall(file: Path) -> dict[str, Known]:
-    """Return who was written down; nobody where there is no such file."""
+    """Read processes from a file; empty if there is none."""
     try:
         tree = json.loads(file.read_text())
         return {name: Known(**value) for name, value in tree.items()}

@@ -1,4 +1,4 @@
-"""The servers and the worker: how each is started, and how one knows that it answers."""
+"""The servers and the worker: command, environment and health check of each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,12 @@ import psutil
 
 from ecgmodel.errors import EcgError
 from ecgmodel.store import write_text
+from ecgmodel.support import telemetry
 from flows.given import VARIABLE
 from flows.service.settings import ServiceSettings, is_loopback
 
 PROJECT = Path(__file__).parents[2]
 WORKER = "ecg-worker"
-# Nothing of what happens here is told to anybody.
-SILENT = {
-    "DO_NOT_TRACK": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",  # the other UI asks an outside address
-}
 
 
 class ServiceError(EcgError, RuntimeError):
@@ -38,10 +32,10 @@ class Server:
     """A process of the service.
 
     Attributes:
-        name: What people call it; its log is named after it.
-        command: How it is started.
-        environment: Its variables, on top of this process's.
-        answers: Whether it does its work now.
+        name: Display name; also the name of its log.
+        command: Command line.
+        environment: Variables added to this process's.
+        answers: Returns whether it works now.
     """
 
     name: str
@@ -51,9 +45,9 @@ class Server:
 
 
 def client_environment(settings: ServiceSettings) -> dict[str, str]:
-    """Return the variables of whoever talks to the servers: worker, flows, commands."""
+    """Return the environment of clients of the servers: worker, flows, commands."""
     variables = {
-        **SILENT,
+        **telemetry.OFF,
         "PREFECT_API_URL": f"{settings.prefect_url}/api",
         "PREFECT_HOME": str(settings.root / "prefect"),
         "PREFECT_CLIENT_MAX_RETRIES": "8",  # about two minutes without the server
@@ -76,14 +70,14 @@ def client_environment(settings: ServiceSettings) -> dict[str, str]:
 
 
 def prefect_server(settings: ServiceSettings) -> Server:
-    """Return Prefect's server: API, pages, scheduler."""
+    """Return the Prefect server: API, UI, scheduler."""
     home = settings.root / "prefect"
     database = settings.prefect_database
     variables = {
-        **SILENT,
+        **telemetry.OFF,
         "PREFECT_HOME": str(home),
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
-        "PREFECT_UI_API_URL": "/api",  # under whatever name the browser found the page
+        "PREFECT_UI_API_URL": "/api",  # whatever host name the browser used
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": (
             database.replace("postgresql://", "postgresql+asyncpg://", 1)
             if database
@@ -102,7 +96,7 @@ def prefect_server(settings: ServiceSettings) -> Server:
 
 
 def mlflow_server(settings: ServiceSettings) -> Server:
-    """Return MLflow's server: runs, files and registry, with the files sent through it."""
+    """Return the MLflow server: runs, registry, and artifacts served through it."""
     home = settings.root / "mlflow"
     database = settings.mlflow_database
     address = (
@@ -116,9 +110,10 @@ def mlflow_server(settings: ServiceSettings) -> Server:
         *("--artifacts-destination", str(home / "artifacts")),
     ]
     variables = {
-        **SILENT,
+        **telemetry.OFF,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_BACKEND_STORE_URI": address,  # a command line would show everybody its password
+        # Not on the command line, which other users can read: the URL may contain a password.
+        "MLFLOW_BACKEND_STORE_URI": address,
         **_welcome(settings),
     }
     headers = {}
@@ -138,7 +133,7 @@ def mlflow_server(settings: ServiceSettings) -> Server:
 
 
 def _welcome(settings: ServiceSettings) -> dict[str, str]:
-    """Return who may talk to MLflow, which by itself turns away pages seen from elsewhere."""
+    """Return the hosts that MLflow accepts; by default it rejects requests from other machines."""
     if is_loopback(settings.host):
         return {}
     names = [*settings.names, "localhost", "127.0.0.1", socket.gethostname(), *_addresses(settings)]
@@ -151,7 +146,7 @@ def _welcome(settings: ServiceSettings) -> dict[str, str]:
 
 
 def _addresses(settings: ServiceSettings) -> list[str]:
-    """Return the addresses at which it listens."""
+    """Return the addresses on which it listens."""
     if settings.host not in ("0.0.0.0", "::"):
         return [settings.host]
     networks = psutil.net_if_addrs().values()
@@ -159,7 +154,7 @@ def _addresses(settings: ServiceSettings) -> list[str]:
 
 
 def worker(settings: ServiceSettings) -> Server:
-    """Return the worker that runs what is due, each run in a process of its own."""
+    """Return the worker, which executes each run in a separate process."""
     command = (
         *(sys.executable, "-m", "prefect", "worker", "start", "--pool", settings.work_pool),
         *("--type", "process", "--limit", str(settings.runs_at_once), "--name", WORKER),
@@ -170,7 +165,7 @@ def worker(settings: ServiceSettings) -> Server:
 
 
 def answers(url: str, headers: Mapping[str, str] | None = None) -> bool:
-    """Return whether an address answers well."""
+    """Return whether a URL answers with success."""
     try:
         request = urllib.request.Request(url, headers=dict(headers or {}))
         with urllib.request.urlopen(request, timeout=5) as response:
@@ -183,7 +178,7 @@ def check_ports(settings: ServiceSettings) -> None:
     """Raise an error if a port is taken.
 
     Raises:
-        ServiceError: It is; the message names the setting that moves it.
+        ServiceError: The port is taken; the message names its setting.
     """
     for name in ("prefect_port", "mlflow_port"):
         port = getattr(settings, name)
@@ -199,7 +194,7 @@ def check_ports(settings: ServiceSettings) -> None:
 
 
 def _secret_key(file: Path) -> str:
-    """Return the key that signs MLflow's sessions; made once."""
+    """Return the key that signs MLflow's sessions, created once."""
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, secrets.token_hex(32))
@@ -208,7 +203,7 @@ def _secret_key(file: Path) -> str:
 
 
 def _auth_file(settings: ServiceSettings, home: Path) -> Path:
-    """Write MLflow's login settings: its users lie beside its database."""
+    """Write MLflow's login settings; the user database lies beside its own."""
     file = home / "auth.ini"
     home.mkdir(parents=True, exist_ok=True)
     lines = (

@@ -1,4 +1,4 @@
-"""Settings of the service, and the one file that holds them beside the pipeline's."""
+"""Settings of the service, in one file with the pipeline's."""
 
 from __future__ import annotations
 
@@ -14,50 +14,61 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from ecgmodel.settings.config import Settings
 
 PASSWORD = "ECG_PASSWORD"
-RETRIES = 6  # five minutes without MLflow
+RETRIES = 6  # bridges five minutes without MLflow
 
 
 class ServiceSettings(BaseModel):
-    """Where the servers listen, where their state lies, and when what runs."""
+    """Addresses, state folder and schedules of the service."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: Path = Field(
-        Path("ecg-state"), description="The one folder of all state: databases, logs, results."
+        Path("ecg-state"), description="Folder of all state: databases, logs and results."
     )
     host: str = Field(
-        "127.0.0.1", description="Where both servers listen; beyond loopback only with a password."
+        "127.0.0.1",
+        description="Address on which both servers listen; beyond loopback, set a password.",
     )
     names: tuple[str, ...] = Field(
-        (), description="Names and addresses by which browsers elsewhere reach it, without ports."
+        (), description="Host names under which other machines reach the service, without ports."
     )
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server.")
     prefect_database: str | None = Field(
-        None, description="postgresql://user:password@host/name; null is SQLite in the state."
+        None,
+        description="postgresql://user:password@host/name; null uses SQLite in the state folder.",
     )
     mlflow_database: str | None = Field(
-        None, description="postgresql://user:password@host/name; null is SQLite in the state."
+        None,
+        description="postgresql://user:password@host/name; null uses SQLite in the state folder.",
     )
     work_pool: str = Field("ecg", min_length=1, description="Work pool of all deployments.")
-    runs_at_once: int = Field(2, ge=1, description="Flow runs that the worker starts at once.")
+    runs_at_once: int = Field(
+        2, ge=1, description="Number of flow runs that the worker executes at the same time."
+    )
     schedules: Mapping[str, str | None] = Field(
-        {}, description="Deployment to cron, in place of prefect.yaml's; null switches it off."
+        {}, description="Cron expression by deployment, replacing prefect.yaml's; null disables it."
     )
     timezone: str = Field("UTC", description="Time zone of the schedules.")
-    username: str = Field("ecg", min_length=1, description="Login of both servers.")
+    username: str = Field("ecg", min_length=1, description="User name of both servers.")
     password: SecretStr | None = Field(
         default_factory=lambda: _secret(os.environ.get(PASSWORD)),
         description=f"Password of both servers. Default: the variable {PASSWORD}, else none.",
     )
     max_attempts: int = Field(
-        3, ge=1, description="How often a run whose process died is started, the first time too."
+        3,
+        ge=1,
+        description="Maximum number of starts of a run whose process dies, including the first.",
     )
-    sweep_s: float = Field(10.0, gt=0, description="How often dead and missed runs are sought, s.")
+    sweep_s: float = Field(
+        10.0, gt=0, description="Interval between checks for dead and missed runs, s."
+    )
     webhook: str | None = Field(
-        None, description="Address that is told of failures and promotions, as JSON."
+        None, description="URL that receives failures and promotions as JSON."
     )
-    start_timeout_s: float = Field(180.0, gt=0, description="Wait for a server's first answer, s.")
+    start_timeout_s: float = Field(
+        180.0, gt=0, description="Timeout for a server's first answer, s."
+    )
 
     @field_validator("prefect_database", "mlflow_database")
     @classmethod
@@ -97,12 +108,12 @@ class ServiceSettings(BaseModel):
         if not is_loopback(self.host) and self.password is None:
             raise ValueError(
                 f"service.host={self.host} can be reached from other machines: set a password in "
-                f"the variable {PASSWORD} (at least 12 characters)"
+                f"the environment variable {PASSWORD} (at least 12 characters)"
             )
         if self.password is not None and len(self.password.get_secret_value()) < 12:
             raise ValueError("the password is shorter than MLflow's 12 characters")
         if self.prefect_port == self.mlflow_port:
-            raise ValueError("service.prefect_port and service.mlflow_port are the same")
+            raise ValueError("service.prefect_port and service.mlflow_port are the same port")
         return self
 
     @property

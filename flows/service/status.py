@@ -1,4 +1,4 @@
-"""What `ecg-denoise status` shows."""
+"""The output of `ecg-denoise status`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _BY = {
     "gate": "by the gate",
     "hand": "by hand",
     "rollback": "by a rollback",
-    "shipped": "as the first one",
+    "shipped": "as the first model",
 }
 
 
 def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
-    """Return what is to be shown, and whether the service runs.
+    """Return the text to show, and whether the service runs.
 
     Args:
         settings: All settings.
@@ -45,7 +45,7 @@ def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
         all_answer &= answers
         lines.append(f"{server.name:<12}{'answers' if answers else 'does not answer':<16}{url}")
     process = known["worker"].process if "worker" in known else None
-    without = "does not run: nothing is mended or made up for until `ecg-denoise up`"
+    without = "not running: no recovery and no catch-up runs until `ecg-denoise up`"
     lines.append(f"{SUPERVISOR:<12}{'runs' if watches else without}")
     lines.append(f"{'worker':<12}{f'runs, process {process.pid}' if process else 'does not run'}")
     if all_answer:
@@ -92,7 +92,7 @@ def _last_runs(client: SyncPrefectClient, zone: ZoneInfo) -> list[str]:
     from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
 
-    # A run that is scheduled sorts by when it is due: a hundred of them hide all that ran.
+    # Scheduled runs sort by their due time: a hundred of them would hide all that ran.
     begun = FlowRunFilter(
         state=FlowRunFilterState(type=Kind(not_any_=[StateType.SCHEDULED])),
         parent_task_run_id=FlowRunFilterParentTaskRunId(is_null_=True),
@@ -131,9 +131,9 @@ def _champion(settings: ServedSettings) -> str:
 
 
 def _how(champion: Version, changes: Sequence[Change], zone: ZoneInfo) -> str:
-    """Return who put the model into use, when and why."""
+    """Return by whom, when and why the model was put into use."""
     change = next((c for c in reversed(changes) if c.version == champion.number), None)
-    if change is None:  # somebody moved the alias in MLflow
+    if change is None:  # the alias was moved in MLflow
         return "put into use in MLflow"
     at = _moment(datetime.fromisoformat(change.at), zone)
     person = f" ({change.by})" if change.by else ""

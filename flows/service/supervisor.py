@@ -1,4 +1,4 @@
-"""The supervisor: starts the servers and the worker, keeps them going, and stops them in order."""
+"""The supervisor starts servers and worker, restarts them, and stops them in order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from flows.service.settings import ServedSettings
 
 SUPERVISOR = "supervisor"
 STEP_S = 0.2
-# Waits before a process that ends at once is started again, s.
+# Delays before restarting a process that ends at once, s.
 WAITS = (0.0, 1.0, 5.0, 15.0, 60.0)
 STEADY_S = 120.0
 MAKERS = {"prefect": prefect_server, "mlflow": mlflow_server, "worker": worker}
@@ -40,11 +40,11 @@ _log = logging.getLogger("ecg.service")
 
 
 class Supervisor:
-    """Runs the service until it is told to stop.
+    """Runs the service until stopped.
 
     Args:
         settings: All settings.
-        say: Where its few lines for people go.
+        say: Prints its messages.
     """
 
     def __init__(self, settings: ServedSettings, say: Say = print) -> None:
@@ -60,16 +60,16 @@ class Supervisor:
         self._starts: dict[str, list[float]] = {}
 
     def run(self) -> None:
-        """Start everything, watch over it, and stop it on SIGINT or SIGTERM.
+        """Start everything, supervise it, and stop it on SIGINT or SIGTERM.
 
         Raises:
-            ServiceError: It runs already, a port is taken, or a server does not come up.
+            ServiceError: It is already running, a port is taken, or a server does not start.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         try:
             self.lock.acquire(timeout=0)
         except Timeout as error:
-            raise ServiceError(f"The service of {self.root} runs already.") from error
+            raise ServiceError(f"The service of {self.root} is already running.") from error
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop_soon)
         try:
@@ -79,7 +79,7 @@ class Supervisor:
             self._stop()
 
     def _start(self) -> None:
-        stop(recall(self.known).values())  # what a supervisor that was killed left
+        stop(recall(self.known).values())  # left by a killed supervisor
         check_ports(self.service)
         servers = (prefect_server(self.service), mlflow_server(self.service))
         for server in servers:
@@ -110,7 +110,7 @@ class Supervisor:
         process = self._running[server.name]
         while not server.answers():
             if self._stopping:
-                raise ServiceError("Told to stop before everything had started.")
+                raise ServiceError("Stopped before everything had started.")
             if process.poll() is not None or time.monotonic() > end:
                 log = self.root / "logs" / f"{server.name}.log"
                 state = "ended" if process.poll() is not None else "does not answer"
@@ -119,7 +119,7 @@ class Supervisor:
             time.sleep(STEP_S)
 
     def _await_champion(self) -> None:
-        """Wait until there is a model in use; without one the service works all the same."""
+        """Wait for the first champion; without one the service works all the same."""
         process, end = self._running[CHAMPION], time.monotonic() + self.service.start_timeout_s
         while process.poll() is None and not self._stopping and time.monotonic() < end:
             time.sleep(STEP_S)
@@ -128,7 +128,7 @@ class Supervisor:
         if process.returncode and not self._stopping:
             log = self.root / "logs" / f"{CHAMPION}.log"
             tail = log.read_text(errors="replace").strip().splitlines()[-1:]
-            _log.warning("The shipped network is not in the registry: %s; see %s", *tail, log)
+            _log.warning("The shipped network was not registered: %s; see %s", *tail, log)
         del self._running[CHAMPION], self._marks[CHAMPION]
         remember(self.known, {SUPERVISOR: Known.of(os.getpid()), **self._marks})
 
@@ -143,7 +143,7 @@ class Supervisor:
                 last = time.monotonic()
 
     def _restart_dead(self) -> None:
-        """Start again what has ended, after a wait that grows if it keeps ending."""
+        """Restart ended processes, with growing delays if they keep ending."""
         for name, make in MAKERS.items():
             if self._running[name].poll() is None:
                 continue
@@ -154,17 +154,17 @@ class Supervisor:
                 continue
             if name == "worker" and not self._may_work():
                 continue
-            _log.warning("%s has ended; it is started again", name)
+            _log.warning("%s has ended and is restarted", name)
             self._starts[name] = recent
-            stop([self._marks[name]])  # what it had started may hold its port
+            stop([self._marks[name]])  # its children may hold its port
             self._launch(make(self.service))
 
     def _may_work(self) -> bool:
-        """Return whether a worker may start: before a sweep it would run all that was missed."""
+        """Return whether a worker may start: before a sweep it would execute all missed runs."""
         return prefect_server(self.service).answers() and self._sweep()
 
     def _sweep(self) -> bool:
-        """Look for dead and missed runs, and return whether the server answered."""
+        """Check for dead and missed runs, and return whether the server answered."""
         try:
             with _client(self.service_environment) as client:
                 from flows.service.catching_up import catch_up
@@ -173,10 +173,10 @@ class Supervisor:
                 sweep(client, self.service.max_attempts)
                 catch_up(client)
         except TransportError as error:
-            _log.warning("The sweep was put off: %r", error)
+            _log.warning("The check for dead runs was postponed: %r", error)
             return False
-        except Exception as error:  # whatever it is, the service goes on
-            _log.warning("The sweep ended early: %s", str(error).splitlines()[:1])
+        except Exception as error:  # the service goes on in any case
+            _log.warning("The check for dead runs ended early: %s", str(error).splitlines()[:1])
         return True
 
     def _turn_logs(self) -> None:
@@ -184,7 +184,7 @@ class Supervisor:
             try:
                 turn(log)
             except OSError as error:  # e.g. a full disk
-                _log.warning("%s was not turned: %s", log, error)
+                _log.warning("%s was not rotated: %s", log, error)
 
     def _notify(self) -> None:
         from flows.service.notifying import notify
@@ -194,11 +194,11 @@ class Supervisor:
 
     @property
     def service_environment(self) -> dict[str, str]:
-        """Variables of whoever talks to the servers."""
+        """Environment of clients of the servers."""
         return client_environment(self.service)
 
     def _stop(self) -> None:
-        """Stop the worker first, so that nothing new starts, then the servers."""
+        """Stop the worker first, so that no new run starts, then the servers."""
         if "worker" in self._running:
             self._stop_worker()
         for name in (CHAMPION, "mlflow", "prefect"):
@@ -208,7 +208,7 @@ class Supervisor:
         self.lock.release()
 
     def _stop_worker(self) -> None:
-        """Stop the worker and its runs, which go on when the service does."""
+        """Stop the worker and its runs, which continue after the next start."""
         from flows.service.sweeping import hand_over, runs_with_a_process
 
         at_work = runs_with_a_process()
@@ -216,8 +216,8 @@ class Supervisor:
         try:
             with _client(self.service_environment) as client:
                 hand_over(client, at_work)
-        except Exception as error:  # the next sweep finds them, and counts it as an attempt
-            _log.warning("Runs were not handed over: %s", str(error).splitlines()[:1])
+        except Exception as error:  # the next sweep finds them and counts an attempt
+            _log.warning("Interrupted runs were not rescheduled: %s", str(error).splitlines()[:1])
 
     def _end(self, name: str) -> None:
         stop([self._marks[name]])
@@ -228,7 +228,7 @@ class Supervisor:
 
 
 def _client(environment: dict[str, str]):  # type: ignore[no-untyped-def]
-    """Return a client that does not wait long for a server that is away: it has more to do."""
+    """Return a client with a short timeout, so that an absent server does not block."""
     brief = {"PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_API_REQUEST_TIMEOUT": "15"}
     os.environ.update({**environment, **brief})
     from prefect.client.orchestration import SyncPrefectClient

@@ -1,7 +1,7 @@
-"""The sweeper: runs whose process is gone are started again, a limited number of times.
+"""The sweeper restarts runs whose process died, a limited number of times.
 
-Prefect notices a crash only while a worker watches, and may report it twice. So this asks who is
-really alive: a run's process carries the run's id in its environment.
+Prefect notices a crash only while a worker watches, and may report it twice. The sweeper looks for
+the processes themselves: each carries the id of its run in its environment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 ATTEMPTS = "ecg.attempts"
-# A crash is reported a second time within 2 s; a process that starts has none yet for some.
+# Prefect may report a crash again within 2 s, and a new process takes seconds to appear.
 QUIET = timedelta(seconds=15)
 STARTING = timedelta(seconds=90)
 _OPEN = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
@@ -41,12 +41,12 @@ _log = logging.getLogger("ecg.service")
 
 
 def sweep(client: SyncPrefectClient, max_attempts: int, now: datetime | None = None) -> list[str]:
-    """Start dead runs again, and return what was done, a line each.
+    """Restart dead runs, and return a line for each.
 
     Args:
-        client: The server's.
-        max_attempts: How often a run is started at most, the first time too.
-        now: The present; for tests.
+        client: Client of the Prefect server.
+        max_attempts: Maximum number of starts of a run, including the first.
+        now: The current time; for tests.
     """
     now = now or datetime.now(UTC)
     living = runs_with_a_process()
@@ -60,48 +60,48 @@ def sweep(client: SyncPrefectClient, max_attempts: int, now: datetime | None = N
 
 
 def revive(client: SyncPrefectClient, run: FlowRun, max_attempts: int) -> str:
-    """Close what a dead run left open, and schedule the run again, or fail it for good."""
+    """Close a dead run's open task runs, and reschedule the run or fail it."""
     _close_inside(client, run.id)
     if run.state_type == StateType.CANCELLING:
-        text = "Its process was gone when it was to be cancelled."
+        text = "Its process had already ended when it was cancelled."
         client.set_flow_run_state(run.id, Cancelled(message=text), force=True)
         return f"{run.name}: cancelled"
     attempts = int(str((run.labels or {}).get(ATTEMPTS, 1)))
     if attempts >= max_attempts:
         text = (
-            f"Its process was lost {attempts} times (service.max_attempts={max_attempts}). Look "
-            "into the worker's log, mend the cause, and start it again: what was done is kept."
+            f"Its process died {attempts} times (service.max_attempts={max_attempts}). See "
+            "the worker's log, fix the cause and run it again: finished steps are kept."
         )
         client.set_flow_run_state(run.id, Failed(message=text), force=True)
-        return f"{run.name}: failed for good after {attempts} attempts"
+        return f"{run.name}: failed after {attempts} attempts"
     client.update_flow_run_labels(run.id, {ATTEMPTS: attempts + 1})
-    text = f"Its process was lost; attempt {attempts + 1} of {max_attempts}."
+    text = f"Its process died; attempt {attempts + 1} of {max_attempts}."
     client.set_flow_run_state(run.id, AwaitingRetry(message=text), force=True)
-    return f"{run.name}: started again, attempt {attempts + 1} of {max_attempts}"
+    return f"{run.name}: restarted, attempt {attempts + 1} of {max_attempts}"
 
 
 def hand_over(client: SyncPrefectClient, stopped: set[UUID]) -> list[str]:
-    """Schedule runs again that were stopped on purpose with the service: that is no attempt.
+    """Reschedule runs that were stopped with the service; this does not count as an attempt.
 
     Args:
-        client: The server's.
-        stopped: Runs that had a process before; those that have ended since are left alone.
+        client: Client of the Prefect server.
+        stopped: Runs that had a process before; those that have finished since are left alone.
 
     Returns:
-        What was done, a line each.
+        A line for each run.
     """
     done = []
     for run in _runs(client, (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)):
         if run.id in stopped and _is_ours(run):
             _close_inside(client, run.id)
-            text = "The service was stopped; it goes on when the service does."
+            text = "The service was stopped; the run continues after the next start."
             client.set_flow_run_state(run.id, AwaitingRetry(message=text), force=True)
-            done.append(f"{run.name}: goes on with the next start")
+            done.append(f"{run.name}: continues after the next start")
     return done
 
 
 def runs_with_a_process() -> set[UUID]:
-    """Return the flow runs that a process of this machine works on."""
+    """Return the flow runs that have a process on this machine."""
     found = set()
     for process in psutil.process_iter():
         try:
@@ -114,13 +114,13 @@ def runs_with_a_process() -> set[UUID]:
 
 
 def _is_ours(run: FlowRun) -> bool:
-    """Return whether a run is a worker's of this machine, and not part of another run."""
+    """Return whether a run belongs to a worker of this machine and is no subflow."""
     by = (run.labels or {}).get("prefect.worker.name", WORKER)
     return run.deployment_id is not None and run.parent_task_run_id is None and by == WORKER
 
 
 def _is_dead(run: FlowRun, now: datetime) -> bool:
-    """Return whether a run without a process has been so for long enough to be sure."""
+    """Return whether a run has been without a process for long enough."""
     if run.state is None:
         return False
     age = now - run.state.timestamp
@@ -133,8 +133,8 @@ def _runs(client: SyncPrefectClient, states: Iterable[StateType]) -> list[FlowRu
 
 
 def _close_inside(client: SyncPrefectClient, run: UUID) -> None:
-    """Close the runs and tasks that a dead run left open within itself."""
-    gone: State[None] = Crashed(message="Its process is gone.")
+    """Close the open subflow and task runs of a dead run."""
+    gone: State[None] = Crashed(message="Its process died.")
     within = FlowRunFilter(
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_OPEN])),

@@ -1,6 +1,6 @@
-"""Which services run here: each notes itself in the user's cache folder while it does.
+"""Registers running services in the user's cache folder.
 
-So `status` and `down` find a service that was started from another folder or with a file.
+So `status` and `down` find a service that was started from another folder or with a settings file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KNOWN = "service.json"
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """How a service was started.
+    """The options with which a service was started.
 
     Attributes:
         state: Its state folder.
@@ -38,50 +38,51 @@ class Whereabouts:
 
     @property
     def note(self) -> Path:
-        """The file that says so."""
+        """The file of the entry."""
         return _notes() / f"{sha256(self.state.encode()).hexdigest()[:16]}.json"
 
     @property
     def option(self) -> str:
-        """What tells a command which service is meant."""
+        """The option that selects the service."""
         return f"--config {self.config}" if self.config else f"--set service.state={self.state}"
 
     @property
     def runs(self) -> bool:
-        """Whether one of its processes lives."""
+        """Whether one of its processes is running."""
         return any(known.process for known in recall(Path(self.state) / KNOWN).values())
 
     def write(self) -> None:
-        """Note it; a note that cannot be written only keeps it from being found."""
+        """Write the entry; on failure the service only cannot be found from other folders."""
         with suppress(OSError):
             self.note.parent.mkdir(parents=True, exist_ok=True)
             write_text(self.note, json.dumps(asdict(self)) + "\n")
 
     def forget(self) -> None:
-        """Remove the note."""
+        """Remove the entry."""
         with suppress(OSError):
             self.note.unlink(missing_ok=True)
 
     def settings(self) -> ServedSettings:
-        """Return the service's settings, wherever the caller's working folder is."""
+        """Return the service's settings, independent of the working folder."""
         config = Path(self.config) if self.config else None
         return load_as(ServedSettings, config, (*self.pairs, f"service.state={self.state}"))
 
 
 def running_service() -> Whereabouts:
-    """Return the service that runs here; where none does, the one of the working folder.
+    """Return the running service, or the default of the working folder if none runs.
 
-    The one whose state is `ecg-state` in the working folder comes first.
+    A service with its state in `ecg-state` of the working folder is preferred.
 
     Raises:
-        SettingsError: Several run, and none of them in the working folder; the message names them.
+        SettingsError: Several services run, none of them in the working folder; the message
+            names them.
     """
     here = Whereabouts(str(ServiceSettings().root))
     found = [one for one in _noted() if one.runs]
     own = [one for one in found if one.state == here.state] or found
     if len(own) > 1:
         names = "\n".join(sorted(f"  {one.option}" for one in own))
-        raise SettingsError(f"Several services run here. Choose one:\n{names}")
+        raise SettingsError(f"Several services are running. Choose one:\n{names}")
     return own[0] if own else here
 
 
@@ -95,6 +96,6 @@ def _noted() -> Sequence[Whereabouts]:
 
 
 def _notes() -> Path:
-    # Not the runtime folder: a service that systemd starts has none, or another one.
+    # Not the runtime folder: under systemd there is none, or another one.
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "ecg-denoiser" / "services"

@@ -1,4 +1,4 @@
-"""Everything that speaks with MLflow: runs of trainings, and the registry of models."""
+"""All use of MLflow: runs of trainings, and the model registry."""
 
 from tasks.tracking.benchmarks import log_page
 from tasks.tracking.finished import Finished

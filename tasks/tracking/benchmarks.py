@@ -1,4 +1,4 @@
-"""One run a benchmark, found again by its page's key."""
+"""One MLflow run per benchmark, identified by its page's key."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def log_page(tracker: Tracker, page: Stored, flow_run: Mapping[str, str]) -> str
     """Log a benchmark's means, tables and page, and return its run's id.
 
     Args:
-        tracker: Where to.
-        page: From a protocol's `page_step`.
+        tracker: The tracking store.
+        page: Output of a protocol's `page_step`.
         flow_run: Prefect's: "id", "name" and, if there is a UI, "url".
     """
     from mlflow.entities import Metric

@@ -1,4 +1,4 @@
-"""What the pages of MLflow say of a run and of a version, in Markdown."""
+"""Descriptions of runs and versions on MLflow's pages, in Markdown."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from tasks.tracking.finished import Finished
 
-NOT_JUDGED = "The gate has not judged it yet."
+NOT_JUDGED = "Not yet judged by the gate."
 _VERDICT = "**Verdict:** "
-# What a reader wants first, and the artifact that shows it.
+# The most wanted results, and their artifacts.
 _FIRST_LOOKS = (
     ("report", "report.html"),
     ("table by noise type and SNR", "tables/improvement.csv"),
@@ -27,20 +27,20 @@ def _result(finished: Finished) -> str:
 
 
 def _data(finished: Finished) -> str:
-    """Return what it was trained on."""
+    """Return the training dataset as text."""
     dataset = finished.dataset
     text = f"Trained on dataset {dataset.name} {dataset.digest[:12]}."
     if dataset.info["source"]["simulated"]:
-        text += " The data is simulated: its figures show that the pipeline works, nothing more."
+        text += " The data is simulated: the figures only show that the pipeline works."
     return text
 
 
 def run_text(finished: Finished, page: Callable[[str], str]) -> str:
-    """Return the description of a run: the result, and links to what is looked at first.
+    """Return the description of a run: the result, with links to figures and report.
 
     Args:
         finished: The training.
-        page: Gives the address, inside MLflow's pages, of a part of the run.
+        page: Returns the URL, inside MLflow's UI, of a part of the run.
     """
     there = set(finished.report.files)
     links = [
@@ -52,11 +52,11 @@ def run_text(finished: Finished, page: Callable[[str], str]) -> str:
 
 
 def version_text(finished: Finished, name: str) -> str:
-    """Return the description of a version before it is judged."""
+    """Return the description of a version before the verdict."""
     result = f"{_result(finished)}\n\n{_data(finished)}"
     return f"{name}\n\n{result}\n\n{_VERDICT}{NOT_JUDGED}"
 
 
 def with_verdict(description: str, said: str) -> str:
-    """Return a version's description with what the gate said last."""
+    """Return a version's description with the latest verdict."""
     return f"{description.partition(_VERDICT)[0].rstrip()}\n\n{_VERDICT}{said}".strip()

@@ -1,4 +1,4 @@
-"""A training that is done, as it is handed to the tracking store."""
+"""A finished training, to be logged."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ecgmodel.store import Stored
 
 @dataclass(frozen=True)
 class Finished:
-    """A training that is done, and all that is to be logged of it.
+    """A finished training with everything to be logged.
 
     Attributes:
-        settings: The settings that led to it.
-        dataset: What it was trained on.
+        settings: The settings of the training.
+        dataset: The training dataset.
         model: The trained network, with its history.
-        exported: The same as `model.onnx`.
+        exported: The network as `model.onnx`.
         report: Tables, figures and report.
         flow_run: Prefect's flow run: "id", "name" and, if there is a UI, "url".
-        trigger: What asked for it, e.g. "by hand".
-        lineage: Who has been seen, by it and by the weights that it started from.
+        trigger: What started it, e.g. "by hand".
+        lineage: Subjects seen by it and by its initial weights.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""The first champion: a shipped network, so that there is a model from the first minute."""
+"""The first champion: the shipped network, so that a model is in use from the start."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 LONGEST = 4_900
-"""Characters of a version's description; MLflow takes 5,000."""
+"""Maximum length of a version's description, characters; MLflow allows 5,000."""
 
 
 def ensure_champion(registry: Registry, name: str | None) -> Version | None:
-    """Return the champion; a registry that has never had one gets a shipped network.
+    """Return the champion; register a shipped network if the registry never had one.
 
-    Two processes at once register it once, and one that was killed in the middle is gone on with.
+    It is registered once, even by two processes at the same time or after a kill.
 
     Args:
-        registry: The versions.
-        name: The shipped network, as `gate.first_champion` names it; None registers nothing.
+        registry: The model registry.
+        name: Name of the shipped network (`gate.first_champion`); None registers nothing.
 
     Returns:
-        The champion; None where there is none, or where the history names one that is gone.
+        The champion; None if there is none, or if the last one was deleted.
 
     Raises:
         TrackingError: The tracking store did not answer.
@@ -59,15 +59,15 @@ def _put_into_use(registry: Registry, one: Trained) -> Version | None:
     known = {version.tags.get(SHIPPED): version for version in registry.versions()}
     version = known.get(_sha256(one))
     if version is None and registry.history():
-        return None  # it was deleted on purpose
+        return None  # deleted on purpose
     version = version or _register(registry, one)
-    reason = f"The network {one.name} comes with the package: the first one in use."
+    reason = f"The network {one.name} is shipped with the package: the first model."
     registry.put_into_use(version, "shipped", reason)
     return version
 
 
 def _register(registry: Registry, one: Trained) -> Version:
-    """Return a shipped network as a version; its run holds card, recipe and people."""
+    """Return a shipped network as a version; its run holds card, recipe and subjects."""
     recipe, run_id = one.settings(), _run(registry.tracker, one)
     tags = {
         SHIPPED: _sha256(one),
@@ -79,7 +79,7 @@ def _register(registry: Registry, one: Trained) -> Version:
 
 
 def _run(tracker: Tracker, one: Trained) -> str:
-    """Return the run of a shipped network, made where it is not there, whole."""
+    """Return the complete run of a shipped network, creating it if needed."""
     client, sha256 = tracker.client, _sha256(one)
     found = client.search_runs([tracker.experiment], f"tags.`{SHIPPED}` = '{sha256}'")
     run: Run = (
@@ -90,7 +90,7 @@ def _run(tracker: Tracker, one: Trained) -> str:
             tags={
                 SHIPPED: sha256,
                 "mlflow.source.name": "ecg-denoise",
-                "mlflow.note.content": f"The network {one.name}, which comes with the package: its "
+                "mlflow.note.content": f"The network {one.name}, shipped with the package. Its "
                 f"card is {CARD}.",
             },
             run_name=f"{one.name}, shipped with the package",

@@ -1,4 +1,4 @@
-"""Epochs are logged while they happen; a store that does not answer never stops a training."""
+"""Log epochs during training; a store that does not answer never stops the training."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class LiveLog:
     """Logs each epoch as it ends; a store that does not answer never stops a training.
 
     Args:
-        tracker: Where to.
-        training: The training's key.
-        name: The run's name.
-        dataset: What it is trained on.
+        tracker: The tracking store.
+        training: Key of the training.
+        name: Name of the run.
+        dataset: The training dataset.
         flow_run: Prefect's flow run.
     """
 
@@ -37,7 +37,7 @@ class LiveLog:
         self._gave_up = False
 
     def open(self) -> str:
-        """Return the id of the training's run, opened if need be; "" if that was not possible."""
+        """Return the id of the training's run, opening it if needed; "" if that failed."""
         self._try(lambda: None)
         return self._run_id
 
@@ -54,4 +54,4 @@ class LiveLog:
                 log()
         except TrackingError as error:
             self._gave_up = True
-            _log.warning("%s The training goes on.", error)
+            _log.warning("%s The training continues.", error)

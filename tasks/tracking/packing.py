@@ -1,4 +1,4 @@
-"""A trained network as a model of MLflow: what it holds, what it takes, and what it needs."""
+"""Log a trained network as an MLflow model: files, signature and requirements."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from numpy.typing import NDArray
 from ecgmodel.denoise.onnx import FILE
 from ecgmodel.models.trained import NETWORK
 from ecgmodel.store.versions import PACKAGE, library_versions
-from ecgmodel.support.places import ROOT
+from ecgmodel.support.paths import ROOT
 
 SERVED = Path(__file__).with_name("served.py")
-# What applying the network needs. MLflow adds itself.
+# Packages for inference. MLflow adds itself.
 LIBRARIES = ("numpy", "onnxruntime", "pandas", "pydantic", "scipy")
-HOW_TO = """Takes noise out of an ECG of any length, number of leads and rate, in mV.
+HOW_TO = """Removes noise from an ECG of any length, number of leads and sampling rate, in mV.
 
 - `inputs`: samples `[…]`, or samples by leads `[[…], …]`; or `dataframe_split` and
   `dataframe_records` with one column a lead. A gap is `null`.
-- `params`: `fs`, the sampling rate in Hz (50 to 4000; 360 if left out); `untrusted`, what to do
-  where the network is not to be trusted: `mark` cleans there too, `pass` gives the input back.
-- `predictions` have the shape of what went in.
+- `params`: `fs`, the sampling rate in Hz (50 to 4000; 360 if left out); `untrusted`, how to treat
+  unreliable sections: `mark` cleans them, too, `pass` returns the input.
+- `predictions` have the shape of the input.
 
 For research; not a medical device."""
 
 
 def log_model(run_id: str, keras: Path, onnx: Path) -> None:
-    """Log a network with an open run as a model that takes any ECG.
+    """Log a network with an open run, as a model for ECGs of any shape.
 
-    Its signature names no shape of the input, since MLflow would then refuse all others.
+    The signature leaves the input shape open, since MLflow would refuse all other shapes.
 
     Args:
         run_id: The run.
-        keras: The network, for what trains and measures.
-        onnx: The same, for what applies it.
+        keras: The network, for training and evaluation.
+        onnx: The same, for inference.
     """
     import mlflow.pyfunc
     from mlflow.models import ModelSignature
@@ -61,7 +61,7 @@ def log_model(run_id: str, keras: Path, onnx: Path) -> None:
 
 
 def networks(model: Path) -> dict[str, Path]:
-    """Return the network's files of a model, by their names; older ones have the Keras file alone.
+    """Return a model's network files by name; older models have only the Keras file.
 
     Args:
         model: The model's folder.
@@ -79,6 +79,6 @@ def example() -> NDArray[Any]:
 
 
 def _code(folder: Path) -> Path:
-    """Copy the library's code, without the networks that come with it."""
+    """Copy the library's code, without the shipped networks."""
     ignored = shutil.ignore_patterns("__pycache__", "models")
     return Path(shutil.copytree(ROOT / PACKAGE, folder / PACKAGE, ignore=ignored))

@@ -1,4 +1,4 @@
-"""Whom a version has seen, and what the recordings that trained it were like: its run notes it."""
+"""Subjects and training recordings of a version, as logged with its run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ WHAT = "The registered model"
 
 
 def lineage(registry: Registry, version: Version) -> Lineage:
-    """Return whom a version, and the weights that it started from, have seen."""
+    """Return the subjects seen by a version and by its initial weights."""
     return _lineage(_facts(registry, version))
 
 
 def version_start(registry: Registry, version: Version, store: Store) -> Start:
-    """Return the weights of a version, for a training that starts from them.
+    """Return the weights of a version, to start a training from.
 
     Raises:
-        RegistryError: Its files are gone.
+        RegistryError: Its files were deleted.
     """
     facts, name = _facts(registry, version), f"{ADDRESS}{registry.name}/{version.number}"
     network = registry.fetch(version, store).file(NETWORK)
@@ -32,7 +32,7 @@ def version_start(registry: Registry, version: Version, store: Store) -> Start:
 
 
 def recordings(registry: Registry, version: Version) -> tuple[RecordingStatistics, ...]:
-    """Return what the recordings that trained a shipped network were like."""
+    """Return the statistics of a shipped network's training recordings."""
     with registry.tracker.reached(WHAT):
         listed = registry.tracker.read_json(version.run_id, RECORDINGS)
     return tuple(map(RecordingStatistics.from_dict, listed))
@@ -44,7 +44,7 @@ def _facts(registry: Registry, version: Version) -> dict[str, Any]:
 
 
 def _lineage(facts: dict[str, Any]) -> Lineage:
-    """Return the lineage of a run's facts; older runs note the subjects of their dataset alone."""
+    """Return the lineage logged with a run; older runs only have their dataset's subjects."""
     if LINEAGE in facts:
         return Lineage.from_dict(facts[LINEAGE])
     return of_splits(facts["splits"], bool(facts["source"]["simulated"]))

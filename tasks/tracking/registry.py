@@ -1,7 +1,7 @@
-"""The registry: versions of the model, which one is in use, and how it came to be.
+"""The model registry: versions, the one in use, and the history of changes.
 
-The model's alias `champion` is the one truth about what is in use. Who was champion when, and why,
-stands in tags of the registered model, one a change, which are only ever added.
+The alias `champion` defines the version in use. The history is kept in tags of the registered
+model, one per change, which are only ever added.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ How = Literal["gate", "hand", "rollback", "shipped"]
 
 
 class RegistryError(EcgError, LookupError):
-    """The registry does not hold what was asked for."""
+    """The registry does not have the requested version."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Version:
     """A version of the registered model.
 
     Attributes:
-        number: Its number.
+        number: Version number.
         run_id: The MLflow run of its training.
-        source: Where MLflow keeps its files.
-        training: The training's key (its first 32 digits).
-        dataset: The digest of the dataset that it was trained on (its first 12 digits).
-        folder: That dataset's folder, which may be gone.
-        window: Samples that the network sees at once; 0 if nobody noted it.
-        overlap: Share of a tile that the next one covers too; None if nobody noted it.
+        source: Location of its files in MLflow.
+        training: Key of the training (first 32 digits).
+        dataset: Digest of the training dataset (first 12 digits).
+        folder: Folder of that dataset, which may have been deleted.
+        window: Window of the network, samples; 0 if unknown.
+        overlap: Overlap of neighbouring windows, from 0 to 1; None if unknown.
         tags: All tags.
     """
 
@@ -71,12 +71,12 @@ class Version:
 
     @property
     def verdict(self) -> str:
-        """What the gate said of it last, "" if nothing."""
+        """The latest verdict, "" without one."""
         return self.tags.get(VERDICT, "")
 
     @property
     def is_shipped(self) -> bool:
-        """Whether it came with the package, and so has no dataset of its own."""
+        """Whether it is shipped with the package, and so has no dataset."""
         return SHIPPED in self.tags
 
 
@@ -86,11 +86,11 @@ class Change:
 
     Attributes:
         version: The new champion.
-        former: The one before, None for the first.
-        at: When, ISO 8601, UTC.
-        how: By the gate, by hand, by a rollback, or as the first one, which is shipped.
-        reason: Why, in a sentence.
-        by: The person's login name; "" where the gate did it, or nobody noted it.
+        former: The previous champion, None for the first.
+        at: Time, ISO 8601, UTC.
+        how: "gate", "hand", "rollback", or "first" for the shipped network.
+        reason: The reason, a sentence.
+        by: Login name of the user; "" for the gate or if unknown.
     """
 
     version: int
@@ -105,7 +105,7 @@ class Registry:
     """The versions of one registered model.
 
     Args:
-        tracker: The tracking store that holds the registry.
+        tracker: The tracking store of the registry.
     """
 
     def __init__(self, tracker: Tracker) -> None:
@@ -117,7 +117,7 @@ class Registry:
         return self.tracker.client
 
     def register(self, finished: Finished, run_id: str) -> Version:
-        """Return the version of a logged training, registered as challenger if it was not yet."""
+        """Return the version of a logged training, registering it as challenger if needed."""
         with self.lock():
             if known := self.of_training(finished.model.key) or self._made_again(finished):
                 return known
@@ -134,7 +134,7 @@ class Registry:
             return made
 
     def _made_again(self, finished: Finished) -> Version | None:
-        """Return the version of a training that other code has made again, to the same weights."""
+        """Return the version of an earlier training with the same weights, made by other code."""
         dataset, store = finished.dataset.digest[:12], self.tracker.store
         others = [one for one in self.versions() if one.tags.get(DATASET) == dataset]
         if same := with_weights(others, partial(self.fetch, store=store), finished.model):
@@ -144,11 +144,11 @@ class Registry:
         return None
 
     def lock(self) -> FileLock:
-        """Return the lock under which versions are registered and promoted."""
+        """Return the lock for registering and promoting."""
         return self.tracker.store.lock(f"registry {self.name}")
 
     def create(self, run_id: str, tags: Mapping[str, str], description: str) -> Version:
-        """Return a new version of the network that a run holds; the caller holds the lock."""
+        """Register the network of a run as a new version; the caller holds the lock."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -179,14 +179,14 @@ class Registry:
         return self._aliased(CHAMPION)
 
     def challenger(self) -> Version | None:
-        """Return the version that was registered last and has not won, None if there is none."""
+        """Return the newest version that was not promoted, None if there is none."""
         return self._aliased(CHALLENGER)
 
     def version(self, number: int | str) -> Version:
         """Return a version by its number or its alias.
 
         Raises:
-            RegistryError: There is none; the message names those that there are.
+            RegistryError: It does not exist; the message lists the existing ones.
         """
         from mlflow.exceptions import MlflowException
 
@@ -198,15 +198,14 @@ class Registry:
         except MlflowException as error:
             there = ", ".join(str(v.number) for v in self._listed()) or "none"
             raise RegistryError(
-                f"There is no version {text!r} of {self.name} in {self.tracker.uri}. Versions: "
-                f"{there}."
+                f"{self.name} in {self.tracker.uri} has no version {text!r}. Versions: {there}."
             ) from error
 
     def by_address(self, address: str) -> Version:
         """Return the version of an address such as models:/ecg-denoiser@champion.
 
         Raises:
-            RegistryError: The address names another model, or no version that there is.
+            RegistryError: The address names another model or an unknown version.
         """
         name, _, which = address.removeprefix("models:/").replace("@", "/").partition("/")
         if name != self.name or not which:
@@ -219,11 +218,11 @@ class Registry:
     def fetch(self, version: Version, store: Store) -> Stored:
         """Return a version's network as a unit of the store, with the file `model.keras`.
 
-        It is the training's own where that is still there, else it comes from MLflow; then the file
-        `model.onnx` is there too, unless the version is an old one.
+        This is the training itself if it is still in the store. Otherwise the files come from
+        MLflow, with `model.onnx` except for old versions.
 
         Raises:
-            RegistryError: Its files are gone.
+            RegistryError: Its files were deleted.
         """
         if trained := _trained_here(version, store):
             return trained
@@ -243,22 +242,22 @@ class Registry:
             found = networks(Path(download_artifacts(source, dst_path=folder, tracking_uri=uri)))
             if NETWORK not in found:
                 raise RegistryError(
-                    f"Version {version.number} of {self.name} has lost its network: expected "
+                    f"The network of version {version.number} of {self.name} is missing: expected "
                     f"{NETWORK} in {source}. Use another version."
                 )
             for name, file in found.items():
                 file.replace(into / name)
 
     def dataset(self, version: Version) -> Path:
-        """Return the folder of the dataset of a version, which may be gone.
+        """Return the folder of a version's dataset, which may have been deleted.
 
-        It is looked for in the present store too: a restored one may lie elsewhere.
+        It is also looked for in the current store, which may have been restored elsewhere.
         """
         moved = self.tracker.store.root / "dataset" / version.folder.name
         return version.folder if version.folder.is_dir() else moved
 
     def log_verdict(self, version: Version, report: Stored, promoted: bool, reason: str) -> None:
-        """Log a verdict with the run of a version, and tag the version with it."""
+        """Log a verdict with a version's run, and tag the version with it."""
         known = {item.path for item in self._client.list_artifacts(version.run_id, VERDICTS)}
         folder = f"{VERDICTS}/{report.key[:12]}"
         if folder not in known:
@@ -268,13 +267,13 @@ class Registry:
         self._describe(version, said)
 
     def _describe(self, version: Version, said: str) -> None:
-        """Say in a version's description what the gate said of it."""
+        """Add the verdict to a version's description."""
         number = str(version.number)
         known = self._client.get_model_version(self.name, number).description or ""
         self._client.update_model_version(self.name, number, with_verdict(known, said))
 
     def history(self) -> list[Change]:
-        """Return all changes of the champion, the oldest first."""
+        """Return all changes of the champion, oldest first."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -288,16 +287,15 @@ class Registry:
         ]
 
     def promote(self, version: Version, how: How, reason: str, by: str = "") -> Change:
-        """Make a version the champion, and write down that it is.
+        """Make a version the champion, and add the change to the history.
 
-        The change is written down first: after a kill in between, the history names a champion
-        that the next call makes one.
+        The history is written first: after a kill in between, the next call completes the change.
         """
         with self.lock():
             return self.put_into_use(version, how, reason, by)
 
     def put_into_use(self, version: Version, how: How, reason: str, by: str = "") -> Change:
-        """Do what `promote` does; the caller holds the lock."""
+        """Promote a version; the caller holds the lock."""
         former, history = self.champion(), self.history()
         at = datetime.now(UTC).isoformat(timespec="seconds")
         before = former.number if former else None
@@ -312,7 +310,7 @@ class Registry:
         return change
 
     def former(self) -> Version:
-        """Return the champion before the present one, as far back as rollbacks have gone.
+        """Return the previous champion, taking earlier rollbacks into account.
 
         Raises:
             RegistryError: There was none, or its version was deleted.
@@ -324,16 +322,16 @@ class Registry:
             else:
                 line.append(change.version)
         if len(line) < 2:
-            raise RegistryError(f"{self.name} has had no other champion: nothing to go back to.")
+            raise RegistryError(f"{self.name} has no earlier champion to return to.")
         return self.version(line[-2])
 
     def roll_back(self, reason: str, by: str = "") -> Change:
-        """Give the champion's place back to the former one.
+        """Return to the previous champion.
 
-        The version that loses it is marked: the gate does not promote it again by itself.
+        The replaced version is tagged, so that the gate does not promote it again.
 
         Raises:
-            RegistryError: There is no former champion.
+            RegistryError: There is no previous champion.
         """
         with self.lock():
             former, champion = self.former(), self.champion()
@@ -352,7 +350,7 @@ class Registry:
             return _version(self._client.get_model_version_by_alias(self.name, alias))
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                return None  # no such model, no such alias, or its version was deleted
+                return None  # no such model or alias, or its version was deleted
             raise
 
     def _listed(self) -> list[Version]:
@@ -365,7 +363,7 @@ class Registry:
 
 
 def _trained_here(version: Version, store: Store) -> Stored | None:
-    """Return the training of a version if the store holds it, whole."""
+    """Return a version's training if it is in the store, complete."""
     for manifest in (store.root / "train").glob(f"*-{version.training[:16]}/{MANIFEST}"):
         with suppress(OSError, ValueError, KeyError):
             stored = read_stored(manifest.parent)

@@ -1,4 +1,4 @@
-"""One run a training, found again by the training's key."""
+"""One MLflow run per training, identified by the training's key."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LIBRARIES = (
 
 
 class Tracker(TrackingStore):
-    """The runs of the tracking store."""
+    """Runs in the tracking store."""
 
     def find(self, training: str) -> Run | None:
         """Return the run of a training, by the training's key."""
@@ -51,7 +51,7 @@ class Tracker(TrackingStore):
         return runs[0] if runs else None
 
     def trainings(self) -> list[str]:
-        """Return the keys (their first digits) of all trainings that have a run."""
+        """Return the keys (first digits) of all logged trainings."""
         keys: list[str] = []
         token: str | None = None
         while True:
@@ -62,7 +62,7 @@ class Tracker(TrackingStore):
                 return keys
 
     def open(self, training: str, name: str, dataset: Stored, flow_run: Mapping[str, str]) -> str:
-        """Return the id of a training's run, opening one if there is none."""
+        """Return the id of a training's run, creating it if needed."""
         if run := self.find(training):
             if run.info.status != "FINISHED":
                 self.client.set_terminated(run.info.run_id, "RUNNING")
@@ -80,11 +80,11 @@ class Tracker(TrackingStore):
         return str(run.info.run_id)
 
     def log_epochs(self, run_id: str, rows: Sequence[Mapping[str, float]]) -> None:
-        """Log the metrics of the epochs that are not there yet.
+        """Log the metrics of epochs that are not logged yet.
 
         Args:
             run_id: The run.
-            rows: One map an epoch: "epoch" (from 1) and metrics by name.
+            rows: A map per epoch: "epoch" (from 1) and metrics by name.
         """
         from mlflow.entities import Metric
 
@@ -102,12 +102,12 @@ class Tracker(TrackingStore):
             self.client.log_batch(run_id, metrics[at : at + 1000])
 
     def logged(self, finished: Finished) -> Run | None:
-        """Return the run that holds all of a training already, None if there is none."""
+        """Return the run of a completely logged training, None if there is none."""
         run = self.find(finished.model.key)
         return run if run and run.data.tags.get(LOGGED) == finished.report.ref else None
 
     def log(self, finished: Finished) -> str:
-        """Log a finished training and return its run's id; what is there is not logged again."""
+        """Log a finished training and return its run's id; existing parts are not logged again."""
         with self.store.lock(f"tracking {finished.model.key}"):
             if run := self.logged(finished):
                 return str(run.info.run_id)
@@ -161,7 +161,7 @@ class Tracker(TrackingStore):
         self.client.log_inputs(run_id, [DatasetInput(dataset, [tag])])
 
     def _log_results(self, run_id: str, finished: Finished) -> None:
-        """Log metrics of the test, tables, figures and the report."""
+        """Log test metrics, tables, figures and the report."""
         from mlflow.entities import Metric
 
         known = self.client.get_run(run_id).data.metrics
@@ -178,7 +178,7 @@ class Tracker(TrackingStore):
         self.client.log_artifact(run_id, str(finished.model.file("history.json")))
 
     def model_id(self, run_id: str) -> str | None:
-        """Return the id of a run's model that is whole; a kill can leave one that is only named."""
+        """Return the id of a run's complete model; a kill can leave an incomplete one."""
         from mlflow.entities import LoggedModelStatus
 
         whole = None
@@ -192,20 +192,20 @@ class Tracker(TrackingStore):
 
 
 def dataset_facts(dataset: Stored) -> dict[str, Any]:
-    """Return what a run keeps of its dataset: whatever becomes of it, who trained is known."""
+    """Return the dataset's metadata for a run, so that its subjects stay known if it is deleted."""
     kept = ("source", "counts", "splits", "noise", "leak_check")
     known = {name: dataset.info[name] for name in kept}
     return {"name": dataset.name, "digest": dataset.digest, "folder": str(dataset.path), **known}
 
 
 def training_name(settings: Settings, dataset: Stored) -> str:
-    """Return what a person calls a training."""
+    """Return a training's display name."""
     what = f"{settings.network.architecture} on {dataset.name} {dataset.digest[:8]}"
     return f"{what}, preset {settings.preset}"
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested settings as dotted names and texts."""
+    """Flatten nested settings to dotted names and texts."""
     flat: dict[str, str] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:

@@ -1,4 +1,4 @@
-"""A training that was made again: other code gives it another key, and the same weights."""
+"""Recognise a repeated training: other code changes its key, but not its weights."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _Version = TypeVar("_Version")
 def with_weights(
     versions: Iterable[_Version], fetch: Callable[[_Version], Stored], model: Stored
 ) -> _Version | None:
-    """Return the first version that holds the weights of a training.
+    """Return the first version with the weights of a training.
 
     Args:
-        versions: Those that may, the newest first.
-        fetch: Gives a version's network.
+        versions: The candidates, newest first.
+        fetch: Returns a version's network.
         model: The training.
     """
     wanted = _sha256(model.file(NETWORK))
     for version in versions:
-        with suppress(TrackingError, OSError):  # its files may be gone
+        with suppress(TrackingError, OSError):  # its files may have been deleted
             if _sha256(fetch(version).file(NETWORK)) == wanted:
                 return version
     return None
 
 
 def _sha256(keras: Path) -> str:
-    """Return the hash of the weights of a `.keras` file, whose other members hold dates."""
+    """Return the hash of the weights in a `.keras` file; its other members contain dates."""
     with zipfile.ZipFile(keras) as members:
         return hashlib.sha256(members.read(WEIGHTS)).hexdigest()

@@ -1,7 +1,7 @@
-"""A registered model as MLflow applies it: any length, leads and rate, without TensorFlow.
+"""The MLflow model: denoises ECGs of any length, leads and sampling rate, without TensorFlow.
 
-MLflow copies this file into each version, beside the code of `ecgmodel`, and runs it from there.
-So it imports nothing else of the project.
+MLflow copies this file into each version, with the code of `ecgmodel`, and runs it from there. So
+it must not import other parts of the project.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from ecgmodel.denoise.onnx import FILE
 from ecgmodel.errors import SignalError
 
 NUMBERS = ("floating", "integer", "mixed-integer-float", "empty")
-"""What pandas calls a column of numbers and gaps."""
+"""pandas' name for the type of a column with numbers and gaps."""
 
 
 class ServedDenoiser(PythonModel):
-    """Takes ECGs as arrays `(samples,)` or `(samples, leads)`, or as tables of one column a lead.
+    """Accepts ECGs as arrays `(samples,)` or `(samples, leads)`, or tables with a column per lead.
 
-    All are in mV; a gap is NaN or, in JSON, null.
+    Units are mV; a gap is NaN or, in JSON, null.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the network of the version."""
+        """Load the network of the version."""
         self._denoiser = Denoiser.load(context.artifacts[FILE])
 
-    # MLflow takes a type hint for a schema that all input has to keep to, except this one.
+    # MLflow would turn any other type hint into a schema for all input.
     def predict(
         self,
         context: PythonModelContext,
@@ -46,10 +46,10 @@ class ServedDenoiser(PythonModel):
         Args:
             context: Not used.
             model_input: An array or lists, a `pandas.DataFrame`, or a dictionary of leads by name.
-            params: "fs", the rate in Hz, and "untrusted", as for `Denoiser.clean`.
+            params: "fs", the sampling rate in Hz, and "untrusted", as for `Denoiser.clean`.
 
         Returns:
-            The same with its signals cleaned, gaps as they were.
+            The cleaned signals in the same form; gaps stay gaps.
 
         Raises:
             MlflowException: The signal cannot be cleaned; a server answers 400 with the reason.
@@ -82,24 +82,24 @@ def _table(leads: dict[str, Any]) -> pd.DataFrame:
     """Return leads by name as a table.
 
     Raises:
-        SignalError: They are not of one length.
+        SignalError: Their lengths differ.
     """
     try:
         return pd.DataFrame(leads)
     except ValueError as error:
-        raise SignalError(f"Expected leads of one length, (samples,) each: {error}.") from error
+        raise SignalError(f"Expected leads of equal length, (samples,) each: {error}.") from error
 
 
 def _numbers(given: Any) -> NDArray[Any]:
-    """Return an array; null and NaN are one.
+    """Return an array with null as NaN.
 
     Raises:
-        SignalError: It holds other things than numbers and gaps.
+        SignalError: It contains values other than numbers and gaps.
     """
     try:
         array = np.asarray(given)
     except ValueError as error:
-        raise SignalError(f"The signal is no array of numbers: {error}.") from error
+        raise SignalError(f"The signal is not an array of numbers: {error}.") from error
     if array.dtype != object:
         return array
     kind = pd.api.types.infer_dtype(array.ravel(), skipna=True)

@@ -1,4 +1,4 @@
-"""The tracking store: where it is, a client for it, and what its failures mean."""
+"""The tracking store: address, MLflow client, and errors."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ecgmodel.errors import EcgError, SettingsError
-from ecgmodel.settings.config import Settings, TrackingSettings
+from ecgmodel.settings.config import TrackingSettings
 from ecgmodel.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# What MLflow's pages show of an experiment (`ExperimentKind` in its sources).
+# The kind of experiment in MLflow's UI (`ExperimentKind` in its sources).
 KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
-# Where the browser decides instead, as in 3.17, it takes an address without this for GenAI's.
+# Without it, the UI of MLflow 3.17 opens the experiment as GenAI.
 AS_TRAINING = "?workflowType=machine_learning"
 
 
 class TrackingError(EcgError, ConnectionError):
-    """The tracking store did not answer; what was to be logged is on disk."""
+    """The tracking store did not answer; the results to be logged are on disk."""
 
 
 class TrackingStore:
     """A tracking store.
 
     Args:
-        settings: Which one.
-        store: The results' store; without an address, tracking lies in it.
+        settings: Its address and names.
+        store: The store of results; without an address, the tracking store lies in it.
     """
 
     def __init__(self, settings: TrackingSettings, store: Store) -> None:
@@ -51,7 +51,7 @@ class TrackingStore:
 
     @property
     def ui_command(self) -> str:
-        """How to open MLflow's pages."""
+        """How to open MLflow's UI."""
         page = f"{self._server}/#/experiments/{self.experiment}{AS_TRAINING}"
         if self.uri.startswith("http"):
             return f"open '{page}'"
@@ -60,7 +60,7 @@ class TrackingStore:
 
     @contextmanager
     def reached(self, what: str) -> Iterator[None]:
-        """Turn whatever MLflow raises into an error that says what waits on disk."""
+        """Turn MLflow's errors into a `TrackingError` that names the results on disk."""
         with reaching(self.uri, what):
             yield
 
@@ -72,11 +72,11 @@ class TrackingStore:
             )
 
     def run_link(self, run_id: str) -> str:
-        """Return an address of a run: a page where there is a server, else the store's name."""
+        """Return the URL of a run's page on a server, else the store's address."""
         return f"{self._server}/{self.run_page(run_id)}"
 
     def run_page(self, run_id: str, inside: str = "") -> str:
-        """Return the address, inside MLflow's pages, of a run or of a part such as an artifact.
+        """Return the URL, inside MLflow's UI, of a run or of a part such as an artifact.
 
         Args:
             run_id: The run.
@@ -87,13 +87,12 @@ class TrackingStore:
 
     @property
     def _server(self) -> str:
-        """Where MLflow's pages are, or will be once they are opened."""
+        """URL of MLflow's UI, whether or not it is running."""
         return self.uri.rstrip("/") if self.uri.startswith("http") else "http://127.0.0.1:5000"
 
     @cached_property
     def client(self) -> MlflowClient:
-        """MLflow's client; imported only now, since that takes seconds."""
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        """MLflow's client, imported lazily since that takes seconds."""
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", f"{self.settings.timeout_s:.0f}")
@@ -106,9 +105,9 @@ class TrackingStore:
 
     @cached_property
     def experiment(self) -> str:
-        """The experiment's id; the experiment is made if it is not there.
+        """The experiment's id; the experiment is created if needed.
 
-        It is marked as model training; without a kind MLflow guesses, and shows traces and judges
+        Its kind is model training. Without a kind MLflow guesses, and may show traces and judges
         of language models.
         """
         found = self._experiment()
@@ -128,49 +127,47 @@ class TrackingStore:
         try:
             made = self.client.create_experiment(name, artifact_location=self._artifacts)
             return str(made)
-        except MlflowException:  # another process made it in the meantime
+        except MlflowException:  # another process created it in the meantime
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 raise
             return str(found.experiment_id)
 
 
-def check_tracking(settings: Settings, store: Store) -> None:
-    """Raise an error if the tracking store that the settings name does not answer.
+def check_tracking(tracking: TrackingSettings, store: Store) -> None:
+    """Raise an error if the tracking store does not answer.
 
-    Only where nobody has asked to wait for it (`tracking.retries`): a run would otherwise fail at
-    its end.
+    With `tracking.retries` it may be absent now: the run waits for it at the end.
 
     Raises:
-        SettingsError: It does not.
+        SettingsError: It does not answer.
     """
-    tracking = settings.tracking
     if tracking.uri is None or tracking.retries:
         return
     try:
         with reaching(tracking.uri, "Runs"):
-            TrackingStore(tracking, store)._experiment()  # made if it is not there
+            TrackingStore(tracking, store)._experiment()  # created if needed
     except TrackingError as error:
         raise SettingsError(
             f"tracking.uri={tracking.uri} does not answer ({error.__cause__}). Start MLflow there, "
-            "leave tracking.uri out (runs are then logged in the store), or set tracking.retries "
-            "to begin all the same and wait for it at the end."
+            "omit tracking.uri (runs are then logged in the store), or set tracking.retries "
+            "to begin now and wait for the server at the end."
         ) from error
 
 
 def warm_up() -> None:
-    """Import what asking a tracking store takes, which is seconds; errors wait for their turn."""
+    """Import MLflow's client in advance, which takes seconds; errors are raised on first use."""
     with suppress(ImportError):
         import_module("mlflow.store.tracking.sqlalchemy_store")
 
 
 @contextmanager
 def reaching(uri: str, what: str = "The model and its report") -> Iterator[None]:
-    """Turn whatever MLflow raises into an error that says what to do.
+    """Turn MLflow's errors into a `TrackingError` with a remedy.
 
     Args:
-        uri: The tracking store.
-        what: What waits on disk to be logged.
+        uri: Address of the tracking store.
+        what: The results that wait on disk.
     """
     import requests
     from mlflow.exceptions import MlflowException
@@ -182,5 +179,5 @@ def reaching(uri: str, what: str = "The model and its report") -> Iterator[None]
         first = str(error).strip().splitlines()[0][:300]
         raise TrackingError(
             f"MLflow at {uri} failed: {first}. {what} "
-            "are kept; the same command logs them once it answers."
+            "are kept; run the same command again to log them."
         ) from error

@@ -15,9 +15,9 @@ def test_the_table_has_a_row_for_each_measurement(tmp_path: Path) -> None:
     scratch.mkdir()
     rows = main(["mixing", "scaling", "--quick", "--out", str(out), "--scratch", str(scratch)])
     assert [row.benchmark for row in rows] == ["mixing"] * 2 + ["scaling"] * 3
-    assert all(row.goal and row.reached for row in rows)
+    assert all(row.goal for row in rows)
     lines = out.read_text().splitlines()
-    assert "the figures mean nothing" in lines[0]
+    assert "the results are not meaningful" in lines[0]
     assert [line.split(" | ")[0] for line in lines[-5:]] == [
         *["| mixing"] * 2,
         *["| scaling"] * 3,
@@ -25,15 +25,15 @@ def test_the_table_has_a_row_for_each_measurement(tmp_path: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
-def test_a_day_is_told_from_what_was_cleaned_and_the_goals_are_the_general_networks() -> None:
+def test_times_are_extrapolated_to_a_day_and_only_the_shipped_network_has_goals() -> None:
     def applied(seconds: float, ecg: float) -> list[Applied]:
         return [Applied(1.0, seconds * how, 2 * seconds * how, ecg, 200.0) for how in (3, 1, 2)]
 
     reference = applied(5.0, 7200.0)  # 10 s for two hours: 120 s a day
     slow = inference._row("tcdae", applied(50.0, 7200.0), reference)
-    assert slow.measured == "tcdae: a day of one lead, from 2 h of it"
-    assert slow.ours.startswith("1200.0 s (least 600.0), 2400.0 s of processor time; 200 MB")
-    assert (slow.ratio, slow.goal, slow.reached) == ("0.10 (of processor time 0.10)", "", "")
+    assert slow.measured == "tcdae: a day of one lead, extrapolated from 2 h"
+    assert slow.ours.startswith("1200.0 s (best 600.0), 2400.0 s of CPU time; 200 MB")
+    assert (slow.ratio, slow.goal, slow.reached) == ("0.10 (CPU time 0.10)", "", "")
     own = inference._row(inference.GENERAL, applied(4.0, 86_400.0), reference)
     assert (own.measured, own.ratio[:5]) == ("general: a day of one lead", "15.00")
     assert own.reached == "yes"
@@ -43,12 +43,12 @@ def test_a_day_is_told_from_what_was_cleaned_and_the_goals_are_the_general_netwo
 @pytest.mark.slow
 def test_every_method_is_applied(tmp_path: Path) -> None:
     rows = main(["inference", "--quick", "--scratch", str(tmp_path)])
-    names = (inference.GENERAL, inference.KERAS, *inference.PEERS, *inference.FILTERS)
+    names = (inference.GENERAL, inference.KERAS, *inference.PUBLISHED, *inference.FILTERS)
     assert [row.measured.split(":")[0] for row in rows] == list(names)
     assert [bool(row.goal) for row in rows] == [True, *[False] * (len(names) - 1)]
 
 
-def test_sides_take_turns() -> None:
+def test_sides_alternate() -> None:
     order: list[str] = []
 
     def side(name: str) -> float:

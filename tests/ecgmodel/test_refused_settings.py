@@ -1,4 +1,4 @@
-"""Settings that cannot work are refused before anything runs, with setting, value and remedy."""
+"""Invalid settings are refused before a run starts; the error names setting, value and remedy."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ REFUSED = [
     ("evaluation.baselines=[none]", r"evaluation\.baselines: .*at least one filter.*butterworth"),
     ("evaluation.window=20000", r"evaluation\.window=20000 is longer.*mix\.test\.segment_s=32"),
     ("resample.length=1000", r"resample\.length=1000 is shorter than evaluation\.window=1024"),
-    ("resample.start_s=400", r"minutes=2 less resample\.start_s=400"),
+    ("resample.start_s=400", r"minutes=2 minus resample\.start_s=400"),
     ("source.simulated.minutes=0.1 evaluation.window=3000",
      r"source\.simulated\.minutes=0\.1.*evaluation\.window=3000"),
-    ("training.learning_rate=1e-6", r"min_learning_rate=4e-05 is above.*lower it as well"),
+    ("training.learning_rate=1e-6", r"min_learning_rate=4e-05 is above.*Lower .* as well"),
     ("training.warmup_epochs=6", r"training\.warmup_epochs=6.*training\.epochs=6"),
     ("drift.recent=5", r"drift\.recent=5 .*drift\.min_recordings"),
     ("split.test=[own/a] split.train=[own/a]", r"own/a is named in split\.train and split\.test"),
-    ("split.test_share=0.7 split.validation_share=0.5", r"test_share=0\.7.*more than all"),
+    ("split.test_share=0.7 split.validation_share=0.5", r"test_share.*at most 1.*0\.7 \+ 0\.5"),
     ("source.clean=[mitdb]", r"source\.kind is not.*source\.kind=physionet"),
     ("source.path=/tmp", r"source\.path is given.*source\.kind=folder"),
     ("source.base_url=ftp://mirror", r"source\.base_url: expected https://.*'ftp://mirror'"),
     ("tracking.uri=ftp://host", r"tracking\.uri: expected .*http://.*sqlite://.*'ftp://host'"),
-    ("tracking.uri=localhost:5000", r"tracking\.uri: expected the address.*'localhost:5000'"),
+    ("tracking.uri=localhost:5000", r"tracking\.uri: expected the URI.*'localhost:5000'"),
     ("tracking.experiment=", r"tracking\.experiment: "),
     ("tracking.model=ecg/mine", r"tracking\.model: .*'ecg/mine'"),
     ("tracking.model=..", r"tracking\.model: .*'\.\.'"),
@@ -35,7 +35,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("pairs", "message"), REFUSED)
-def test_what_cannot_work_is_refused_at_the_door(pairs: str, message: str) -> None:
+def test_invalid_settings_are_refused_on_loading(pairs: str, message: str) -> None:
     given = [pairs] if "{" in pairs or "[none]" in pairs else pairs.split(" ")
     with pytest.raises(SettingsError, match=message):
         load_as(ServedSettings, pairs=given)
@@ -53,5 +53,5 @@ def test_what_cannot_work_is_refused_at_the_door(pairs: str, message: str) -> No
         ["preset=adapt"],
     ],
 )
-def test_what_can_work_is_taken(pairs: list[str]) -> None:
+def test_valid_settings_are_accepted(pairs: list[str]) -> None:
     load_settings(pairs=pairs)

@@ -16,7 +16,7 @@ from ecgmodel.denoise.tiles import TiledNetwork, from_keras
 from ecgmodel.errors import ModelError
 from ecgmodel.evaluation.metrics import per_window
 from ecgmodel.models.trained import NETWORK, Trained, shipped
-from ecgmodel.protocols.leak_free import RECORDINGS
+from ecgmodel.protocols.leak_free import PROTOCOL
 from ecgmodel.signals.resampling import highpass
 from ecgmodel.sources import _simulated_ecg
 from ecgmodel.store import file_sha256
@@ -41,11 +41,11 @@ def ecg(seconds: float = 40.0, subject: int = 1) -> np.ndarray:
     return highpass(resample_poly(signal, 45, 16))[:, 0].astype(np.float32)  # 128 Hz to 360
 
 
-def test_the_default_is_there() -> None:
+def test_the_default_network_is_shipped() -> None:
     assert next(one.name for one in SHIPPED) == "default"
 
 
-def test_it_is_small_and_holds_no_code(one: Trained) -> None:
+def test_the_network_is_small_and_contains_no_code(one: Trained) -> None:
     path = one.file(NETWORK)
     assert path.stat().st_size < LIMIT
     with zipfile.ZipFile(path) as file:
@@ -55,12 +55,14 @@ def test_it_is_small_and_holds_no_code(one: Trained) -> None:
     assert json.loads(config)["class_name"] == "Functional"
 
 
-def test_the_card_names_the_bytes_and_every_test_person(one: Trained) -> None:
+def test_the_card_names_the_hash_and_every_test_subject(one: Trained) -> None:
     card = (one.folder / "CARD.md").read_text()
     assert file_sha256(one.file(NETWORK)) in card
     how = one.settings()
     assert "mitdb" in how.source.clean  # made at 360 Hz: what lies above 125 Hz is not all noise
-    tested = [(database, name) for database in how.source.clean for name in RECORDINGS[database]]
+    tested = [
+        (database, name) for database in how.source.clean for name in PROTOCOL.records[database]
+    ]
     for database, name in (*tested, ("qtdb", "sel100")):
         subject = subject_of(database, name, how.split)
         assert split_of(subject, how.split) in ("test", "held_out")
@@ -69,7 +71,7 @@ def test_the_card_names_the_bytes_and_every_test_person(one: Trained) -> None:
 
 
 @pytest.mark.parametrize("snr_db", [0.0, 12.0])
-def test_it_takes_away_drift_hum_and_jumps(one: Trained, snr_db: float) -> None:
+def test_the_network_removes_drift_hum_and_jumps(one: Trained, snr_db: float) -> None:
     clean = ecg()
     at = np.arange(len(clean)) / FS
     noise = 2 * np.sin(2 * np.pi * 0.25 * at) + 0.3 * np.sin(2 * np.pi * 50 * at)
@@ -81,14 +83,14 @@ def test_it_takes_away_drift_hum_and_jumps(one: Trained, snr_db: float) -> None:
     assert np.isfinite(denoised).all()
 
 
-def test_it_leaves_a_clean_lead_alone(one: Trained) -> None:
+def test_the_network_keeps_a_clean_lead(one: Trained) -> None:
     clean = ecg(subject=2)
     error = denoiser(one)(clean) - clean
     inside = slice(FS, -FS)
     assert 10 * np.log10(clean[inside].var() / error[inside].var()) > 15
 
 
-def test_seams_of_tiles_cannot_be_seen(one: Trained) -> None:
+def test_tile_borders_are_invisible(one: Trained) -> None:
     """The same signal under tiles that start elsewhere."""
     clean, rng = ecg(60.0), np.random.default_rng(0)
     given = clean + 0.1 * rng.standard_normal(len(clean)).astype(np.float32)
@@ -101,15 +103,15 @@ def test_seams_of_tiles_cannot_be_seen(one: Trained) -> None:
     assert difference.std() < 0.05 * clean.std()
 
 
-def test_the_gain_does_not_matter(one: Trained) -> None:
+def test_the_output_scales_with_the_gain(one: Trained) -> None:
     clean, apply = ecg(20.0), denoiser(one)
     np.testing.assert_allclose(apply(20 * clean), 20 * apply(clean), atol=20 * 0.01)
 
 
-def test_a_network_that_was_altered_is_refused(one: Trained, tmp_path: Path) -> None:
+def test_an_altered_network_is_refused(one: Trained, tmp_path: Path) -> None:
     copy = Trained(one.name, tmp_path)
     for name in ("SHA256SUMS", "recipe.yaml"):
         (tmp_path / name).write_bytes((one.folder / name).read_bytes())
     (tmp_path / NETWORK).write_bytes(one.file(NETWORK).read_bytes() + b"0")
-    with pytest.raises(ModelError, match="is not the file that"):
+    with pytest.raises(ModelError, match="its sha256 differs from"):
         copy.file(NETWORK)

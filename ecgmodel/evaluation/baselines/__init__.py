@@ -1,7 +1,7 @@
-"""Classical methods to compare with, one a file; a new file is a new baseline.
+"""Classical methods for comparison, one per file. To add a baseline, add a file.
 
-Each file has `LABEL`, a few words for tables, and `clean(signal, fs)`: `(n, samples)` in mV to the
-same shape.
+Each file defines `LABEL`, the display name, and `clean(signal, fs)`, which takes `(n, samples)` in
+mV and returns the same shape.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ def load(name: str, fs: float = 360.0) -> Clean:
 
     Args:
         name: A name from `names()`.
-        fs: Sampling rate of what it will clean, Hz.
+        fs: Sampling rate of the signals, Hz.
 
     Raises:
-        UnknownNameError: There is none of that name; the message gives the nearest.
+        UnknownNameError: The baseline does not exist; the message gives the nearest names.
     """
     return partial(_module(name).clean, fs=fs)
 
 
 def label(name: str) -> str:
-    """Return a baseline's description in a few words.
+    """Return the display name of a baseline.
 
     Raises:
-        UnknownNameError: There is none of that name.
+        UnknownNameError: The baseline does not exist; the message gives the nearest names.
     """
     return str(_module(name).LABEL)
 

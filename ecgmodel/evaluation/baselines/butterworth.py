@@ -1,4 +1,4 @@
-"""Butterworth band-pass from 0.5 to 40 Hz, forwards and backwards."""
+"""Butterworth band-pass filter from 0.5 to 40 Hz, zero phase."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PADDING_S = 4.0
 
 
 def clean(signal: NDArray[Any], fs: float = 360.0) -> NDArray[Any]:
-    """Band-pass a signal with zero phase.
+    """Apply a zero-phase band-pass filter.
 
-    Second order at each edge, run forwards and backwards: attenuation of a fourth-order filter
-    and -6 dB at 0.5 and 40 Hz. The ends are continued by four seconds of the signal turned about
-    its end point, since the lower edge needs seconds to settle.
+    The filter of second order at each edge is applied forwards and backwards, which gives the
+    attenuation of fourth order and -6 dB at 0.5 and 40 Hz. Both ends are padded by four seconds of
+    odd reflection, since the lower edge needs seconds to settle.
 
     Args:
         signal: `(n, samples)` in mV.

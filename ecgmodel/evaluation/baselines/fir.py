@@ -1,4 +1,4 @@
-"""Linear-phase FIR band-pass from 0.67 to 45 Hz, its delay taken out."""
+"""FIR band-pass filter from 0.67 to 45 Hz, linear phase, with its delay compensated."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LENGTH_S = 4.0
 
 
 def clean(signal: NDArray[Any], fs: float = 360.0) -> NDArray[Any]:
-    """Band-pass a signal with a symmetric filter (Hamming window, 4 s long, 1,441 taps at 360 Hz).
+    """Apply a symmetric FIR filter (Hamming design, 4 s long, 1,441 taps at 360 Hz).
 
-    Four seconds give a transition of about 0.8 Hz (3.3 / length for a Hamming window), the least
-    that the lower edge needs. 0.67 Hz is the highest edge that AHA/ACC/HRS 2007 allow for filters
-    without phase distortion. The ends are mirrored.
+    A length of four seconds gives a transition band of about 0.8 Hz (3.3 / length), the widest
+    that the lower edge allows. 0.67 Hz is the highest cutoff that AHA/ACC/HRS 2007 allow for
+    filters without phase distortion. Both ends are padded by reflection.
 
     Args:
         signal: `(n, samples)` in mV.

@@ -1,4 +1,4 @@
-"""neurokit2's default ECG cleaner."""
+"""The default ECG filter of NeuroKit2."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LABEL = "neurokit2 ecg_clean"
 def clean(signal: NDArray[Any], fs: float = 360.0) -> NDArray[Any]:
     """Clean each row with `neurokit2.ecg_clean(method="neurokit")`.
 
-    That is a fifth-order Butterworth high-pass at 0.5 Hz and a moving average of one period of
-    the mains (50 Hz) (Makowski et al. 2021, "NeuroKit2").
+    It consists of a fifth-order Butterworth high-pass filter at 0.5 Hz and a moving average over
+    one period of the power line (50 Hz) (Makowski et al. 2021, "NeuroKit2").
 
     Args:
         signal: `(n, samples)` in mV.
-        fs: Sampling rate, Hz; neurokit2 takes whole numbers.
+        fs: Sampling rate, Hz; rounded, since neurokit2 takes integers.
     """
     import neurokit2
 

@@ -1,4 +1,4 @@
-"""No filter: the signal as it is, the bar that every method has to clear."""
+"""No filter: the unchanged signal, as the reference of all methods."""
 
 from __future__ import annotations
 

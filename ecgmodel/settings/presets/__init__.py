@@ -1,7 +1,7 @@
-"""Presets: settings by name, one file each; a file's first line says what it is for.
+"""Presets: named settings, one file each; the first line of a file describes it.
 
-A preset lies between the defaults and everything that a user gives: defaults < preset < settings
-file < `--set`. A new file is a new preset.
+A preset overrides the defaults; a settings file and `--set` override the preset. To add a preset,
+add a file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RENAMED: Mapping[str, str] = {
     "training.fresh.gaussian": "mix.train.on_top.gaussian",
     "training.fresh": "training.augmentation",
 }
-"""Former names of settings, which go on working; the first that fits is taken."""
+"""Former names of settings, which are still accepted; the first match applies."""
 _log = logging.getLogger("ecg")
 
 
@@ -46,7 +46,7 @@ def names() -> tuple[str, ...]:
 
 
 def described() -> dict[str, str]:
-    """Return what each preset is for, in a line."""
+    """Return a one-line description of each preset by name."""
     return {name: _file(name).read_text().splitlines()[0].lstrip("# ") for name in names()}
 
 
@@ -54,7 +54,7 @@ def check(name: str) -> str:
     """Return the name of a preset.
 
     Raises:
-        UnknownNameError: There is none; the message gives the nearest names.
+        UnknownNameError: It does not exist; the message gives the nearest names.
     """
     if name not in names():
         raise unknown_name("preset", name, names())
@@ -62,25 +62,25 @@ def check(name: str) -> str:
 
 
 def complete(given: Mapping[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
-    """Return settings under their present names, with their preset's values where they have none.
+    """Return settings under their current names, completed by the values of their preset.
 
-    Groups are merged; any other value, a map of options among them, replaces the preset's.
+    Groups are merged; any other value, including a map of options, replaces the preset's.
 
     Args:
         given: A tree of settings; its "preset" names the preset.
-        kind: The model that it is meant for, which says what is a group.
+        kind: The settings model, which defines the groups.
 
     Raises:
-        UnknownNameError: There is no such preset.
+        UnknownNameError: The preset does not exist.
     """
-    tree = _under_present_names(given, kind)
+    tree = _with_current_names(given, kind)
     name = str(tree.get(PRESET) or DEFAULT)
     under = yaml.safe_load(_file(check(name)).read_text()) or {}
     return merged(under, tree, kind)
 
 
 def group(kind: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
-    """Return the model of a group of settings, None where the name is a value."""
+    """Return the model of a group of settings, None if the name is a single value."""
     field = kind.model_fields.get(name) if kind else None
     candidates = (field.annotation, *get_args(field.annotation)) if field else ()
     for one in candidates:
@@ -90,7 +90,7 @@ def group(kind: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
 
 
 def default_of(kind: type[BaseModel], path: tuple[str, ...]) -> Any:
-    """Return the default of a setting, None where there is no such setting or it has none."""
+    """Return the default of a setting, None if the setting does not exist or has no default."""
     field = kind.model_fields.get(path[0])
     value = field.get_default(call_default_factory=True) if field else None
     for name in path[1:]:
@@ -105,12 +105,12 @@ def _file(name: str) -> Path:
 def merged(
     under: Mapping[str, Any], over: Mapping[str, Any], kind: type[BaseModel] | None
 ) -> dict[str, Any]:
-    """Return a tree of settings with another one laid over it.
+    """Return a tree of settings overridden by another one.
 
     Args:
-        under: The one below.
-        over: The one above; its groups are merged with those below, its other values replace them.
-        kind: The model that both are meant for, which says what is a group.
+        under: The tree that is overridden.
+        over: The tree that overrides; groups are merged, other values are replaced.
+        kind: The settings model, which defines the groups.
     """
     both = {**under, **over}
     for name in {*under, *over}:
@@ -120,8 +120,8 @@ def merged(
     return both
 
 
-def _under_present_names(given: Mapping[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
-    """Return a copy with renamed settings moved to their present names, each told of once."""
+def _with_current_names(given: Mapping[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
+    """Return a copy with former names of settings replaced, with a warning for each."""
     tree: dict[str, Any] = copy.deepcopy(dict(given))
     for old, new in RENAMED.items():
         *path, last = old.split(".")
@@ -129,7 +129,7 @@ def _under_present_names(given: Mapping[str, Any], kind: type[BaseModel]) -> dic
         for part in path:
             branch = branch.get(part) if isinstance(branch, dict) else None
         if isinstance(branch, dict) and last in branch:
-            _log.warning("The setting %s is called %s now. See `ecg-denoise settings`.", old, new)
+            _log.warning("The setting %s is now called %s. Rename it in your settings.", old, new)
             value = branch.pop(last)
             if not _has(given, new):
                 _move(tree, tuple(new.split(".")), value, kind)
@@ -137,7 +137,7 @@ def _under_present_names(given: Mapping[str, Any], kind: type[BaseModel]) -> dic
 
 
 def _move(tree: dict[str, Any], path: tuple[str, ...], value: Any, kind: type[BaseModel]) -> None:
-    """Put a value at its place; what only names a part of a map keeps the map's defaults."""
+    """Set a value; if it is a part of a map, the map's other entries keep their defaults."""
     branch, known = tree, default_of(kind, path)
     for depth, part in enumerate(path[:-1], 1):
         rest = default_of(kind, path[:depth])

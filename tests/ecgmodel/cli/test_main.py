@@ -29,7 +29,7 @@ def run(*arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:
 def test_a_missing_extra_is_named(library: str, extra: str, arguments: tuple[str, ...]) -> None:
     done = run(*arguments, without=library)
     assert done.returncode == 1
-    assert f"{library} is not installed; it comes with the extra [{extra}]" in done.stderr
+    assert f"{library} is not installed. It is part of the extra [{extra}]" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""A resampled record, noise and a dataset, made in a moment."""
+"""Builders of a small resampled record, noise and dataset."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def resampled(folder: Path, seconds: float = 60.0, leads: int = 2) -> dict[str, 
 
 
 def mixing(test: dict[str, Any] | None = None, **train: Any) -> MixSettings:
-    """Return settings with windows of 1,024 samples and noise types that weigh alike."""
+    """Return settings with windows of 1,024 samples and equal weights of the noise types."""
     train = {"types": EVEN, "on_top": {}, "copies": 2, **train}
     return MixSettings(window=1024, test=TestMix(**(test or {})), train=TrainMix(**train))
 

@@ -1,4 +1,4 @@
-"""The check of a dataset fails where something leaks, whatever way it came in."""
+"""The check of a dataset detects every kind of leak between splits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def dataset(good: Path, tmp_path: Path) -> Path:
 
 
 def offer(dataset: Path, ranges: dict[str, tuple[int, int]]) -> None:
-    """Write noise that a training may mix anew, from these samples of each split."""
+    """Write the noise offered for mixing on the fly, from these samples of each split."""
     rows = [
         {"record": name, "lead": 0, "split": split, "start": low, "samples": [0.0] * (high - low)}
         for name in LENGTHS
@@ -60,52 +60,54 @@ def test_a_good_dataset_passes_and_is_described(dataset: Path) -> None:
     assert found["snr_measured"]
 
 
-def test_a_person_on_both_sides_is_a_leak(dataset: Path) -> None:
+def test_a_subject_in_two_splits_is_a_leak(dataset: Path) -> None:
     relabel(dataset / "test" / "own-test.parquet", "subject", "own/train")
-    with pytest.raises(DatasetError, match=r"own/train is in train .* and test .*: a leak"):
+    with pytest.raises(
+        DatasetError, match=r"Leak between splits: subject own/train is in train.*test"
+    ):
         check_dataset(dataset)
 
 
 def test_a_row_in_the_folder_of_another_split_is_refused(dataset: Path) -> None:
     (dataset / "test" / "own-test.parquet").rename(dataset / "train" / "own-test.parquet")
-    with pytest.raises(DatasetError, match=r"own-test\.parquet holds a row of split 'test'"):
+    with pytest.raises(DatasetError, match=r"own-test\.parquet contains a row of split 'test'"):
         check_dataset(dataset)
 
 
-def test_noise_rows_of_the_test_half_in_training_are_a_leak(dataset: Path, tmp_path: Path) -> None:
+def test_training_rows_with_noise_of_the_test_half_are_a_leak(
+    dataset: Path, tmp_path: Path
+) -> None:
     other, _ = mixed(tmp_path, "test", name="own/train")
     relabel(other, "split", "train")
     shutil.copyfile(other, dataset / "train" / "own-other.parquet")
-    with pytest.raises(DatasetError, match=r"Noise (bw|ma|em): .*: a leak between splits"):
+    with pytest.raises(DatasetError, match=r"Leak between splits: of noise (bw|ma|em)"):
         check_dataset(dataset)
 
 
 @pytest.mark.parametrize("train", [(0, RANGES["test"][0] + 5000), RANGES["test"]])
-def test_noise_to_mix_anew_that_the_test_has_is_a_leak(
-    dataset: Path, train: tuple[int, int]
-) -> None:
+def test_offered_noise_that_the_test_uses_is_a_leak(dataset: Path, train: tuple[int, int]) -> None:
     offer(dataset, {"train": train})
-    with pytest.raises(DatasetError, match=r"Noise (bw|ma|em): .*: a leak between splits"):
+    with pytest.raises(DatasetError, match=r"Leak between splits: of noise (bw|ma|em)"):
         check_dataset(dataset)
 
 
-def test_noise_beyond_a_splits_part_is_refused_even_if_nobody_else_has_it(dataset: Path) -> None:
+def test_noise_outside_a_splits_part_is_refused(dataset: Path) -> None:
     for split in ("validation", "test"):
         shard = dataset / split / f"own-{split}.parquet"
         table = pq.read_table(shard)
         pq.write_table(table.filter(pa.compute.is_null(table["target_snr_db"])), shard)
     offer(dataset, {"train": (0, RANGES["train"][1] + 1)})
-    with pytest.raises(DatasetError, match=r"its part is 0 to"):
+    with pytest.raises(DatasetError, match=r"Its part is 0 to"):
         check_dataset(dataset, LENGTHS)
 
 
-def test_noise_of_the_test_is_not_offered_under_its_name(dataset: Path) -> None:
+def test_noise_labelled_test_is_not_offered(dataset: Path) -> None:
     offer(dataset, {"train": RANGES["train"], "test": RANGES["test"]})
-    with pytest.raises(DatasetError, match=r"noise\.parquet holds noise of split 'test'"):
+    with pytest.raises(DatasetError, match=r"noise\.parquet contains noise of split 'test'"):
         check_dataset(dataset)
 
 
-def test_a_dataset_without_its_noise_is_refused(dataset: Path) -> None:
+def test_a_dataset_without_noise_is_refused(dataset: Path) -> None:
     (dataset / NOISE).unlink()
     with pytest.raises(DatasetError, match=r"noise\.parquet is missing"):
         check_dataset(dataset)

@@ -44,12 +44,12 @@ def test_every_row_has_exactly_the_snr_that_it_states(tmp_path: Path, split: str
     assert frame[frame["noise_type"] == "none"]["target_snr_db"].isna().all()
 
 
-def test_the_noise_brings_no_offset(tmp_path: Path) -> None:
+def test_the_noise_has_no_offset(tmp_path: Path) -> None:
     noisy, clean = signals(table(mixed(tmp_path)[0]))
     np.testing.assert_allclose((noisy - clean).mean(axis=1), 0, atol=1e-5)
 
 
-def test_training_rows_draw_type_and_snr(tmp_path: Path) -> None:
+def test_training_rows_have_random_type_and_snr(tmp_path: Path) -> None:
     shard, info = mixed(tmp_path, mix=mixing(copies=3, unmixed=0.2, snr_db=(-6, 18)), seconds=300)
     frame = table(shard)
     assert len(frame) == info["rows"] == 2 * 105 * 3
@@ -63,15 +63,15 @@ def test_training_rows_draw_type_and_snr(tmp_path: Path) -> None:
     assert (copies.nunique() == copies.size()).all()
 
 
-def test_test_rows_hold_the_full_grid_on_the_same_stretch(tmp_path: Path) -> None:
+def test_test_rows_contain_the_full_grid_for_each_segment(tmp_path: Path) -> None:
     shard, info = mixed(tmp_path, "test", mixing({"segment_s": 16, "snr_db": (0, 6)}))
     frame = table(shard)
     assert info["length"] == 5760 == len(frame["clean"][0])
-    for _, stretch in frame.groupby(["lead", "start"]):
-        cells = stretch[["noise_type", "target_snr_db"]].fillna(-99)
-        assert len(cells.drop_duplicates()) == len(stretch) == 1 + 4 * 2
-        assert len({row.tobytes() for row in stretch["clean"]}) == 1
-        by_type = stretch[stretch["noise_type"] != "none"].groupby("noise_type")["noise_start"]
+    for _, segment in frame.groupby(["lead", "start"]):
+        cells = segment[["noise_type", "target_snr_db"]].fillna(-99)
+        assert len(cells.drop_duplicates()) == len(segment) == 1 + 4 * 2
+        assert len({row.tobytes() for row in segment["clean"]}) == 1
+        by_type = segment[segment["noise_type"] != "none"].groupby("noise_type")["noise_start"]
         assert (by_type.nunique() == 1).all()
 
 
@@ -97,7 +97,7 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_more_types_or_levels_leave_the_other_rows_as_they_were(tmp_path: Path, split: str) -> None:
+def test_more_types_or_levels_do_not_change_the_other_rows(tmp_path: Path, split: str) -> None:
     two = {"bw": 1, "ma": 1}
     few = table(
         mixed(tmp_path, split, mixing({"types": tuple(two), "snr_db": (0, 6)}, types=two))[0]
@@ -116,7 +116,7 @@ def test_more_types_or_levels_leave_the_other_rows_as_they_were(tmp_path: Path, 
         )
 
 
-def test_the_gate_is_reported_and_obeyed(tmp_path: Path) -> None:
+def test_the_gate_is_applied_and_reported(tmp_path: Path) -> None:
     from ecgmodel.signals.quality import QualitySettings
 
     _, info = mixed(tmp_path, gate=QualitySettings())
@@ -147,7 +147,7 @@ def test_a_noise_recording_shorter_than_a_window_is_named(tmp_path: Path) -> Non
         part.cut("ma", 1024, np.random.default_rng(0))
 
 
-def test_pieces_avoid_what_is_not_usable() -> None:
+def test_noise_pieces_contain_usable_samples_only() -> None:
     part = noise_part("train")
     part.recordings["em"].usable[5_000:32_000] = False
     for seed in range(50):
@@ -177,12 +177,12 @@ def test_add_noise_by_hand() -> None:
         ({"train": {"snr_db": [6, 0]}}, "the lower first"),
     ],
 )
-def test_settings_without_meaning(settings: dict, message: str) -> None:
+def test_invalid_settings_are_refused(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MixSettings.model_validate(settings)
 
 
-def test_types_come_up_as_often_as_they_weigh(tmp_path: Path) -> None:
+def test_types_are_drawn_in_proportion_to_their_weights(tmp_path: Path) -> None:
     mix = mixing(types={**EVEN, "em": 3, "mixed": 0}, unmixed=0, copies=4)
     shares = table(mixed(tmp_path, mix=mix, seconds=300)[0])["noise_type"].value_counts(True)
     assert shares["em"] == pytest.approx(0.6, abs=0.06)
@@ -190,7 +190,7 @@ def test_types_come_up_as_often_as_they_weigh(tmp_path: Path) -> None:
     assert "mixed" not in shares
 
 
-def test_synthetic_types_are_added_on_top_and_the_row_says_so(tmp_path: Path) -> None:
+def test_rows_name_the_synthetic_types_added_on_top(tmp_path: Path) -> None:
     mix = mixing(on_top={"hum": 0.5}, unmixed=0.2, copies=4)
     frame = table(mixed(tmp_path, mix=mix, seconds=120)[0])
     with_hum = frame["noise_type"].str.endswith("hum")
@@ -200,7 +200,7 @@ def test_synthetic_types_are_added_on_top_and_the_row_says_so(tmp_path: Path) ->
     np.testing.assert_allclose(measured_snr(noisy), noisy["target_snr_db"], atol=0.01)
 
 
-def test_every_noise_type_can_be_in_the_test(tmp_path: Path) -> None:
+def test_every_noise_type_can_be_tested(tmp_path: Path) -> None:
     types = ("bw", "wander", "hum", "pops", "gaussian")
     _, info = mixed(tmp_path, "test", mixing({"types": types, "segment_s": 16}))
     assert {n: info["rows_by_noise"][n] for n in types} == dict.fromkeys(types, 6 * 5)

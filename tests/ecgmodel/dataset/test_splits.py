@@ -29,7 +29,7 @@ DEFAULT = SplitSettings()
         ("own", "ward/7", "own/ward/7"),
     ],
 )
-def test_a_person_has_one_name_in_every_database(database: str, record: str, subject: str) -> None:
+def test_a_subject_has_one_name_in_every_database(database: str, record: str, subject: str) -> None:
     assert subject_of(database, record, DEFAULT) == subject
 
 
@@ -54,7 +54,7 @@ def test_no_test_subject_trains_under_any_name() -> None:
     assert split_of(subject_of("mitdb", "123", DEFAULT), DEFAULT) == "test"
 
 
-def test_old_subjects_keep_their_splits_when_new_ones_come() -> None:
+def test_subjects_keep_their_splits_when_others_are_added() -> None:
     some = [f"own/{n}" for n in range(40)]
     before = assign_splits(some, DEFAULT)
     after = assign_splits([*some, *(f"own/new{n}" for n in range(40))], DEFAULT)
@@ -62,7 +62,7 @@ def test_old_subjects_keep_their_splits_when_new_ones_come() -> None:
     assert sorted(set(before.values())) == ["test", "train", "validation"]
 
 
-def test_names_in_the_settings_come_first() -> None:
+def test_names_in_the_settings_take_precedence() -> None:
     settings = SplitSettings(test=("own/a",), validation=("own/b",), train=("own/c",))
     assert assign_splits(["own/a", "own/b", "own/c"], settings) == {
         "own/a": "test",
@@ -88,13 +88,13 @@ def test_noise_is_divided_by_time() -> None:
     }
 
 
-def test_the_first_of_equal_recordings_stays() -> None:
+def test_the_first_of_identical_recordings_is_kept() -> None:
     same = {"own/a": "5f", "own/b": "07", "own/c": "5f", "own/d": "5f"}
     assert copies(same) == {"own/c": "own/a", "own/d": "own/a"}
     assert copies({"own/a": "5f", "own/b": "07"}) == {}
 
 
-def test_those_that_test_are_the_strictest() -> None:
+def test_the_test_split_is_the_strictest() -> None:
     how = SplitSettings(test=("own/t",), validation=("own/v",), train=("own/a",))
     order = sorted(["own/a", "own/v", "own/t"], key=lambda subject: strictness(subject, how))
     assert order == ["own/t", "own/v", "own/a"]

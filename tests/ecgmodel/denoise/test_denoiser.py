@@ -1,4 +1,4 @@
-"""Any rate, length and number of leads; gaps stay; a stream equals the whole."""
+"""Any rate, length and number of leads; gaps stay missing; a stream equals the whole."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def chunks(signal: np.ndarray, seed: int, most: int) -> Iterator[np.ndarray]:
 
 
 @pytest.mark.parametrize("fs", [50, 128, 250, 360, 500, 1000, 4000])
-def test_noise_goes_at_every_rate(denoiser: Denoiser, fs: int) -> None:
+def test_noise_is_removed_at_every_rate(denoiser: Denoiser, fs: int) -> None:
     clean = ecg(30, fs)
     given = noisy(clean, fs)
     result = denoiser(given, fs)
@@ -77,7 +77,7 @@ def test_a_stream_equals_the_whole_and_keeps_its_latency(denoiser: Denoiser, fs:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 4000), st.integers(0, 4), st.sampled_from(RATES), st.integers(0, 10**6))
-def test_what_comes_out_has_the_shape_and_gaps_of_what_went_in(
+def test_output_has_the_shape_and_gaps_of_the_input(
     denoiser: Denoiser, samples: int, leads: int, fs: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -90,13 +90,13 @@ def test_what_comes_out_has_the_shape_and_gaps_of_what_went_in(
     np.testing.assert_array_equal(signal, before)
 
 
-def test_a_rate_may_be_any_kind_of_number(denoiser: Denoiser) -> None:
+def test_the_rate_may_be_any_number_type(denoiser: Denoiser) -> None:
     signal = noisy(ecg(5), 360)
     for kind in (np.float32, np.float16, np.int64):
         np.testing.assert_array_equal(denoiser(signal, kind(360)), denoiser(signal, 360))
 
 
-def test_leads_do_not_matter_to_each_other(denoiser: Denoiser) -> None:
+def test_leads_do_not_affect_each_other(denoiser: Denoiser) -> None:
     signal = np.stack([noisy(ecg(40, subject=n), 360) for n in (1, 2, 3)], axis=1)
     together = denoiser(signal.astype(np.float32), 360)
     assert together.dtype == np.float32
@@ -105,8 +105,8 @@ def test_leads_do_not_matter_to_each_other(denoiser: Denoiser) -> None:
         np.testing.assert_allclose(together[:, lead], alone, rtol=0, atol=1e-4)
 
 
-def test_seams_cannot_be_seen(denoiser: Denoiser) -> None:
-    """Under tiles shifted by half of one, the result differs by less than half of its own error.
+def test_tile_borders_are_invisible(denoiser: Denoiser) -> None:
+    """With tiles shifted by half a tile, the output differs by less than half of its error.
 
     Where tiles meet, that error changes no faster than elsewhere.
     """
@@ -126,7 +126,7 @@ def test_seams_cannot_be_seen(denoiser: Denoiser) -> None:
 
 @pytest.mark.parametrize("value", [33.0, 187.0, -163.84, 1e39])
 @pytest.mark.parametrize("seconds", [0.003, 0.28, 1.5])
-def test_what_is_no_ecg_spoils_nothing_else(
+def test_out_of_range_samples_do_not_affect_the_rest(
     denoiser: Denoiser, value: float, seconds: float
 ) -> None:
     given = noisy(ecg(40), 360)
@@ -143,7 +143,7 @@ def test_what_is_no_ecg_spoils_nothing_else(
     np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=0, atol=1e-4)
 
 
-def test_a_jump_of_the_level_is_no_ecg_either(denoiser: Denoiser) -> None:
+def test_a_baseline_jump_does_not_affect_the_rest(denoiser: Denoiser) -> None:
     given = noisy(ecg(60), 360)
     jumped = given + 150.0 * (np.arange(len(given)) >= 30 * 360)
     error = (denoiser(jumped, 360) - denoiser(given, 360))[33 * 360 :]
@@ -179,7 +179,7 @@ def test_memory_does_not_grow_with_a_stream(denoiser: Denoiser) -> None:
     assert long < short + 1_000_000  # what came in between holds 3.3 MB; other threads hold some
 
 
-def test_what_cannot_be_cleaned_is_said(denoiser: Denoiser, tmp_path: Path) -> None:
+def test_invalid_signals_are_refused(denoiser: Denoiser, tmp_path: Path) -> None:
     for fs in (0, 49.9, 4001, float("nan"), -360, None, "360"):
         with pytest.raises(SignalError, match="sampling rate"):
             denoiser(np.zeros(10), fs)  # type: ignore[arg-type]
@@ -187,11 +187,11 @@ def test_what_cannot_be_cleaned_is_said(denoiser: Denoiser, tmp_path: Path) -> N
         denoiser(np.zeros((2, 3, 4)), 360)
     with pytest.raises(SignalError, match="real numbers"):
         denoiser(np.zeros(5, complex), 360)
-    with pytest.raises(SignalError, match=r"no array of numbers|real numbers"):
+    with pytest.raises(SignalError, match=r"not an array of numbers|real numbers"):
         denoiser([[1.0, 2.0], [3.0]], 360)
     with pytest.raises(SignalError, match="leads, samples"):
         denoiser(np.zeros((2, MOST_LEADS + 1)), 360)
-    with pytest.raises(SignalError, match="pieces of one shape"):
+    with pytest.raises(SignalError, match="chunks of shape"):
         list(denoiser.stream([np.zeros((5, 2)), np.zeros((5, 3))], 360))
     with pytest.raises(MissingFileError, match="default"):
         Denoiser.load("nothing")

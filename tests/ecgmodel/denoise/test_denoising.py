@@ -1,4 +1,4 @@
-"""A record goes in, the same record comes out, cleaned; what came in of late can be told."""
+"""Cleaned records keep everything but their samples; recent input is counted for drift."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from ecgmodel.errors import (
     SourceError,
 )
 from ecgmodel.files import Hints
-from ecgmodel.settings.config import Settings
+from ecgmodel.signals.quality import QualitySettings
+from ecgmodel.signals.resampling import ResampleSettings
 from ecgmodel.steps.denoising import denoise_step, incoming_statistics, place
 from ecgmodel.store import Store, Stored
 from ecgmodel.training.exporting import export_onnx
 from ecgmodel.wfdb.millivolts import read_recording
 from tests.wfdb_files import ecg, write_record
 
-SETTINGS = Settings()
+HOW = ResampleSettings(), QualitySettings()
 
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> NetworkFile:
-    """A network that halves every sample, so that what it did can be checked."""
+    """A network that halves every sample, so that its effect can be checked."""
     from ecgmodel.support.quiet import import_keras
 
     import_keras()
@@ -55,13 +56,11 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> NetworkFile:
 def clean(folder: Path, name: str, model: NetworkFile, store: Path, **how: Any) -> Stored:
     path = folder / (name if Path(name).suffix else f"{name}.hea")
     recording = FoundRecording(path, path.parent.relative_to(folder))
-    return denoise_step(recording, model, SETTINGS, CleaningOptions(**how)).run(Store(store))
+    return denoise_step(recording, model, *HOW, CleaningOptions(**how)).run(Store(store))
 
 
 @pytest.mark.parametrize("fs", [128, 360, 500])
-def test_the_record_comes_back_as_it_was_but_cleaned(
-    half: NetworkFile, tmp_path: Path, fs: int
-) -> None:
+def test_only_the_samples_of_a_record_change(half: NetworkFile, tmp_path: Path, fs: int) -> None:
     signal = np.stack([ecg(60, fs), -1.5 * ecg(60, fs) + 0.4], axis=1)
     signal[1000:1100, 1] = np.nan
     path = write_record(tmp_path / "in", "p1", signal, fs, ("II", "V5"))
@@ -83,9 +82,7 @@ def test_the_record_comes_back_as_it_was_but_cleaned(
     assert {(w["lead"], w["reason"]) for w in stored.info["windows"]} >= {(0, ""), (1, "")}
 
 
-def test_the_same_content_is_cleaned_once_wherever_it_lies(
-    half: NetworkFile, tmp_path: Path
-) -> None:
+def test_identical_content_is_cleaned_once(half: NetworkFile, tmp_path: Path) -> None:
     write_record(tmp_path / "in", "p1", ecg(10, 360), 360)
     first = clean(tmp_path / "in", "p1", half, tmp_path / "store")
     shutil.copytree(tmp_path / "in", tmp_path / "moved")
@@ -94,7 +91,7 @@ def test_the_same_content_is_cleaned_once_wherever_it_lies(
     assert clean(tmp_path / "in", "p1", half, tmp_path / "store").path != first.path
 
 
-def test_a_flat_recording_comes_back_and_is_flagged(half: NetworkFile, tmp_path: Path) -> None:
+def test_a_flat_recording_is_returned_and_flagged(half: NetworkFile, tmp_path: Path) -> None:
     write_record(tmp_path / "in", "flat", np.zeros(4000), 360)
     stored = clean(tmp_path / "in", "flat", half, tmp_path / "store")
     assert stored.info["statistics"]["usable"] == 0
@@ -102,7 +99,7 @@ def test_a_flat_recording_comes_back_and_is_flagged(half: NetworkFile, tmp_path:
     assert all(window["reason"] for window in stored.info["windows"])
 
 
-def test_bad_records_say_why_and_leave_nothing(half: NetworkFile, tmp_path: Path) -> None:
+def test_bad_records_are_refused_and_leave_no_files(half: NetworkFile, tmp_path: Path) -> None:
     write_record(tmp_path / "in", "slow", ecg(30, 20), 20)
     with pytest.raises(SignalError, match="20"):
         clean(tmp_path / "in", "slow", half, tmp_path / "store")
@@ -112,7 +109,7 @@ def test_bad_records_say_why_and_leave_nothing(half: NetworkFile, tmp_path: Path
     assert list((tmp_path / "store" / "denoise").iterdir()) == []
 
 
-def test_a_record_of_segments_comes_out_as_one(half: NetworkFile, tmp_path: Path) -> None:
+def test_a_record_of_segments_becomes_one_record(half: NetworkFile, tmp_path: Path) -> None:
     parts = [ecg(20, 250, seed=seed) for seed in (1, 2)]
     for name, part in zip(("a", "b"), parts, strict=True):
         write_record(tmp_path / "in", name, part, 250)
@@ -141,7 +138,9 @@ def test_a_real_recording_keeps_its_length_rate_and_beats(
     assert np.sqrt(np.nanmean(error**2)) < 0.01
 
 
-def test_placed_records_are_whole_and_replace_older_ones(half: NetworkFile, tmp_path: Path) -> None:
+def test_written_records_are_complete_and_replace_older_ones(
+    half: NetworkFile, tmp_path: Path
+) -> None:
     write_record(tmp_path / "in" / "ward", "p1", ecg(10, 360), 360)
     stored = clean(tmp_path / "in", "ward/p1", half, tmp_path / "store")
     for _ in range(2):
@@ -152,7 +151,7 @@ def test_placed_records_are_whole_and_replace_older_ones(half: NetworkFile, tmp_
     assert header.read_bytes() == stored.file("p1.hea").read_bytes()
 
 
-def test_cleaned_records_may_not_lie_among_the_others(tmp_path: Path) -> None:
+def test_the_output_folder_must_lie_outside_the_input(tmp_path: Path) -> None:
     write_record(tmp_path / "in", "p1", ecg(10, 360), 360)
     (found,) = find([tmp_path / "in"], tmp_path / "out")
     assert (found.name, found.folder) == ("p1", Path())
@@ -161,27 +160,27 @@ def test_cleaned_records_may_not_lie_among_the_others(tmp_path: Path) -> None:
             find([tmp_path / "in"], out)
 
 
-def test_two_recordings_may_not_take_one_place(tmp_path: Path) -> None:
+def test_two_recordings_with_one_output_name_are_refused(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         write_record(tmp_path / folder, "p1", ecg(10, 360), 360)
     (tmp_path / "a" / "p1.csv").write_text("time,ECG (mV)\n0,0\n")
     assert len(find([tmp_path], tmp_path.with_name("out"))) == 3
     assert len(find([tmp_path / "a", tmp_path / "a" / "p1.dat"], tmp_path / "out")) == 2
-    with pytest.raises(SettingsError, match=r"(?s)a/p1\.hea.*b/p1\.hea.*different folders"):
+    with pytest.raises(SettingsError, match=r"(?s)a/p1\.hea.*b/p1\.hea.*different output folders"):
         find([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
     with pytest.raises(SettingsError, match="both be written"):
         find([tmp_path / "a"], tmp_path / "out", "npy")
 
 
-def test_a_file_that_changes_meanwhile_is_not_taken(half: NetworkFile, tmp_path: Path) -> None:
+def test_a_file_that_changes_after_listing_is_refused(half: NetworkFile, tmp_path: Path) -> None:
     path = write_record(tmp_path / "in", "p1", ecg(10, 360), 360).with_suffix(".hea")
-    step = denoise_step(FoundRecording(path, Path()), half, SETTINGS)
+    step = denoise_step(FoundRecording(path, Path()), half, *HOW)
     write_record(tmp_path / "in", "p1", ecg(10, 360, seed=1), 360)
     with pytest.raises(SourceError, match="changed after it was listed"):
         step.run(Store(tmp_path / "store"))
 
 
-def test_another_format_and_what_the_file_does_not_say(half: NetworkFile, tmp_path: Path) -> None:
+def test_another_format_and_missing_information(half: NetworkFile, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     signal = ecg(20, 250)
     np.save(tmp_path / "in" / "p1.npy", signal)
@@ -195,9 +194,7 @@ def test_another_format_and_what_the_file_does_not_say(half: NetworkFile, tmp_pa
     assert np.abs(found.signal[:, 0] - signal / 2)[50:-50].max() < 0.003
 
 
-def test_incoming_recordings_count_once_and_the_newest_count(
-    half: NetworkFile, tmp_path: Path
-) -> None:
+def test_recent_recordings_are_counted_once(half: NetworkFile, tmp_path: Path) -> None:
     store = tmp_path / "store"
     other = NetworkFile(half.file, half.sha256, "another name of the same network", "2")
     for number, rate in enumerate((100, 200, 300)):
@@ -212,7 +209,7 @@ def test_incoming_recordings_count_once_and_the_newest_count(
     assert incoming_statistics(Store(tmp_path / "empty"), 5) == []
 
 
-def test_a_gain_that_a_header_lacks_is_said_or_set(half: NetworkFile, tmp_path: Path) -> None:
+def test_a_missing_gain_is_asked_for_or_set(half: NetworkFile, tmp_path: Path) -> None:
     signal = ecg(20, 360)
     path = write_record(tmp_path / "in", "p1", signal, 360).with_suffix(".hea")
     gain = wfdb.rdheader(str(path.with_suffix(""))).adc_gain[0]
@@ -221,11 +218,9 @@ def test_a_gain_that_a_header_lacks_is_said_or_set(half: NetworkFile, tmp_path: 
     assert path.read_text() != text
     with pytest.raises(HintNeededError, match="--gain"):
         clean(tmp_path / "in", "p1", half, tmp_path / "store")
-    set_so = SETTINGS.model_copy(
-        update={"resample": SETTINGS.resample.model_copy(update={"uncalibrated_gain": gain})}
-    )
+    resample = HOW[0].model_copy(update={"uncalibrated_gain": gain})
     recording = FoundRecording(path, Path())
-    stored = denoise_step(recording, half, set_so).run(Store(tmp_path / "store"))
+    stored = denoise_step(recording, half, resample, HOW[1]).run(Store(tmp_path / "store"))
     said = clean(tmp_path / "in", "p1", half, tmp_path / "store", hints=Hints(gain=gain))
     assert said.path == stored.path
     found = read_recording(stored.path / "p1", "p1").signal[:, 0]

@@ -1,4 +1,4 @@
-"""What cannot be ECG goes, wherever the lead's level is; all else stays as it is, to the bit."""
+"""Out-of-range samples are removed around any baseline; all others are unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def levelled(signal: np.ndarray, pieces: int | None = None) -> tuple[np.ndarray,
 
 @pytest.mark.parametrize("offset", [0.0, -300.0, 300.0])
 @pytest.mark.parametrize("drift", [0.0, 15.0])  # mV/s
-def test_ecg_of_any_offset_stays(offset: float, drift: float) -> None:
+def test_ecg_with_any_offset_is_kept(offset: float, drift: float) -> None:
     signal = BEATS + offset + drift * np.arange(len(BEATS))[:, None] / FS
     x, out = levelled(signal)
     np.testing.assert_array_equal(x, signal)
@@ -32,7 +32,7 @@ def test_ecg_of_any_offset_stays(offset: float, drift: float) -> None:
 
 @pytest.mark.parametrize("value", [-163.84, 33.0, 187.0, 1e5, 1e39, -1e308])
 @pytest.mark.parametrize("samples", [1, 28, 150])
-def test_what_is_far_away_goes_and_no_more(value: float, samples: int) -> None:
+def test_only_out_of_range_samples_are_removed(value: float, samples: int) -> None:
     signal = BEATS + 3.0
     far = slice(1003, 1003 + samples)
     signal[far] = value
@@ -42,7 +42,7 @@ def test_what_is_far_away_goes_and_no_more(value: float, samples: int) -> None:
     np.testing.assert_array_equal(x[~out], signal[~out])
 
 
-def test_a_level_that_lasts_is_taken_for_what_it_is() -> None:
+def test_a_lasting_baseline_is_followed() -> None:
     signal = BEATS.copy()
     signal[500:1500] += 187.0
     x, out = levelled(signal)
@@ -52,7 +52,7 @@ def test_a_level_that_lasts_is_taken_for_what_it_is() -> None:
     np.testing.assert_array_equal(x[1520:], BEATS[1520:])
 
 
-def test_a_lead_that_is_nowhere_at_home_is_no_ecg() -> None:
+def test_a_section_without_a_stable_baseline_is_removed() -> None:
     signal = BEATS.copy()
     signal[500:1500, 0] = np.random.default_rng(0).uniform(-200, 200, 1000)
     x, out = levelled(signal)
@@ -63,7 +63,7 @@ def test_a_lead_that_is_nowhere_at_home_is_no_ecg() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 500))
-def test_pieces_do_not_matter(seed: int, size: int) -> None:
+def test_output_does_not_depend_on_the_chunks(seed: int, size: int) -> None:
     rng = np.random.default_rng(seed)
     signal = np.repeat(rng.choice([0, 5, 15, 25, 187, np.nan], (20, 2)), 70, axis=0)
     signal += rng.normal(size=signal.shape)

@@ -1,4 +1,4 @@
-"""Bridges and rates do not depend on the pieces in which a signal comes in."""
+"""Interpolation and resampling do not depend on how a signal is split into chunks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def through(made: Bridging | Resampling, signal: np.ndarray, seed: int | None) -
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 900), st.sampled_from(RATES))
-def test_pieces_do_not_matter(seed: int, samples: int, fs: float) -> None:
+def test_output_does_not_depend_on_the_chunks(seed: int, samples: int, fs: float) -> None:
     signal = np.random.default_rng(seed).normal(size=(samples, 2))
     signal[np.random.default_rng(seed + 1).random((samples, 2)) < 0.3] = np.nan
     whole = through(Bridging(2, 50), signal, None)
@@ -61,7 +61,7 @@ def test_a_rate_is_changed_and_changed_back(fs: float) -> None:
     np.testing.assert_allclose(again[200:-200], wave[200:-200], atol=5e-3)
 
 
-def test_it_is_scipys_filter() -> None:
+def test_the_filter_is_that_of_scipy() -> None:
     signal = np.random.default_rng(0).normal(size=(3000, 1))
     ours = through(Resampling(1, Fraction(36, 25)), signal, None)
     theirs = scipy.signal.resample_poly(signal, 36, 25, axis=0)
@@ -74,7 +74,7 @@ def test_a_constant_stays_constant(fs: float) -> None:
     np.testing.assert_allclose(made, -4000.0, rtol=1e-12)
 
 
-def test_short_gaps_become_lines_and_long_ones_keep_the_level() -> None:
+def test_short_gaps_are_interpolated_and_long_ones_hold_the_last_value() -> None:
     signal = np.array([1.0, np.nan, np.nan, 4.0] + [np.nan] * 6 + [10.0, np.nan])[:, None]
     filled = through(Bridging(1, 3), signal, None)[:, 0]
     assert filled[:4].tolist() == [1.0, 2.0, 3.0, 4.0]
@@ -83,5 +83,5 @@ def test_short_gaps_become_lines_and_long_ones_keep_the_level() -> None:
     assert filled[10:].tolist() == [10.0, 10.0]
 
 
-def test_what_was_never_known_is_zero() -> None:
+def test_a_lead_without_samples_becomes_zero() -> None:
     assert through(Bridging(1, 5), np.full((20, 1), np.nan), 0).tolist() == [[0.0]] * 20

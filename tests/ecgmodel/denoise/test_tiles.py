@@ -1,4 +1,4 @@
-"""A network on a recording of any length: no seams, no lost ends, gaps stay gaps."""
+"""A network on recordings of any length: no visible tile borders, complete ends, gaps kept."""
 
 import numpy as np
 import pytest
@@ -12,14 +12,14 @@ def identity(tiles):
 
 
 def scale_by_place(tiles):
-    """A network that errs more the nearer to the ends of its window."""
+    """A network whose error grows towards the ends of its window."""
     place = np.linspace(-1, 1, tiles.shape[1])
     return tiles * (1 - 0.5 * place**2)[:, None]
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.75, 0.9])
 @pytest.mark.parametrize("samples", [1, 2, 7, 63, 64, 65, 1000])
-def test_a_network_that_changes_nothing_gives_the_signal_back(samples, overlap):
+def test_an_identity_network_returns_the_signal(samples, overlap):
     signal = np.random.default_rng(0).normal(size=samples)
     result = TiledNetwork(identity, 64, overlap)(signal)
     assert result.shape == signal.shape
@@ -36,7 +36,7 @@ def test_weights_sum_to_one_everywhere(hop):
     np.testing.assert_allclose(total[64:-128], 1, atol=1e-6)
 
 
-def test_leads_are_cleaned_each_by_itself():
+def test_leads_are_cleaned_independently():
     signal = np.random.default_rng(0).normal(size=(700, 3))
     denoiser = TiledNetwork(scale_by_place, 128)
     result = denoiser(signal)
@@ -45,19 +45,19 @@ def test_leads_are_cleaned_each_by_itself():
         np.testing.assert_array_equal(result[:, lead], denoiser(signal[:, lead]))
 
 
-def test_many_stretches_at_once_are_as_one_by_one():
-    stretches = np.random.default_rng(0).normal(size=(5, 900))
+def test_a_batch_of_segments_equals_single_calls():
+    segments = np.random.default_rng(0).normal(size=(5, 900))
     denoiser = TiledNetwork(scale_by_place, 128, batch=7)
-    one_by_one = np.stack([denoiser(stretch) for stretch in stretches])
-    np.testing.assert_allclose(denoiser.clean_many(stretches), one_by_one, atol=1e-6)
+    one_by_one = np.stack([denoiser(segment) for segment in segments])
+    np.testing.assert_allclose(denoiser.clean_many(segments), one_by_one, atol=1e-6)
 
 
-def test_seams_do_not_show():
+def test_tile_borders_are_invisible():
     result = TiledNetwork(scale_by_place, 128)(np.ones(3000))
     assert np.abs(np.diff(result)).max() < 0.01  # without cross-fades the steps are 0.5
 
 
-def test_where_the_tiles_lie_hardly_matters():
+def test_the_position_of_the_tiles_hardly_matters():
     signal = np.sin(np.arange(4000) / 30)
     smooth = TiledNetwork(lambda tiles: tiles - 0.1 * tiles.mean(axis=1, keepdims=True), 256, 0.75)
     shifted = smooth(signal[50:])
@@ -75,7 +75,7 @@ def test_the_ends_have_as_much_context_as_the_middle():
     np.testing.assert_array_equal(ends[0], [5, 4, 3, 2, 1, 2, 3, 4])
 
 
-def test_gaps_stay_gaps_and_their_neighbours_are_cleaned():
+def test_gaps_stay_missing_and_their_neighbours_are_cleaned():
     signal = np.linspace(0, 1, 1000)
     signal[300:400] = np.nan
     signal[0] = np.inf
@@ -92,14 +92,14 @@ def test_gaps_stay_gaps_and_their_neighbours_are_cleaned():
     np.testing.assert_allclose(result[known], signal[known], atol=1e-6)
 
 
-def test_a_lead_without_a_single_sample_comes_back_as_it_was():
+def test_a_lead_without_samples_is_returned_unchanged():
     signal = np.stack([np.full(500, np.nan), np.ones(500)], axis=1)
     result = TiledNetwork(identity, 64)(signal)
     assert np.isnan(result[:, 0]).all()
     np.testing.assert_allclose(result[:, 1], 1, atol=1e-6)
 
 
-def test_memory_holds_a_batch_of_tiles_however_long_the_signal():
+def test_memory_is_bounded_by_one_batch_of_tiles():
     sizes = []
 
     def measure(tiles):
@@ -111,7 +111,7 @@ def test_memory_holds_a_batch_of_tiles_however_long_the_signal():
     assert sum(sizes) == 200_000 // 32 + 1
 
 
-def test_nothing_in_nothing_out_and_the_input_is_not_touched():
+def test_empty_input_gives_empty_output_and_input_is_unchanged():
     assert TiledNetwork(identity, 64)(np.zeros(0)).shape == (0,)
     assert TiledNetwork(identity, 64)(np.zeros((0, 2))).shape == (0, 2)
     signal = np.array([1.0, np.nan, 3.0], np.float32)
@@ -119,14 +119,14 @@ def test_nothing_in_nothing_out_and_the_input_is_not_touched():
     assert np.isnan(signal[1])
 
 
-def test_what_cannot_be_done_is_said():
+def test_invalid_input_is_refused():
     with pytest.raises(SettingsError, match="overlap=1"):
         TiledNetwork(identity, 64, overlap=1)
     with pytest.raises(ModelError, match="samples, leads"):
         TiledNetwork(identity, 64)(np.zeros((2, 3, 4)))
     with pytest.raises(ModelError, match=r"\(n, samples\)"):
         TiledNetwork(identity, 64).clean_many(np.zeros(5))
-    with pytest.raises(ModelError, match="return the shape"):
+    with pytest.raises(ModelError, match="to return the shape"):
         TiledNetwork(lambda tiles: tiles[:, ::2], 64)(np.zeros(100))
     with pytest.raises(MissingFileError, match="nowhere"):
         from_keras("nowhere/model.keras", 64)
@@ -137,7 +137,7 @@ def test_a_network_of_several_leads_is_refused(tmp_path):
 
     lines = keras.Input((64, 2))
     keras.Model(lines, keras.layers.Conv1D(1, 1)(lines)).save(tmp_path / "model.keras")
-    with pytest.raises(ModelError, match="one lead at a time"):
+    with pytest.raises(ModelError, match="for single leads"):
         from_keras(tmp_path / "model.keras")
 
 

@@ -1,4 +1,4 @@
-"""What is said of windows: how noisy they are, and where the network is not to be trusted."""
+"""Quality, estimated SNR and reliability of each section."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def noise(samples: int, kind: str = "ma") -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["bw", "ma", "em"])
 @pytest.mark.parametrize("snr_db", [18.0, 6.0, 0.0, -12.0])
-def test_the_snr_is_about_the_true_one(denoiser: Denoiser, kind: str, snr_db: float) -> None:
+def test_the_estimated_snr_is_close_to_the_true_one(
+    denoiser: Denoiser, kind: str, snr_db: float
+) -> None:
     clean = ecg(60)
     added = noise(len(clean), kind) * clean.std() / 10 ** (snr_db / 20)
     windows = denoiser.clean(clean + added, FS).windows
@@ -34,7 +36,7 @@ def test_the_snr_is_about_the_true_one(denoiser: Denoiser, kind: str, snr_db: fl
     assert np.median([w.snr_db for w in windows]) == pytest.approx(snr_db, abs=3)
 
 
-def test_quality_falls_with_noise_and_rises_by_cleaning(denoiser: Denoiser) -> None:
+def test_quality_falls_with_noise_and_rises_with_cleaning(denoiser: Denoiser) -> None:
     clean = ecg(60)
     before, after = [], []
     for level in (0.0, 0.1, 0.3, 1.0):
@@ -47,7 +49,7 @@ def test_quality_falls_with_noise_and_rises_by_cleaning(denoiser: Denoiser) -> N
     assert all(a > b for a, b in zip(after[1:], before[1:], strict=True))
 
 
-def test_each_reason_is_found_where_it_is_and_nowhere_else(denoiser: Denoiser) -> None:
+def test_each_reason_is_reported_only_where_it_applies(denoiser: Denoiser) -> None:
     signal = np.stack([ecg(80, subject=n) for n in (1, 2, 3)], axis=1)
     ten = 10 * FS
     signal[ten : 2 * ten, 0] = np.nan
@@ -68,7 +70,9 @@ def test_each_reason_is_found_where_it_is_and_nowhere_else(denoiser: Denoiser) -
 
 @pytest.mark.parametrize("samples", [1, 10, 100])
 @pytest.mark.parametrize("value", [33.0, 1e39])
-def test_what_is_no_ecg_is_said_where_it_is(denoiser: Denoiser, samples: int, value: float) -> None:
+def test_out_of_range_samples_are_flagged_in_place(
+    denoiser: Denoiser, samples: int, value: float
+) -> None:
     given = noisy(ecg(40), FS)
     spoilt = given.copy()
     far = slice(7190 - samples, 7190)
@@ -84,17 +88,17 @@ def test_what_is_no_ecg_is_said_where_it_is(denoiser: Denoiser, samples: int, va
     assert np.isfinite(passed.signal).all()
 
 
-def test_what_cannot_be_judged_is_said(denoiser: Denoiser) -> None:
+def test_invalid_arguments_are_refused(denoiser: Denoiser) -> None:
     signal = np.zeros((1000, 2))
-    for rails in ([(-5.0, 5.0)], [None] * 3):
-        with pytest.raises(SignalError, match=rf"each of 2 leads. Received: {len(rails)}"):
-            denoiser.clean(signal, FS, rails=rails)
-    assert denoiser.clean(signal, FS, rails=[None, (-5.0, 5.0)]).windows
+    for adc_ranges in ([(-5.0, 5.0)], [None] * 3):
+        with pytest.raises(SignalError, match=rf"each of 2 leads. Received: {len(adc_ranges)}"):
+            denoiser.clean(signal, FS, adc_ranges=adc_ranges)
+    assert denoiser.clean(signal, FS, adc_ranges=[None, (-5.0, 5.0)]).windows
     with pytest.raises(SignalError, match=r"'mark', 'pass'. Received: 'foo'"):
         denoiser.clean(signal, FS, untrusted="foo")  # type: ignore[arg-type]
 
 
-def test_the_input_is_passed_where_asked(denoiser: Denoiser) -> None:
+def test_unreliable_sections_can_return_the_input(denoiser: Denoiser) -> None:
     signal = ecg(60)
     spoilt = slice(20 * FS, 30 * FS)
     signal[spoilt] += 3 * noise(10 * FS)
@@ -109,7 +113,7 @@ def test_the_input_is_passed_where_asked(denoiser: Denoiser) -> None:
 
 
 @pytest.mark.parametrize(("samples", "fs"), [(1, 360), (40, 360), (900, 50), (5000, 4000)])
-def test_short_signals_have_a_window_too(denoiser: Denoiser, samples: int, fs: float) -> None:
+def test_short_signals_have_one_section(denoiser: Denoiser, samples: int, fs: float) -> None:
     [*_, last] = denoiser.clean(np.zeros(samples), fs).windows
     assert last.stop == samples
     assert last.reason

@@ -16,7 +16,7 @@ LEVELS = (-6.0, 0.0, 6.0)
 
 
 def ecg(rng: np.random.Generator, samples: int = SAMPLES) -> NDArray[np.float64]:
-    """Return something like an ECG in mV: P, QRS and T as bumps on a beating clock."""
+    """Return a simple synthetic ECG in mV: P, QRS and T waves as Gaussian bumps."""
     time = np.arange(samples) / FS
     beats = np.cumsum(rng.normal(0.85, 0.03, samples // 200))
     bumps = ((-0.18, 0.12, 0.025), (0.0, 1.2, 0.012), (0.03, -0.25, 0.01), (0.25, 0.3, 0.05))
@@ -28,7 +28,7 @@ def ecg(rng: np.random.Generator, samples: int = SAMPLES) -> NDArray[np.float64]
 
 
 def noise(kind: str, rng: np.random.Generator, samples: int = SAMPLES) -> NDArray[np.float64]:
-    """Return zero-mean noise: slow for "bw", fast for "ma"."""
+    """Return zero-mean noise: low-frequency for "bw", high-frequency for "ma"."""
     time = np.arange(samples) / FS
     if kind == "bw":
         wander = np.sin(2 * np.pi * 0.15 * time + rng.uniform(0, 6)) + 0.3 * np.sin(time)
@@ -38,23 +38,23 @@ def noise(kind: str, rng: np.random.Generator, samples: int = SAMPLES) -> NDArra
 
 
 def at_snr(clean: NDArray, added: NDArray, snr_db: float) -> NDArray:
-    """Return clean plus the noise at that SNR, both zero-mean powers."""
+    """Return clean signal plus noise at the given SNR (zero-mean powers)."""
     return clean + added * np.sqrt(clean.var() / added.var() / 10 ** (snr_db / 10))
 
 
 def write_shard(
     path: Path,
     record: str,
-    stretches: Sequence[NDArray],
+    segments: Sequence[NDArray],
     kinds: Sequence[str] = ("bw", "ma"),
     original_fs: float = 360.0,
     noises: dict[str, NDArray] | None = None,
 ) -> Path:
-    """Write a test shard: each stretch with each noise at each level, and as it is."""
+    """Write a test shard: each segment with each noise at each SNR, and without noise."""
     rng = np.random.default_rng(len(record))
     rows: list[dict] = []
-    for i, stretch in enumerate(stretches):
-        clean = stretch.astype(np.float32)
+    for i, segment in enumerate(segments):
+        clean = segment.astype(np.float32)
         cells = [(kind, snr) for kind in kinds for snr in LEVELS]
         for kind, snr in [*cells, ("none", None)]:
             noisy = clean
@@ -99,7 +99,7 @@ def _write(path: Path, rows: list[dict], original_fs: float) -> None:
 
 
 def result_table(methods: Sequence[str], subjects: int = 5, seed: int = 0) -> pd.DataFrame:
-    """Return a table of results with invented figures."""
+    """Return a table of results with synthetic values."""
     rng = np.random.default_rng(seed)
     rows = []
     for rank, method in enumerate(methods):

@@ -1,4 +1,4 @@
-"""Classical filters keep the ECG's band and take away what is not in it."""
+"""Classical filters preserve the band of the ECG and attenuate other frequencies."""
 
 import numpy as np
 import pytest
@@ -13,24 +13,24 @@ TIME = np.arange(11520) / 360
 
 
 def gain(name: str, frequency: float) -> float:
-    """Return how much of a sine is left in the middle of a stretch."""
+    """Return how much of a sine is left in the middle of a segment."""
     sine = np.sin(2 * np.pi * frequency * TIME)[None]
     middle = slice(2000, -2000)
     return float(baselines.load(name)(sine)[0, middle].std() / sine[0, middle].std())
 
 
-def test_every_file_is_found_and_has_a_label():
+def test_every_baseline_has_a_label():
     assert set(baselines.names()) == {"none", *FILTERS}
     assert all(baselines.label(name) for name in baselines.names())
 
 
-def test_an_unknown_name_is_refused_with_the_nearest():
+def test_an_unknown_baseline_is_refused_with_the_nearest_name():
     with pytest.raises(UnknownNameError, match="butterworth"):
         baselines.load("buterworth")
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_shape_is_kept_for_any_length_and_the_input_is_not_touched(name):
+def test_the_shape_is_kept_and_the_input_is_unchanged(name):
     for samples in (2047, 11520):
         signal = np.random.default_rng(0).normal(size=(3, samples)).astype(np.float32)
         before = signal.copy()
@@ -49,7 +49,7 @@ def test_band_edges(name):
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_rows_are_cleaned_each_by_itself(name):
+def test_rows_are_filtered_independently(name):
     rng = np.random.default_rng(0)
     rows = np.stack([at_snr(ecg(rng), noise("ma", rng), 6) for _ in range(2)])
     together = baselines.load(name)(rows)
@@ -59,7 +59,7 @@ def test_rows_are_cleaned_each_by_itself(name):
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("kind", ["bw", "ma"])
-def test_noise_outside_the_band_is_taken_away_in_phase(name, kind):
+def test_noise_outside_the_band_is_removed_with_zero_phase(name, kind):
     rng = np.random.default_rng(0)
     clean = baselines.load("butterworth")(ecg(rng)[None])  # nothing left of its own offset
     noisy = at_snr(clean[0], noise(kind, rng), 0)[None]
@@ -67,7 +67,7 @@ def test_noise_outside_the_band_is_taken_away_in_phase(name, kind):
     assert result["snr_improvement"][0] > 3
 
 
-def test_wavelet_drops_wander_and_offset():
+def test_wavelet_removes_wander_and_offset():
     wander = 0.5 + np.sin(2 * np.pi * 0.1 * TIME)[None]
     assert np.abs(baselines.load("wavelet")(wander)[0, 2000:-2000]).max() < 0.05
 

@@ -1,4 +1,4 @@
-"""Drift is found where there is some, and false alarms are as rare as promised."""
+"""Drift is detected, at the stated rate of false alarms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ USUAL = DriftSettings()
 
 
 def made(rng: np.random.Generator, count: int, **factors: float) -> list[RecordingStatistics]:
-    """Return recordings whose figures vary as those of different people do."""
+    """Return recordings whose statistics vary as those of different subjects."""
 
     def spread(name: str, middle: float) -> np.ndarray:
         return middle * factors.get(name, 1.0) * np.exp(0.4 * rng.standard_normal(count))
@@ -39,7 +39,7 @@ def made(rng: np.random.Generator, count: int, **factors: float) -> list[Recordi
 
 
 @pytest.mark.parametrize(("reference", "incoming"), [(40, 50), (20, 10)])
-def test_false_alarms_are_as_rare_as_alpha_says(reference: int, incoming: int) -> None:
+def test_the_false_alarm_rate_is_at_most_alpha(reference: int, incoming: int) -> None:
     settings = DriftSettings(alpha=0.1)
     alarms = 0
     for seed in range(500):
@@ -61,7 +61,7 @@ def test_false_alarms_are_as_rare_as_alpha_says(reference: int, incoming: int) -
         ("quality", 0.6),
     ],
 )
-def test_a_shift_is_found_and_named(statistic: str, factor: float) -> None:
+def test_a_shift_is_detected_and_named(statistic: str, factor: float) -> None:
     found = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -70,7 +70,7 @@ def test_a_shift_is_found_and_named(statistic: str, factor: float) -> None:
     assert found >= 19
 
 
-def test_few_recordings_raise_no_alarm() -> None:
+def test_too_few_recordings_are_not_tested() -> None:
     rng = np.random.default_rng(0)
     many, few = made(rng, 40), made(rng, 7, noise_mv=50.0)
     for sides in ((many, few), (few, many), (many, [])):
@@ -80,14 +80,14 @@ def test_few_recordings_raise_no_alarm() -> None:
     assert detect_drift(many, made(rng, 8, noise_mv=50.0), USUAL).verdict == "drift"
 
 
-def test_figures_that_could_not_be_measured_do_not_count() -> None:
+def test_missing_statistics_are_ignored() -> None:
     rng = np.random.default_rng(1)
     silent = [replace(r, noise_mv=None) for r in made(rng, 20)]
     report = detect_drift(made(rng, 20), silent, USUAL)
     assert {c.statistic for c in report.comparisons} == set(USUAL.statistics) - {"noise_mv"}
 
 
-def test_a_report_can_be_read_by_people_and_machines() -> None:
+def test_a_report_is_available_as_text_and_json() -> None:
     rng = np.random.default_rng(2)
     report = detect_drift(made(rng, 30), made(rng, 30, noise_mv=3.0), USUAL)
     assert report.sentence.startswith("Drift between 30 incoming and 30 training recordings")
@@ -100,13 +100,13 @@ def test_a_report_can_be_read_by_people_and_machines() -> None:
     assert [c["statistic"] for c in read["comparisons"] if c["drifted"]] == ["noise_mv"]
 
 
-def test_holm_corrects_step_by_step() -> None:
+def test_holm_correction_is_step_down() -> None:
     # The textbook's way: the smallest times 4, the next times 3, never below the one before.
     corrected = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
     assert corrected == pytest.approx({"d": 0.02, "a": 0.03, "c": 0.06, "b": 0.06})
 
 
-def test_an_unknown_statistic_is_refused_with_the_nearest() -> None:
+def test_an_unknown_statistic_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ValidationError, match=r"'noise'.*noise_mv"):
         DriftSettings(statistics=("noise",))
 
@@ -123,7 +123,7 @@ def real(physionet: Path) -> dict[str, list[RecordingStatistics]]:
 
 def _of(header: Path, name: str) -> RecordingStatistics:
     recording = read_recording(header.with_suffix(""), name, seconds=300)
-    usable = usable_samples(recording.signal, recording.fs, MaskSettings(), recording.rails)
+    usable = usable_samples(recording.signal, recording.fs, MaskSettings(), recording.adc_ranges)
     return describe(*to_standard_rate(recording.signal, usable, recording.fs), recording.fs)
 
 

@@ -1,4 +1,4 @@
-"""Best, median and worst: chosen from different records, read again, stored without pickles."""
+"""Best, median and worst segments: from different records, re-read, stored without pickles."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def measured(tmp_path_factory):
     return evaluate_method(clean_many, shards, "butterworth"), clean_many, shards
 
 
-def test_three_different_records_at_the_middle_level(measured):
+def test_examples_are_three_records_at_the_middle_snr(measured):
     chosen = examples.choose(measured[0], "butterworth")
     assert list(chosen["role"]) == ["best", "median", "worst"]
     assert chosen["record"].nunique() == 3
@@ -30,7 +30,7 @@ def test_three_different_records_at_the_middle_level(measured):
     assert chosen["snr_improvement"].is_monotonic_decreasing
 
 
-def test_best_and_worst_are_the_extremes():
+def test_best_and_worst_have_extreme_improvements():
     table = result_table(("none", "model"))
     chosen = examples.choose(table, "model", snr_db=6.0).set_index("role")
     rows = table.query("method == 'model' and snr_db == 6")["snr_improvement"]
@@ -38,18 +38,18 @@ def test_best_and_worst_are_the_extremes():
     assert chosen.loc["best", "snr_improvement"] == rows.max()
 
 
-def test_one_record_gives_different_stretches():
+def test_a_single_record_gives_different_segments():
     chosen = examples.choose(result_table(("model",), subjects=1), "model")
     assert len(chosen) == 3
     assert len(chosen.drop_duplicates(["start", "noise_type"])) == 3
 
 
-def test_a_level_without_stretches_is_refused(measured):
+def test_an_snr_without_segments_is_refused(measured):
     with pytest.raises(DatasetError, match=r"at 40 dB.*-6\.0, 0\.0, 6\.0"):
         examples.choose(measured[0], "butterworth", snr_db=40)
 
 
-def test_signals_are_those_of_the_table(measured):
+def test_signals_match_the_table(measured):
     table, clean_many, shards = measured
     chosen = examples.choose(table, "butterworth")
     for example, (_, row) in zip(
@@ -62,7 +62,7 @@ def test_signals_are_those_of_the_table(measured):
         np.testing.assert_allclose(example.denoised, clean_many(example.noisy[None])[0], atol=1e-6)
 
 
-def test_they_come_back_from_disk_as_they_were(measured, tmp_path):
+def test_examples_are_equal_after_saving_and_loading(measured, tmp_path):
     table, clean_many, shards = measured
     before = examples.collect(examples.choose(table, "butterworth"), clean_many, shards)
     examples.save(before, tmp_path / "examples.npz")
@@ -73,7 +73,7 @@ def test_they_come_back_from_disk_as_they_were(measured, tmp_path):
         np.testing.assert_array_equal(one.noisy, other.noisy)
 
 
-def test_a_stretch_that_is_in_no_shard_is_named(measured):
+def test_a_segment_missing_from_the_shards_is_named(measured):
     table, clean_many, shards = measured
     chosen = examples.choose(table, "butterworth").assign(record="mitdb/999")
     with pytest.raises(DatasetError, match="mitdb/999"):

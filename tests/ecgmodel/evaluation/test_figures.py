@@ -1,4 +1,4 @@
-"""Charts and traces hold what they should show, and repeat to the byte."""
+"""Charts and traces show the data, and are reproducible."""
 
 from itertools import pairwise
 
@@ -42,19 +42,20 @@ def example():
     )
 
 
-def test_loss_curves_mark_the_epoch_with_the_best_validation():
+def test_loss_curves_mark_the_best_epoch():
     axes = figures.loss_curves(HISTORY).axes[0]
     assert [len(line.get_xdata()) for line in axes.lines[:2]] == [4, 4]
     assert "best epoch 3" in axes.texts[0].get_text()
 
 
-def test_loss_curves_say_that_the_start_was_kept():
+def test_loss_curves_show_that_initial_weights_were_best():
     axes = figures.loss_curves({**HISTORY, "start": [0.1]}).axes[0]
-    assert [text.get_text() for text in axes.texts] == ["no epoch was better than the start: 0.1"]
+    found = [text.get_text() for text in axes.texts]
+    assert found == ["initial weights 0.1; no epoch improved on them"]
     assert any(line.get_xydata().tolist() == [[0.0, 0.1]] for line in axes.lines)
 
 
-def test_loss_curves_do_without_validation_and_with_one_epoch():
+def test_loss_curves_without_validation_or_with_one_epoch():
     assert "best epoch 1" in figures.loss_curves({"loss": [0.3]}).axes[0].texts[0].get_text()
     with pytest.raises(SettingsError, match="loss"):
         figures.loss_curves({"accuracy": [1.0]})
@@ -63,7 +64,7 @@ def test_loss_curves_do_without_validation_and_with_one_epoch():
 @pytest.mark.parametrize(
     "draw", [figures.snr_curves, figures.gain_curves, figures.improvement_dots]
 )
-def test_small_multiples_have_a_panel_a_noise_and_a_line_a_method(draw, summary):
+def test_charts_have_a_panel_per_noise_type_and_a_line_per_method(draw, summary):
     figure = draw(summary, "model")
     assert len(figure.axes) == 2
     for axes in figure.axes:
@@ -72,14 +73,14 @@ def test_small_multiples_have_a_panel_a_noise_and_a_line_a_method(draw, summary)
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
 
 
-def test_a_method_looks_the_same_in_both_charts(summary):
+def test_a_method_has_the_same_style_in_both_charts(summary):
     styles = figures.method_styles(["none", "butterworth", "model"], "model")
     assert list(styles) == ["none", "butterworth", "model"]
     assert styles["model"]["linewidth"] > styles["butterworth"]["linewidth"]
     assert len({style["color"] for style in styles.values()}) == 3
 
 
-def test_a_method_keeps_its_colour_whoever_else_is_there():
+def test_a_method_has_the_same_colour_among_any_others():
     few = figures.method_styles(["none", "neurokit", "ours"], "ours")
     every = ["none", *figures.PLACES, "ours"]
     many = figures.method_styles(every, "ours")
@@ -95,7 +96,7 @@ def test_a_method_keeps_its_colour_whoever_else_is_there():
     assert len({style["color"] for style in unknown.values()}) == 4
 
 
-def test_gains_are_those_of_the_table(summary):
+def test_drawn_gains_match_the_table(summary):
     axes = figures.gain_curves(summary, "model").axes[0]
     (curve,) = (line for line in axes.lines if line.get_label() == "model")
     chosen = summary[(summary["metric"] == "snr_improvement") & (summary["method"] == "model")]
@@ -105,7 +106,7 @@ def test_gains_are_those_of_the_table(summary):
     assert list(curve.get_xdata()) == list(known["snr_db"])
 
 
-def test_the_section_shows_where_the_error_is(example):
+def test_the_section_contains_the_largest_error(example):
     for seconds in (6.0, 3.0):
         first, last = traces.worst_section(example, seconds)
         assert first <= 5000
@@ -113,7 +114,7 @@ def test_the_section_shows_where_the_error_is(example):
         assert last - first == seconds * 360
 
 
-def test_the_section_is_true_to_scale(example):
+def test_the_section_has_the_stated_scale(example):
     figure = traces.section_figure(example)
     axes = figure.axes[0]
     box = axes.get_window_extent()
@@ -123,8 +124,8 @@ def test_the_section_is_true_to_scale(example):
     assert "10 mm/mV" in axes.get_xlabel()
 
 
-def test_strips_do_not_touch_and_lie_on_the_paper(example):
-    axes = traces.stretch_figure(example).axes[0]
+def test_strips_do_not_overlap_and_lie_on_the_paper(example):
+    axes = traces.segment_figure(example).axes[0]
     strips = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 11520]
     assert len(strips) == 3
     for upper, lower in pairwise(strips):
@@ -133,7 +134,7 @@ def test_strips_do_not_touch_and_lie_on_the_paper(example):
     assert axes.get_ylim()[1] > max(map(np.max, strips))
 
 
-def test_the_pulse_of_1_mv_is_whole_and_hides_no_name(example):
+def test_the_calibration_pulse_is_complete_and_covers_no_label(example):
     faint = {name: getattr(example, name) * 0.05 for name in ("original", "noisy", "denoised")}
     for one in (example, Example(**{**vars(example), **faint})):
         figure = traces.section_figure(one)
@@ -147,13 +148,13 @@ def test_the_pulse_of_1_mv_is_whole_and_hides_no_name(example):
         assert not any(box.overlaps(text.get_window_extent()) for text in names)
 
 
-def test_large_swings_get_a_lower_gain(example):
+def test_large_amplitudes_have_a_lower_scale(example):
     loud = Example(**{**vars(example), "noisy": example.noisy * 20})
     assert "10 mm/mV" not in traces.section_figure(loud).axes[0].get_xlabel()
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
-def test_saving_gives_a_picture_and_the_same_bytes_again(summary, tmp_path, ending):
+def test_saved_figures_are_reproducible(summary, tmp_path, ending):
     first, second = (
         figures.save(figures.improvement_dots(summary, "model"), tmp_path / f"{i}.{ending}")
         for i in range(2)

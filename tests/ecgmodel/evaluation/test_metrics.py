@@ -1,4 +1,4 @@
-"""Metrics against values worked out by hand."""
+"""Metrics against values computed by hand."""
 
 import numpy as np
 import pytest
@@ -21,13 +21,13 @@ def test_hand_computed_values():
     assert metrics.prd_output(CLEAN, OUTPUT, 0.5) == pytest.approx(100 * np.sqrt(1.75 / 5.25))
 
 
-def test_an_offset_of_the_error_counts_and_one_of_the_signal_does_not():
+def test_an_offset_of_the_error_counts_but_not_of_the_signal():
     shifted = CLEAN + 5
     assert metrics.snr(shifted, shifted + 0.5) == pytest.approx(10 * np.log10(1 / 0.25))
     assert metrics.prd(shifted, shifted + 0.5) == pytest.approx(50.0)
 
 
-def test_nothing_is_infinite_where_a_denominator_is_zero():
+def test_a_zero_denominator_gives_nan():
     flat, zero = np.full(4, 0.3), np.zeros(4)
     assert np.isnan(metrics.snr(CLEAN, CLEAN))
     assert np.isnan(metrics.snr(flat, OUTPUT))
@@ -36,19 +36,19 @@ def test_nothing_is_infinite_where_a_denominator_is_zero():
     assert np.isnan(metrics.prd_output(CLEAN, flat, 0.3))
 
 
-def test_windows_cover_the_stretch_and_keep_their_order():
+def test_metric_windows_cover_the_segment_in_order():
     windows = metrics.cut_windows(np.arange(11520.0)[None], 1024)
     assert windows.shape == (1, 11, 1047)
     assert 11520 - windows.size < 11
     assert windows[0, 1, 0] == 1047
 
 
-def test_a_window_longer_than_the_stretch_is_refused():
+def test_a_metric_window_longer_than_the_segment_is_refused():
     with pytest.raises(SettingsError, match="window=200"):
         metrics.cut_windows(np.zeros((1, 100)), 200)
 
 
-def test_measure_averages_windows_and_leaves_flat_ones_out():
+def test_measure_averages_metric_windows_except_flat_ones():
     rng = np.random.default_rng(0)
     clean = rng.normal(size=(1, 4000))
     clean[:, :1000] = 0.25  # a lead that came off: no SNR there, but an error all the same
@@ -68,7 +68,7 @@ def test_no_noise_gives_no_improvement_but_an_snr_out():
 
 
 @pytest.mark.parametrize(("frequency", "slow"), [(0.1, True), (5.0, False)])
-def test_drift_and_shape_tell_slow_errors_from_fast_ones(frequency, slow):
+def test_drift_and_shape_separate_slow_from_fast_errors(frequency, slow):
     time = np.arange(11520) / 360
     error = 0.2 * np.sin(2 * np.pi * frequency * time)
     drift, shape = metrics.split_error(np.zeros((1, 11520)), error[None])
@@ -77,7 +77,7 @@ def test_drift_and_shape_tell_slow_errors_from_fast_ones(frequency, slow):
     assert small < 0.01
 
 
-def test_measure_has_every_metric_for_every_stretch():
+def test_measure_has_every_metric_for_every_segment():
     rng = np.random.default_rng(0)
     clean, noisy, denoised = rng.normal(size=(3, 5, 2048)).astype(np.float32)
     result = metrics.measure(clean, noisy, denoised)

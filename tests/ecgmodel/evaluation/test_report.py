@@ -1,4 +1,4 @@
-"""The report needs nothing from outside and says what a reader must know."""
+"""The report is self-contained, and states data, code, settings and results."""
 
 import re
 from dataclasses import replace
@@ -85,7 +85,7 @@ def page(context):
     return Page(render(context))
 
 
-def test_it_is_whole_and_needs_nothing_from_outside(page):
+def test_the_report_is_self_contained(page):
     assert page.open == []
     assert "script" not in {tag for tag, _ in page.tags}
     outside = [
@@ -97,15 +97,15 @@ def test_it_is_whole_and_needs_nothing_from_outside(page):
     assert outside == []
 
 
-def test_pictures_are_there_in_light_and_dark_with_words_for_those_who_cannot_see(page):
+def test_pictures_have_light_and_dark_variants_and_alternative_text(page):
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(pictures) == 5  # improvement, SNR, section, stretch, loss
+    assert len(pictures) == 5  # improvement, SNR, section, segment, loss
     assert all(picture["alt"] for picture in pictures)
     media = [attributes["media"] for tag, attributes in page.tags if tag == "source"]
     assert sum("dark" in m for m in media) >= len(pictures)
 
 
-def test_it_leads_with_the_gain_against_the_best_classical_filter(page, context):
+def test_the_report_starts_with_the_gain_over_the_best_filter(page, context):
     noisy = context.table[context.table["noise_type"] != "none"]
     rows = noisy.groupby("method")["snr_improvement"].mean()
     assert f"by {number(rows['model'])} dB" in page.text
@@ -113,14 +113,14 @@ def test_it_leads_with_the_gain_against_the_best_classical_filter(page, context)
     assert f"ahead by {number(rows['model'] - rows['wavelet'])} dB" in page.text
 
 
-def test_simulated_data_is_said_so(page):
+def test_simulated_data_is_stated(page):
     assert "Simulated data." in page.text
 
 
-def test_it_names_data_code_settings_and_the_worst_record(page):
+def test_the_report_names_data_code_settings_and_the_worst_record(page):
     for words in ("9f2c7a", "1a2b3c4", "seed: 7", "3.15.1", "ecg-denoise run", "5,000"):
         assert words in page.text
-    assert "helps least is mitdb/100" in page.text
+    assert "smallest mean SNR improvement is in record mitdb/100" in page.text
     assert "mitdb/<102> flat & clipped" in page.text.replace("flat", " flat").replace("  ", " ")
 
 
@@ -129,7 +129,7 @@ def test_a_table_without_the_model_is_refused(context):
         render(replace(context, table=result_table(("none", "wavelet"))))
 
 
-def test_real_data_without_history_examples_and_silent_rows(context):
+def test_a_report_without_history_examples_and_noiseless_rows(context):
     table = context.table[context.table["noise_type"] != "none"]
     less = replace(context, table=table, history={}, examples=[], simulated=False)
     bare = Page(render(less))
@@ -138,7 +138,7 @@ def test_real_data_without_history_examples_and_silent_rows(context):
     assert "nan" not in bare.text.lower().split()
 
 
-def test_numbers_are_for_reading():
+def test_numbers_are_formatted():
     assert number(-1.25, 1) == "\N{MINUS SIGN}1.2"
     assert number(2.0, 1, signed=True) == "+2.0"
     assert number(float("nan")) == "\N{EN DASH}"

@@ -17,7 +17,7 @@ def table():
     return result_table(METHODS)
 
 
-def test_means_and_medians_are_those_of_the_cell(table):
+def test_means_and_medians_are_computed_by_cell(table):
     summary = tables.summarise(table)
     cell = table.query("method == 'model' and noise_type == 'ma' and snr_db == 0")
     row = summary.query(
@@ -25,11 +25,11 @@ def test_means_and_medians_are_those_of_the_cell(table):
     ).iloc[0]
     assert row["mean"] == pytest.approx(cell["snr_improvement"].mean())
     assert row["median"] == pytest.approx(cell["snr_improvement"].median())
-    assert (row["subjects"], row["stretches"]) == (5, 10)
+    assert (row["subjects"], row["segments"]) == (5, 10)
     assert row["low"] < row["mean"] < row["high"]
 
 
-def test_the_worst_record_is_the_one_with_the_worst_mean(table):
+def test_the_worst_record_has_the_worst_mean(table):
     summary = tables.summarise(table, ()).set_index(["method", "metric"])
     records = table[table["method"] == "model"].groupby("record").mean(numeric_only=True)
     gain, error = (summary.loc[("model", name)] for name in ("snr_improvement", "rmse"))
@@ -38,7 +38,7 @@ def test_the_worst_record_is_the_one_with_the_worst_mean(table):
     assert error["worst_mean"] == pytest.approx(records["rmse"].max())
 
 
-def test_cells_are_in_order_and_the_silent_one_is_last(table):
+def test_cells_are_sorted_with_no_noise_last(table):
     summary = tables.summarise(table.sample(frac=1, random_state=0))
     cells = summary.query("metric == 'rmse'").drop_duplicates(["noise_type", "snr_db"])
     assert list(cells["noise_type"]) == ["bw"] * 3 + ["ma"] * 3 + ["none"]
@@ -56,7 +56,7 @@ def test_the_interval_widens_with_the_spread_between_subjects_not_within():
     assert wide == pytest.approx(2 * 1.96 * between.std() / np.sqrt(20), rel=0.15)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+def test_the_interval_has_its_nominal_coverage():
     rng = np.random.default_rng(1)
     hits = 0
     for seed in range(200):
@@ -66,7 +66,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     assert 0.88 <= hits / 200 <= 0.98
 
 
-def test_the_same_seed_gives_the_same_interval_in_any_order_of_rows(table):
+def test_the_interval_depends_on_the_seed_and_not_on_row_order(table):
     first = tables.summarise(table, seed=3)
     again = tables.summarise(table.sort_values(["method", "start"], kind="stable"), seed=3)
     for end in ("low", "high"):
@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_interval_in_any_order_of_rows(table):
         np.testing.assert_allclose(both[0], both[1], atol=1e-12)
 
 
-def test_two_people_give_no_interval():
+def test_two_subjects_give_no_interval():
     summary = tables.summarise(result_table(METHODS, subjects=2))
     assert summary["low"].isna().all()
     assert summary["mean"].notna().any()
@@ -86,7 +86,7 @@ def test_by_original_sampling_rate(table):
     assert set(rates.query("original_fs == 250")["subjects"]) == {1}
 
 
-def test_compare_pairs_the_stretches(table):
+def test_compare_pairs_the_segments(table):
     result = tables.compare(table, "model", "wavelet")
     wide = table.dropna(subset=["snr_improvement"]).pivot(
         index=["record", "start", "noise_type", "snr_db"],
@@ -109,7 +109,7 @@ def test_a_table_without_the_needed_columns_is_refused(table):
         tables.summarise(table.iloc[:0])
 
 
-def test_text_is_aligned_and_stars_the_best(table):
+def test_the_text_table_is_aligned_and_stars_the_best(table):
     text = tables.as_text(tables.summarise(table))
     lines = text.splitlines()
     rows = [line for line in lines if line.startswith(("bw", "ma", "all"))]
@@ -121,7 +121,7 @@ def test_text_is_aligned_and_stars_the_best(table):
     assert max(map(len, lines)) < 100
 
 
-def test_pivot_keeps_the_silent_cell(table):
+def test_pivot_keeps_the_cell_without_noise(table):
     wide = tables.pivot(tables.summarise(table), "snr_out")
     assert list(wide.columns) == list(METHODS)
     assert len(wide) == 7

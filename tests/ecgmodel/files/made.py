@@ -1,4 +1,4 @@
-"""Small recordings in every format, made of real ones where they are there."""
+"""Small recordings in every format, cut from real ones where available."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from ecgmodel.files import Annotation, Ecg, Hints, write_ecg
 from tests.wfdb_files import ecg, write_record
 
 START = datetime(2021, 3, 4, 5, 6, 7)
-MARKS = (Annotation(0.5, None, "N"), Annotation(1.252, None, "V"), Annotation(3.0, None, "(AFIB"))
+ANNOTATIONS = (
+    Annotation(0.5, None, "N"),
+    Annotation(1.252, None, "V"),
+    Annotation(3.0, None, "(AFIB"),
+)
 
 
 def made_ecg(seconds: float = 10, fs: float = 250) -> Ecg:
     """Return two leads of an ECG with a gap, a start and annotations."""
     signal = np.round(np.stack([ecg(seconds, fs, seed=s) for s in (1, 2)], axis=1), 3)
     signal[200:230, 1] = np.nan
-    return Ecg(signal, fs, ("II", "V5"), (None, None), start=START, marks=MARKS)
+    return Ecg(signal, fs, ("II", "V5"), (None, None), start=START, annotations=ANNOTATIONS)
 
 
 def write_made(folder: Path, format: str, ecg: Ecg | None = None, name: str = "r1") -> Path:
@@ -37,5 +41,5 @@ def write_made(folder: Path, format: str, ecg: Ecg | None = None, name: str = "r
 
 
 def hints_for(format: str, ecg: Ecg) -> Hints:
-    """Return what has to be said to read a format."""
+    """Return the hints that a format needs."""
     return Hints(fs=ecg.fs, unit="mV") if format == "npy" else Hints()

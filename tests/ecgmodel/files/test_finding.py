@@ -1,4 +1,4 @@
-"""Files, folders and patterns as recordings: each once, none that is not there."""
+"""Files, folders and patterns as recordings: each is found once; missing ones are named."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_folder_is_searched(tmp_path: Path) -> None:
     assert found == ["a/100.hea", "b/both.hea", "x.csv", "y.EDF"]
 
 
-def test_a_record_is_one_by_whatever_name(tmp_path: Path) -> None:
+def test_a_record_is_found_by_any_of_its_files(tmp_path: Path) -> None:
     here = tree(tmp_path)
     names = ("100", "100.hea", "100.dat", "100.atr", "*", "1*.dat")
     assert find_recordings([here / "a" / name for name in names]) == [here / "a/100.hea"]
@@ -41,7 +41,7 @@ def test_a_record_is_one_by_whatever_name(tmp_path: Path) -> None:
         assert read_ecg(here / "a" / name).signal.shape == (500, 1)
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_missing_paths_are_named(tmp_path: Path) -> None:
     here = tree(tmp_path)
     (here / "empty").mkdir()
     for name in ("nothing.csv", "*.npz", "empty"):
@@ -53,7 +53,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         find_recordings([here / "z.pdf"])
 
 
-def test_a_header_in_capitals_hides_no_other_recording(tmp_path: Path) -> None:
+def test_an_upper_case_header_hides_no_other_recording(tmp_path: Path) -> None:
     here = tree(tmp_path)
     (here / "B.HEA").write_text("B 1 250 500\nB.dat 16 200 16 0 0 0 0 II\n")
     assert [path.name for path in find_recordings([here])][:2] == ["B.HEA", "100.hea"]
@@ -68,9 +68,9 @@ def test_every_format_is_found_by_its_suffix() -> None:
     assert {format_of(name) for name in named.values()} == set(named)
 
 
-def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npy").mkdir()
-    with pytest.raises(RecordError, match="Expected a file"):
+    with pytest.raises(RecordError, match="is not a file"):
         read_ecg(tmp_path / "x.npy")
     np.save(tmp_path / "y.npy", ecg(2, 250))
     (tmp_path / "y.npy").chmod(0o644)

@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds: it is read, or a typed error says why not; nothing else happens."""
+"""Files with any content are read or refused with a typed error, without side effects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.ecgmodel.files.made import made_ecg, write_made
 EXAMPLES = int(os.environ.get("ECG_FUZZ_EXAMPLES", "25"))
 LONGEST_S, MOST_BYTES = 20.0, 3 * 2**26
 HINTS = (Hints(), Hints(fs=250, unit="mV"), Hints(fs=360, unit="uV", columns=(1,)))
-# Pieces that headers are made of, and what makes them lie.
+# Parts of headers, and wrong values for them.
 PIECES = st.sampled_from(
     [
         *(
@@ -107,13 +107,13 @@ edits = st.lists(
 
 @cache
 def files(format: str) -> dict[str, bytes]:
-    """Return the files of two seconds of a real recording, or of a made one, in a format."""
+    """Return the files of two seconds of a real or simulated recording in a format."""
     source = made_ecg(2)
     record = MIRROR / "nstdb/1.0.0/118e06"
     if record.with_suffix(".hea").is_file():
         real = read_ecg(record)
-        marks = tuple(mark for mark in real.marks if mark.at_s < 2)
-        source = Ecg(real.signal[:720], real.fs, real.leads, (None, None), marks=marks)
+        annotations = tuple(annotation for annotation in real.annotations if annotation.at_s < 2)
+        source = Ecg(real.signal[:720], real.fs, real.leads, (None, None), annotations=annotations)
     with TemporaryDirectory() as folder:
         write_made(Path(folder), format, source)
         return {file.name: file.read_bytes() for file in Path(folder).iterdir() if file.is_file()}
@@ -124,7 +124,7 @@ def check(folder: Path, name: str) -> bool:
     before = sorted(path for path in folder.rglob("*"))
     could = False
     for hints in HINTS:
-        began = time.monotonic()
+        began = time.process_time()
         tracemalloc.start()
         said = ""
         try:
@@ -133,7 +133,7 @@ def check(folder: Path, name: str) -> bool:
             assert read.signal.ndim == 2
             assert read.signal.dtype == np.float64
             assert not np.isinf(read.signal).any()
-            assert len(read.leads) == len(read.rails) == read.signal.shape[1]
+            assert len(read.leads) == len(read.adc_ranges) == read.signal.shape[1]
             write_ecg(folder / name, read, folder / "out", comment="x")
         except EcgError as error:
             said = str(error)
@@ -143,13 +143,13 @@ def check(folder: Path, name: str) -> bool:
             shutil.rmtree(folder / "out", ignore_errors=True)
         assert could or 10 < len(said) < 2000
         assert peak < MOST_BYTES
-        assert time.monotonic() - began < LONGEST_S
+        assert time.process_time() - began < LONGEST_S
     assert sorted(folder.rglob("*")) == before
     return could
 
 
 @pytest.mark.parametrize("format", formats())
-def test_a_damaged_file(format: str) -> None:
+def test_a_damaged_file_is_read_or_refused(format: str) -> None:
     original = files(format)
     main = next(name for name in original if name.endswith((".hea", f".{format}")))
 
@@ -174,7 +174,7 @@ def test_a_damaged_file(format: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "hea", "edf", "bdf", "npy", "npz", "parquet"])
-def test_bytes_of_any_kind(suffix: str) -> None:
+def test_random_bytes_are_read_or_refused(suffix: str) -> None:
     @fuzzed
     @given(st.one_of(st.binary(max_size=600), st.text(max_size=400).map(lambda t: t.encode())))
     @example(b"\x93NUMPY\x01\x00")
@@ -207,7 +207,7 @@ heads = st.lists(
     st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
     st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "utf-16"]),
 )
-def test_tables_of_any_kind(
+def test_random_tables_are_read_or_refused(
     head: list[str], rows: list[list[str]], delimiter: str, end: str, encoding: str
 ) -> None:
     text = end.join(delimiter.join(row) for row in [head, *rows]) + end

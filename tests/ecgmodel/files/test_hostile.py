@@ -1,4 +1,4 @@
-"""Files that are made to do harm: to fill the memory, to run code, to leave their folder."""
+"""Hostile files: they try to exhaust memory, to run code or to leave their folder."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def npy(shape: str, descr: str = "'<f8'", data: bytes = b"") -> bytes:
         ("a 1 250 500", "a 1 1e3 500", "sampling rate"),
         ("a 1 250 500", "a 1 -250 500", "sampling rate"),
         ("a 1 250 500", "a 9999 250 500", "declares|cannot be read"),
-        ("a.dat 16", "../../etc/passwd 16", "does not stay in its folder"),
-        ("a.dat 16", "/etc/passwd 16", "does not stay in its folder"),
+        ("a.dat 16", "../../etc/passwd 16", "points outside its folder"),
+        ("a.dat 16", "/etc/passwd 16", "points outside its folder"),
         ("a.dat 16", "a.dat 99", "expected a WFDB format"),
         ("a.dat 16", "a.dat 16:900000000", "skew"),
         ("a.dat 16", "a.dat 16x900000000", "disagree"),
@@ -64,7 +64,7 @@ def npy(shape: str, descr: str = "'<f8'", data: bytes = b"") -> bytes:
         ),
     ],
 )
-def test_headers_of_wfdb_that_lie(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_wrong_wfdb_headers_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     write_record(tmp_path, "a", ecg(2, 250), 250)
     assert old in (tmp_path / "a.hea").read_text()
     header(tmp_path / "a.hea", lambda text: text.replace(old, new, 1))
@@ -72,10 +72,10 @@ def test_headers_of_wfdb_that_lie(tmp_path: Path, old: str, new: str, message: s
         with pytest.raises(RecordError, match=message):
             read_ecg(tmp_path / "a")
     else:
-        assert read_ecg(tmp_path / "a").rails == (None,)
+        assert read_ecg(tmp_path / "a").adc_ranges == (None,)
 
 
-def test_segments_that_fill_the_memory_or_join_themselves(tmp_path: Path) -> None:
+def test_segments_that_exhaust_memory_or_contain_themselves_are_refused(tmp_path: Path) -> None:
     write_record(tmp_path, "s", ecg(2, 250), 250)
     (tmp_path / "gap.hea").write_text("gap/2 1 250 1000000500\n~ 1000000000\ns 500\n")
     (tmp_path / "many.hea").write_text("many/99999 1 250 49999500\n" + "s 500\n" * 99_999)
@@ -92,12 +92,12 @@ def test_segments_that_fill_the_memory_or_join_themselves(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "note", [b"## whatever", b"## time resolution:\r", b"## end of definitions"]
 )
-def test_annotations_that_wfdb_never_ends_with(tmp_path: Path, note: bytes) -> None:
+def test_annotations_that_hang_wfdb_are_ignored(tmp_path: Path, note: bytes) -> None:
     write_record(tmp_path, "a", ecg(2, 250), 250)
     length = len(note).to_bytes(1, "little")
     (tmp_path / "a.atr").write_bytes(b"\x00\x58" + length + b"\xfc" + note + b"\0" * 2)
     read = read_ecg(tmp_path / "a")
-    assert read.marks == ()
+    assert read.annotations == ()
     files = write_ecg(tmp_path / "a", read, tmp_path / "out", comment="x")
     assert tmp_path / "out/a.atr" in files
 
@@ -159,23 +159,23 @@ def test_a_recording_that_was_not_closed_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (npy("(1000000000,)"), "cut off or damaged"),
+        (npy("(1000000000,)"), "truncated or damaged"),
         (npy("(10**9,)"), "header cannot be read"),
-        (npy("(-5, -5)", data=b"\0" * 200), "cut off or damaged"),
+        (npy("(-5, -5)", data=b"\0" * 200), "truncated or damaged"),
         (npy("(2, 2, 50)", data=b"\0" * 1600), r"\(samples, leads\)"),
         (npy("(20, 20)", data=b"\0" * 3200), "more samples than leads"),
         (npy("(500, 300)", "'|i1'", b"\0" * 150_000), "at most 256 leads"),
         (npy("()", data=b"\0" * 8), r"\(samples, leads\)"),
         (npy("(5,)", "'|O'", pickle.dumps([1])), "Python objects"),
         (npy("(5,)", "[('a', '|O')]", pickle.dumps([1])), "Python objects"),
-        (npy("(9,)", "'<U4'", b"\0" * 144), "no recording that can be read|expected"),
+        (npy("(9,)", "'<U4'", b"\0" * 144), "cannot be read as npy|expected"),
         (b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65_535, "header cannot be read"),
         (pickle.dumps(list(range(9))), "header cannot be read"),
-        (npy("(9,)", data=np.full(9, np.nan).tobytes()), "no samples"),
-        (npy("(9,)", data=np.full(9, np.inf).tobytes()), "no samples"),
+        (npy("(9,)", data=np.full(9, np.nan).tobytes()), "no ECG samples"),
+        (npy("(9,)", data=np.full(9, np.inf).tobytes()), "no ECG samples"),
     ],
 )
-def test_arrays_that_lie(tmp_path: Path, data: bytes, message: str) -> None:
+def test_wrong_array_headers_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "x.npy").write_bytes(data)
     with pytest.raises(RecordError, match=message):
         read_ecg(tmp_path / "x.npy", HINTS)
@@ -186,13 +186,13 @@ def test_arrays_that_lie(tmp_path: Path, data: bytes, message: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "bool", "<U6", "S6", "datetime64[s]", "m8[s]"])
-def test_arrays_of_what_no_lead_is_made_of(tmp_path: Path, dtype: str) -> None:
+def test_arrays_that_are_no_leads_are_refused(tmp_path: Path, dtype: str) -> None:
     array = np.arange(500).astype(dtype)
     np.save(tmp_path / "x.npy", array)
     np.savez(tmp_path / "x.npz", ecg=array, fs=250)
     column = pa.array(array.astype("S6") if array.dtype.kind == "c" else array)
     pq.write_table(pa.table({"ecg": column}), tmp_path / "x.parquet")
-    with pytest.raises(RecordError, match=r"x\.npy: expected whole or real numbers.*Received"):
+    with pytest.raises(RecordError, match=r"x\.npy: expected integers or real numbers.*Received"):
         read_ecg(tmp_path / "x.npy", Hints(fs=250, unit="mV"))
     for name in ("x.npz", "x.parquet"):
         for columns in ((), ("ecg",)):
@@ -200,7 +200,7 @@ def test_arrays_of_what_no_lead_is_made_of(tmp_path: Path, dtype: str) -> None:
                 read_ecg(tmp_path / name, Hints(fs=250, unit="mV", columns=columns))
 
 
-def test_archives_that_burst(tmp_path: Path) -> None:
+def test_archives_that_expand_too_much_are_refused(tmp_path: Path) -> None:
     zeros = io.BytesIO()
     np.save(zeros, np.zeros(2**24))
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -216,7 +216,7 @@ def test_archives_that_burst(tmp_path: Path) -> None:
         read_ecg(tmp_path / "twice.npz", HINTS)
 
 
-def test_a_bit_that_fell_over_in_an_archive(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_an_archive_is_detected(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", signal=ecg(2, 250))
     data = bytearray((tmp_path / "x.npz").read_bytes())
     data[1500] ^= 1
@@ -225,7 +225,7 @@ def test_a_bit_that_fell_over_in_an_archive(tmp_path: Path) -> None:
         read_ecg(tmp_path / "x.npz", HINTS)
 
 
-def test_names_in_an_archive_do_not_leave_the_folder(tmp_path: Path) -> None:
+def test_names_in_an_archive_cannot_leave_the_folder(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, ecg(2, 250))
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
@@ -237,7 +237,7 @@ def test_names_in_an_archive_do_not_leave_the_folder(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_parquet_that_bursts(tmp_path: Path) -> None:
+def test_parquet_that_expands_too_much_is_refused(tmp_path: Path) -> None:
     flat = pa.table({"II (mV)": pa.array(np.zeros(2**24, np.float32))})
     pq.write_table(flat, tmp_path / "flat.parquet", compression="zstd")
     assert (tmp_path / "flat.parquet").stat().st_size < 2**17
@@ -252,7 +252,7 @@ def test_parquet_that_bursts(tmp_path: Path) -> None:
         write_ecg(tmp_path / "text.parquet", read, tmp_path / "out", comment="x")
 
 
-def test_a_link_in_the_place_of_the_result_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_result_is_not_followed(tmp_path: Path) -> None:
     file = write_made(tmp_path / "in", "csv")
     other = tmp_path / "precious.csv"
     other.write_text("do not touch")
@@ -263,7 +263,7 @@ def test_a_link_in_the_place_of_the_result_is_not_followed(tmp_path: Path) -> No
     assert not (tmp_path / "out/r1.csv").is_symlink()
 
 
-def test_a_full_folder_of_errors_leaves_nothing(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_output_folder_is_not_replaced(tmp_path: Path) -> None:
     file = write_made(tmp_path / "in", "npy", made_ecg())
     (tmp_path / "out").write_text("a file")
     with pytest.raises((EcgError, FileExistsError)):
@@ -271,7 +271,7 @@ def test_a_full_folder_of_errors_leaves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "a file"
 
 
-def test_a_damaged_archive_is_told_in_few_words(tmp_path: Path) -> None:
+def test_the_message_about_a_damaged_archive_is_short(tmp_path: Path) -> None:
     path = tmp_path / "long.npz"
     np.savez(path, signal=np.zeros(20_000), fs=360.0)
     content = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Real recordings in every format: read, written back, and what lies beside the leads is kept."""
+"""Real recordings in every format are read and written back; all but the leads is kept."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import wfdb
 
 from ecgmodel.errors import RecordError, UnknownNameError
 from ecgmodel.files import Ecg, Hints, format_of, formats, read_ecg, write_ecg
-from tests.ecgmodel.files.made import MARKS, START, hints_for, made_ecg, write_made
+from tests.ecgmodel.files.made import ANNOTATIONS, START, hints_for, made_ecg, write_made
 
-# Half a step of each format for a signal of some mV.
+# Half of each format's resolution for a signal of a few mV.
 APART = {"wfdb": 5.1e-4, "csv": 5.1e-6, "edf": 2.5e-4, "bdf": 1e-6}
 REAL = ("nstdb/1.0.0/118e06", "mitdb/1.0.0/101", "qtdb/1.0.0/sel100")
 
@@ -48,37 +48,41 @@ def test_real_recordings(tmp_path: Path, physionet: Path, record: str, format: s
 
 
 @pytest.mark.parametrize("record", REAL)
-def test_a_whole_record_with_its_annotations(tmp_path: Path, physionet: Path, record: str) -> None:
+def test_a_record_is_written_with_its_annotations(
+    tmp_path: Path, physionet: Path, record: str
+) -> None:
     read = read_ecg((physionet / record).with_suffix(".atr"))
     files = write_ecg(physionet / record, read.signal, tmp_path, comment="nothing done")
     assert files[0].name.endswith(".hea")
-    beside = sorted((physionet / record).parent.glob(f"{Path(record).name}.*"))
-    annotations = [f for f in beside if f.suffix not in (".hea", ".dat", ".xws")]
+    originals = sorted((physionet / record).parent.glob(f"{Path(record).name}.*"))
+    annotations = [f for f in originals if f.suffix not in (".hea", ".dat", ".xws")]
     assert annotations
     for file in annotations:
         assert (tmp_path / file.name).read_bytes() == file.read_bytes()
     again = read_ecg(files[0])
     assert same(again.signal, read.signal, APART["wfdb"])
-    assert again.marks == read.marks
+    assert again.annotations == read.annotations
     assert wfdb.rdheader(str(tmp_path / Path(record).name)).comments[-1] == "nothing done"
 
 
 @pytest.mark.parametrize("format", ["wfdb", "edf", "bdf"])
-def test_start_and_annotations_go_from_format_to_format(tmp_path: Path, format: str) -> None:
+def test_start_and_annotations_are_converted_between_formats(tmp_path: Path, format: str) -> None:
     file = write_made(tmp_path, format)
     read = read_ecg(file)
     assert read.start == START
-    assert read.marks == MARKS
+    assert read.annotations == ANNOTATIONS
     for other in ("wfdb", "edf", "bdf"):
         made = write_ecg(file, read, tmp_path / other, comment="x", format=other)
         then = read_ecg(made[0])
         assert then.start == START
-        assert [mark.text for mark in then.marks] == [mark.text for mark in MARKS]
+        assert [annotation.text for annotation in then.annotations] == [
+            annotation.text for annotation in ANNOTATIONS
+        ]
         assert same(then.signal, read.signal, 5.1e-4)
 
 
 @pytest.mark.parametrize("format", ["edf", "bdf"])
-def test_all_else_in_an_edf_is_kept(tmp_path: Path, format: str) -> None:
+def test_everything_else_in_an_edf_is_kept(tmp_path: Path, format: str) -> None:
     signal = edfio.EdfSignal if format == "edf" else edfio.BdfSignal
     made = edfio.Edf if format == "edf" else edfio.Bdf
     ecg = made_ecg()
@@ -112,7 +116,7 @@ def test_all_else_in_an_edf_is_kept(tmp_path: Path, format: str) -> None:
 
 
 def test_time_between_records_of_an_edf_is_missing(tmp_path: Path) -> None:
-    file = write_made(tmp_path, "edf", replace(made_ecg(10), marks=()))
+    file = write_made(tmp_path, "edf", replace(made_ecg(10), annotations=()))
     data = bytearray(file.read_bytes())
     data[192:197] = b"EDF+D"
     for second in range(5, 10):  # the second half comes two minutes later
@@ -128,7 +132,7 @@ def test_time_between_records_of_an_edf_is_missing(tmp_path: Path) -> None:
     assert same(read_ecg(out).signal, 2 * read.signal, 4e-4)
 
 
-def test_a_table_of_text_is_kept_to_the_letter(tmp_path: Path) -> None:
+def test_a_text_table_is_kept_verbatim(tmp_path: Path) -> None:
     lines = [f"{i * 4};{v};x {i};\t".replace(".", ",") for i, v in enumerate(range(-300, 300))]
     text = "\ufeff# a comment\r\nZeit (ms);EKG (\u00b5V);Notiz;\r\n" + "\r\n".join(lines)
     file = tmp_path / "eu.csv"
@@ -200,7 +204,7 @@ def test_other_columns_of_a_parquet_table_are_kept(tmp_path: Path) -> None:
     assert same(read_ecg(out).signal, cleaned, 5.1e-4)
 
 
-def test_only_the_leads_that_are_named_change(tmp_path: Path) -> None:
+def test_only_the_named_leads_change(tmp_path: Path) -> None:
     source = made_ecg()
     file = write_made(tmp_path, "wfdb", source)
     read = read_ecg(file, Hints(columns=("V5",)))
@@ -213,12 +217,14 @@ def test_only_the_leads_that_are_named_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", formats())
-def test_nothing_is_written_over_the_source_nor_left_half_done(tmp_path: Path, format: str) -> None:
+def test_the_source_is_not_overwritten_and_nothing_is_left_incomplete(
+    tmp_path: Path, format: str
+) -> None:
     file = write_made(tmp_path / "in", format)
     before = {path: path.read_bytes() for path in (tmp_path / "in").iterdir() if path.is_file()}
     read = read_ecg(file, hints_for(format, made_ecg()))
     for place in (file.parent, file.parent / ".." / "in"):
-        with pytest.raises(RecordError, match="over itself"):
+        with pytest.raises(RecordError, match="would be overwritten"):
             write_ecg(file, read, place, comment="x")
     with pytest.raises(RecordError, match="shape"):
         write_ecg(file, replace(read, signal=read.signal[:-5]), tmp_path / "out", comment="x")
@@ -228,7 +234,7 @@ def test_nothing_is_written_over_the_source_nor_left_half_done(tmp_path: Path, f
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_signal_that_a_format_cannot_hold(tmp_path: Path) -> None:
+def test_a_signal_that_a_format_cannot_store_is_refused(tmp_path: Path) -> None:
     huge = replace(made_ecg(), signal=np.full((2500, 2), 1e12))
     origin = write_made(tmp_path, "npy", made_ecg())
     with pytest.raises(RecordError, match="does not fit"):

@@ -1,4 +1,4 @@
-"""Tables: names, units and rates are recognised, or asked for; never guessed."""
+"""Tables: names, units and rates are recognised or asked for, never guessed."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def test_physionets_own_tables(tmp_path: Path) -> None:
         ('"time (s)","ECG, lead II (mV)"\n', '"{t}","{a}"', "\n", "utf-8"),
     ],
 )
-def test_what_tables_look_like(
-    tmp_path: Path, head: str, form: str, end: str, encoding: str
-) -> None:
+def test_table_layouts(tmp_path: Path, head: str, form: str, end: str, encoding: str) -> None:
     times = seconds(250, 3)
     more = {
         "t": times,
@@ -114,14 +112,14 @@ def test_what_tables_look_like(
         ("Sample rate: 10,000 Hz\n", (10, 10_000)),
     ],
 )
-def test_a_rate_above_the_table_is_that_of_the_sampling(
+def test_a_sampling_rate_above_the_table_is_used(
     tmp_path: Path, head: str, fs: int | tuple[int, ...] | None
 ) -> None:
     file = table(tmp_path / "x.csv", f"{head}II (mV)\n", rows("{a}"))
     if isinstance(fs, int):
         assert read_ecg(file).fs == fs
         return
-    seen = " and ".join(f"{rate:g}" for rate in fs) if fs else "does not say"
+    seen = " and ".join(f"{rate:g}" for rate in fs) if fs else "does not state"
     with pytest.raises(HintNeededError, match=seen):
         read_ecg(file)
 
@@ -132,23 +130,23 @@ def test_missing_cells(tmp_path: Path) -> None:
         body[row] = f"{body[row].split(',')[0]},{word}"
     read = read_ecg(table(tmp_path / "x.csv", "time (s),II (mV)\n", body))
     assert np.flatnonzero(np.isnan(read.signal[:, 0])).tolist() == [5, 6, 7, 8, 9]
-    assert "1 infinite samples count as missing" in read.remarks
+    assert "1 infinite samples treated as missing" in read.remarks
 
 
 @pytest.mark.parametrize(
     ("head", "form", "hints", "option", "seen"),
     [
         ("II (mV)\n", "{a}", Hints(), "--fs", "sampling rate"),
-        ("t,II (mV)\n", "{i},{a}", Hints(), "--fs", "steps of 1 without a unit"),
-        ("time (s),II\n", "{t},{c}", Hints(), "--unit", "whole numbers that span"),
-        ("time (s),II (mV)\n", "{t},{c}00", Hints(), "--unit", "which no ECG does"),
+        ("t,II (mV)\n", "{i},{a}", Hints(), "--fs", "a step of 1 and no unit"),
+        ("time (s),II\n", "{t},{c}", Hints(), "--unit", "no unit for these integers"),
+        ("time (s),II (mV)\n", "{t},{c}00", Hints(), "--unit", "too large for an ECG"),
         ("time (s),a,b\n", "{t},{a},{b}", Hints(), "--column", "'a', 'b'"),
         ("", "{a},{b}", Hints(fs=250), "--column", "'column 1', 'column 2'"),
         ("time (s),II (mV)\n", "{t},{a}", Hints(columns=("V9",)), "--column", "'V9'"),
         ("time (s),II (mV)\n", "{t},{a}", Hints(time_column="x"), "--time-column", "'x'"),
     ],
 )
-def test_questions(
+def test_missing_information_is_asked_for(
     tmp_path: Path, head: str, form: str, hints: Hints, option: str, seen: str
 ) -> None:
     counts = [str(round(200 * a)) for a in SIGNAL[:, 0]]
@@ -161,7 +159,7 @@ def test_questions(
     assert "x.csv" in str(asked.value)
 
 
-def test_answers(tmp_path: Path) -> None:
+def test_hints_supply_missing_information(tmp_path: Path) -> None:
     file = table(tmp_path / "x.csv", "", rows("{i},{ua:.0f},{ub:.0f}"))
     for columns in ((2, 3), ("column 2", "column 3"), ("2", "3")):
         read = read_ecg(file, Hints(fs=250, unit="µV", columns=columns))
@@ -174,19 +172,19 @@ def test_answers(tmp_path: Path) -> None:
             Hints(**wrong)
 
 
-def test_times_with_a_gap_or_out_of_order(tmp_path: Path) -> None:
+def test_times_with_a_gap_or_out_of_order_are_refused(tmp_path: Path) -> None:
     body = rows("{t},{a}", t=seconds(250, 3))
     head = "time (s),II (mV)\n"
-    with pytest.raises(RecordError, match=r"uneven: sample 101 comes 0\.008"):
+    with pytest.raises(RecordError, match=r"uneven. Sample 101 comes 0\.008"):
         read_ecg(table(tmp_path / "gap.csv", head, body[:100] + body[101:]))
-    with pytest.raises(RecordError, match="do not rise"):
+    with pytest.raises(RecordError, match="not ascending"):
         read_ecg(table(tmp_path / "back.csv", head, [*body[:5], body[1], *body[5:]]))
     assert read_ecg(tmp_path / "gap.csv", Hints(fs=250)).fs == 250
 
 
 @pytest.mark.parametrize("fs", [100, 128, 257, 360, 500, 512])
 @pytest.mark.parametrize("digits", [3, 6])
-def test_rounded_times_tell_the_rate(tmp_path: Path, fs: int, digits: int) -> None:
+def test_rounded_times_give_the_exact_rate(tmp_path: Path, fs: int, digits: int) -> None:
     body = rows("{t},{a}", t=seconds(fs, digits))
     assert read_ecg(table(tmp_path / "x.csv", "time (s),II (mV)\n", body)).fs == fs
 
@@ -197,27 +195,27 @@ def test_rounded_times_tell_the_rate(tmp_path: Path, fs: int, digits: int) -> No
         (b"", "is empty"),
         (b"\x00\x01\x02" * 50, "NUL byte"),
         (b"a,b\n" + b"1," * 40_000 + b"\n", "line 2"),
-        (b"hello\nworld\n", "expected a table"),
+        (b"hello\nworld\n", "not a table"),
         (b"time (s),II (mV)\n" + b"0.000,0.5\n" * 3 + b"0.012\n" + b"0.016,1.5\n" * 999, "cells"),
         (b"time (s),II (mV)\n" + b"0.1,0.5\n" * 600 + b"0.2,abc\n", "line 602.*'abc'"),
         (b"time (s),II (mV)\n" + b"0.1,0.5\n" * 600 + b'0.2,"0.5\n', "quote"),
-        (b"time (s),II (mV)\n" + b"0.1,\n" * 5 + b"0.1,nan\n", "no samples|expected a table"),
+        (b"time (s),II (mV)\n" + b"0.1,\n" * 5 + b"0.1,nan\n", "no ECG samples|not a table"),
     ],
 )
-def test_what_is_no_table(tmp_path: Path, data: bytes, message: str) -> None:
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "x.csv").write_bytes(data)
     with pytest.raises(RecordError, match=message):
         read_ecg(tmp_path / "x.csv", Hints(fs=250))
 
 
-def test_more_leads_than_anybody_has(tmp_path: Path) -> None:
+def test_too_many_leads_are_refused(tmp_path: Path) -> None:
     head = ",".join(f"ecg{i} (mV)" for i in range(257)) + "\n"
     body = [",".join([str(a)] * 257) for a in SIGNAL[:50, 0]]
     with pytest.raises(RecordError, match=r"at most 256 leads\. Received: 257"):
         read_ecg(table(tmp_path / "x.csv", head, body), Hints(fs=250))
 
 
-def test_a_parquet_table_says_its_rate_and_unit_in_its_schema(tmp_path: Path) -> None:
+def test_a_parquet_schema_states_rate_and_unit(tmp_path: Path) -> None:
     counts = pa.array(np.round(1000 * SIGNAL[:, 0]).astype(np.int32))
     field = pa.field("II", pa.int32(), metadata={"unit": "uV"})
     made = pa.table([counts, counts], schema=pa.schema([field, pa.field("marks", pa.int32())]))
@@ -254,7 +252,7 @@ def test_units_in_all_spellings() -> None:
         (tuple(f"A{i}" for i in range(3, 40)), None),
     ],
 )
-def test_channels_in_volts(names: tuple[str, ...], leads: tuple[int, ...] | None) -> None:
+def test_channels_in_volts_are_leads(names: tuple[str, ...], leads: tuple[int, ...] | None) -> None:
     units = ["uV"] * len(names)
     if leads is None:
         with pytest.raises(HintNeededError, match="--column"):
@@ -263,11 +261,11 @@ def test_channels_in_volts(names: tuple[str, ...], leads: tuple[int, ...] | None
         assert choose_leads(names, units, Hints(), Path("x.edf")).leads == leads
 
 
-def test_a_converters_steps_become_millivolts_by_its_gain(tmp_path: Path) -> None:
+def test_adc_units_become_millivolts_by_the_gain(tmp_path: Path) -> None:
     steps = np.round(SIGNAL * 200)
     file = tmp_path / "a.csv"
     np.savetxt(file, steps, "%d", ",", header="II,V5", comments="")
-    with pytest.raises(HintNeededError, match="--gain how many"):
+    with pytest.raises(HintNeededError, match="ADC units per mV with --gain"):
         read_ecg(file, Hints(fs=250))
     read = read_ecg(file, Hints(fs=250, gain=200))
     np.testing.assert_allclose(read.signal, steps / 200, atol=1e-12)
@@ -277,7 +275,7 @@ def test_a_converters_steps_become_millivolts_by_its_gain(tmp_path: Path) -> Non
     found = np.loadtxt(written, delimiter=",", skiprows=1)
     np.testing.assert_allclose(found, steps / 2, atol=0.01)
     np.savez(tmp_path / "a.npz", ecg=steps, fs=250)
-    with pytest.raises(HintNeededError, match="--gain how many"):
+    with pytest.raises(HintNeededError, match="ADC units per mV with --gain"):
         read_ecg(tmp_path / "a.npz")
     found = read_ecg(tmp_path / "a.npz", Hints(gain=200)).signal
     np.testing.assert_allclose(found, steps / 200, atol=1e-12)
@@ -294,7 +292,7 @@ def test_a_converters_steps_become_millivolts_by_its_gain(tmp_path: Path) -> Non
     ("head", "form", "decimal"),
     [("II\n", "{ua:.0f}", "."), ("I;II\n", "{ua:.0f};{ub:.0f}", ",")],
 )
-def test_whole_numbers_come_back_with_a_comma_only_between_semicolons(
+def test_integers_get_a_decimal_comma_only_between_semicolons(
     tmp_path: Path, head: str, form: str, decimal: str
 ) -> None:
     file = table(tmp_path / "x.csv", head, rows(form))
@@ -305,7 +303,7 @@ def test_whole_numbers_come_back_with_a_comma_only_between_semicolons(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
-def test_a_mark_of_the_encoding_before_the_first_sample(tmp_path: Path, encoding: str) -> None:
+def test_a_byte_order_mark_before_the_first_sample(tmp_path: Path, encoding: str) -> None:
     mark = "\ufeff".encode(encoding)
     file = tmp_path / "x.csv"
     body = "\n".join(rows("{a}  {b}"))
@@ -320,7 +318,7 @@ def test_a_mark_of_the_encoding_before_the_first_sample(tmp_path: Path, encoding
         np.testing.assert_allclose(read_ecg(written, read.hints).signal, SIGNAL / 2, atol=1e-5)
 
 
-def test_times_that_cannot_be_read_are_asked_for_as_a_rate(tmp_path: Path) -> None:
+def test_unreadable_times_ask_for_the_rate(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     rows = [f"{stamp};{0.1 * (n % 3)}" for n, stamp in enumerate(["01.01.2024 00:00:00,000"] * 400)]
     path.write_text("\n".join(["time;II (mV)", *rows]))

@@ -1,4 +1,4 @@
-"""What is WFDB's own: frames, headers that are taken at their word, files beside a record."""
+"""Specific to WFDB: frames, headers read without corrections, annotation files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecgmodel.files import Hints, files_of, read_ecg, write_ecg, written_name
 from tests.wfdb_files import ecg, write_frames, write_record
 
 
-def test_frames_come_back_at_the_rate_of_the_leads(tmp_path: Path) -> None:
+def test_samples_per_frame_survive_a_round_trip(tmp_path: Path) -> None:
     signals = {"II": (4, ecg(10, 360)), "ABP": (1, np.arange(900) / 200)}
     write_frames(tmp_path / "in", "r1", 90, signals)
     for name, fs in (("atr", None), ("qrs", 360)):  # in frames, and finer
@@ -22,14 +22,14 @@ def test_frames_come_back_at_the_rate_of_the_leads(tmp_path: Path) -> None:
         wfdb.wrann("r1", name, at, ["V"], fs=fs, write_dir=str(tmp_path / "in"))
     read = read_ecg(tmp_path / "in/r1.hea")
     assert (read.fs, read.leads, read.other) == (360, ("II",), ("ABP",))
-    assert [mark.at_s for mark in read.marks] == [0.5]
+    assert [annotation.at_s for annotation in read.annotations] == [0.5]
     files = write_ecg(tmp_path / "in/r1.hea", read.signal / 2, tmp_path / "out", comment="x")
     again = read_ecg(files[0])
     assert again.fs == 360
     np.testing.assert_allclose(again.signal, read.signal / 2, atol=5.1e-4)
-    assert again.marks == read.marks
+    assert again.annotations == read.annotations
     (tmp_path / "in/r1.atr").unlink()
-    assert [mark.at_s for mark in read_ecg(tmp_path / "in/r1.hea").marks] == [0.5]
+    assert [annotation.at_s for annotation in read_ecg(tmp_path / "in/r1.hea").annotations] == [0.5]
 
 
 def test_leads_of_different_rates_are_cleaned_one_rate_at_a_time(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_lead_that_never_crosses_zero_keeps_its_offset(
     assert read.remarks == ()
 
 
-def test_annotations_by_any_name_are_taken_along(tmp_path: Path) -> None:
+def test_annotation_files_of_any_suffix_are_copied(tmp_path: Path) -> None:
     source = tmp_path / "in"
     path = write_record(source, "r1", ecg(10, 360), 360)
     for name in ("atr", "arousal", "qrsc", "ecgatr", "event"):
@@ -80,7 +80,7 @@ def test_annotations_by_any_name_are_taken_along(tmp_path: Path) -> None:
     path.with_suffix(".man").symlink_to(source / "r1.atr")
     path.with_suffix(".qrs").symlink_to(tmp_path / "secret")
     read = read_ecg(path)
-    assert read.remarks == ("r1.qrs: left out, a link out of its folder",)
+    assert read.remarks == ("r1.qrs: omitted, a link to another folder",)
     written = write_ecg(path, read, tmp_path / "out", comment="x")
     names = {file.name for file in written}
     assert names == {
@@ -95,7 +95,7 @@ def test_annotations_by_any_name_are_taken_along(tmp_path: Path) -> None:
         assert file in files_of(path)
 
 
-def test_samples_are_no_annotations_whatever_their_suffix(tmp_path: Path) -> None:
+def test_signal_files_are_not_taken_for_annotations(tmp_path: Path) -> None:
     path = write_record(tmp_path / "in", "r1", ecg(10, 360), 360)
     path.with_suffix(".dat").rename(path.with_suffix(".ecg"))
     header = path.with_suffix(".hea")
@@ -105,7 +105,7 @@ def test_samples_are_no_annotations_whatever_their_suffix(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("names", [("\u0418\u0432\u0430\u043d", "\u60a3\u8005"), ("p 1", "p_1")])
-def test_recordings_that_wfdb_calls_the_same_are_refused(
+def test_recordings_with_the_same_wfdb_name_are_refused(
     tmp_path: Path, names: tuple[str, str]
 ) -> None:
     for name in names:
@@ -116,7 +116,7 @@ def test_recordings_that_wfdb_calls_the_same_are_refused(
         find(sorted(tmp_path.iterdir()), tmp_path.with_name("out"), "wfdb")
 
 
-def test_a_record_of_its_own_name_counts_with_those_that_are_renamed(tmp_path: Path) -> None:
+def test_a_renamed_record_may_not_collide_with_another(tmp_path: Path) -> None:
     write_record(tmp_path, "p_1", ecg(2, 250), 250)
     np.save(tmp_path / "p 1.npy", ecg(2, 250))
     assert written_name(tmp_path / "p 1.npy", "wfdb") == "p_1"
@@ -124,7 +124,7 @@ def test_a_record_of_its_own_name_counts_with_those_that_are_renamed(tmp_path: P
         find([tmp_path], tmp_path.with_name("out"), "wfdb")
 
 
-def test_annotations_of_an_earlier_record_do_not_stay(tmp_path: Path) -> None:
+def test_annotations_of_an_earlier_record_are_removed(tmp_path: Path) -> None:
     path = write_record(tmp_path / "one", "r1", ecg(10, 360), 360)
     for name in ("atr", "event"):
         wfdb.wrann("r1", name, np.array([9]), ["N"], write_dir=str(tmp_path / "one"))

@@ -1,4 +1,4 @@
-"""Losses against figures worked out by hand, and what holds for each file of the folder."""
+"""Losses against values worked out by hand, and properties that every loss must have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def loss(name: str) -> keras.losses.Loss:
 
 
 def value(name: str, clean: np.ndarray, output: np.ndarray) -> float:
-    """Return the loss of rows of samples."""
+    """Return the loss of rows of samples `(windows, samples)`."""
     clean, output = (x[..., None].astype(np.float32) for x in (clean, output))
     return float(loss(name)(clean, output))
 
@@ -34,7 +34,7 @@ def noise(windows: int = 4, samples: int = 256, seed: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_is_zero_at_best_and_grows_with_the_error(name: str) -> None:
+def test_each_loss_is_zero_without_error_and_grows_with_it(name: str) -> None:
     clean = beats()
     values = [value(name, clean, clean + share * noise()) for share in (0, 0.1, 1, 3)]
     assert values[0] == pytest.approx(0, abs=2e-4)
@@ -43,7 +43,7 @@ def test_each_is_zero_at_best_and_grows_with_the_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_is_a_mean_over_windows(name: str) -> None:
+def test_each_loss_is_a_mean_over_windows(name: str) -> None:
     clean, output = beats(), beats() + noise()
     whole = value(name, clean, output)
     twice = value(name, np.tile(clean, (2, 1)), np.tile(output, (2, 1)))
@@ -52,7 +52,7 @@ def test_each_is_a_mean_over_windows(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("where", ["flat", "flat, right", "right", "an output of zeros"])
-def test_slopes_stay_finite(name: str, where: str) -> None:
+def test_gradients_are_finite(name: str, where: str) -> None:
     clean = (0 if where.startswith("flat") else 1) * beats()
     output = clean if where.endswith("right") else 0 * clean if "zeros" in where else noise()
     signals = [tf.constant(x[..., None], tf.float32) for x in (clean, output)]
@@ -108,7 +108,7 @@ def test_decibel_slopes_by_hand() -> None:
     assert value("decibel_slopes", clean, clean + error) == pytest.approx(wanted, rel=1e-4)
 
 
-def test_slopes_do_not_mind_what_is_slow() -> None:
+def test_slope_loss_ignores_slow_errors() -> None:
     clean = beats()
     drift = np.sin(2 * np.pi * 0.3 * np.arange(clean.shape[1]) / 360)[None]
     fast = np.sin(2 * np.pi * 20 * np.arange(clean.shape[1]) / 360)[None]
@@ -141,7 +141,7 @@ def test_huber_spectral_by_hand() -> None:
 
 
 def test_huber_spectral_weighs_the_same_error_by_its_spectrum() -> None:
-    """An error that looks like the signal costs less than one of a pitch that it has not."""
+    """An error with the signal's spectrum costs less than one at another frequency."""
     clean = beats(1)
     hum = 0.03 * np.sin(np.arange(256) * 2 * np.pi * 60 / 360)[None]
     like = clean * np.sqrt(np.sum(hum**2) / np.sum(clean**2))
@@ -149,7 +149,7 @@ def test_huber_spectral_weighs_the_same_error_by_its_spectrum() -> None:
     assert errors[0] < errors[1]
 
 
-def test_a_name_that_no_file_has_gets_the_nearest() -> None:
+def test_an_unknown_loss_gets_the_nearest_name() -> None:
     assert {"mse", "mae", "huber", "log_cosh", "ssd_mad", "huber_spectral", "relative"} <= set(
         NAMES
     )
@@ -158,7 +158,7 @@ def test_a_name_that_no_file_has_gets_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("name", ["mse", "mae", "huber", "log_cosh"])
-def test_kerass_own_are_what_keras_calls_them(name: str) -> None:
+def test_losses_of_keras_keep_their_names(name: str) -> None:
     own = keras.losses.get(name)
     clean, output = beats()[..., None], (beats() + 8 * noise())[..., None]
     assert float(loss(name)(clean, output)) == pytest.approx(float(np.mean(own(clean, output))))

@@ -1,8 +1,9 @@
-"""Whom weights have seen is known along the whole chain, or said not to be."""
+"""The subjects seen by a network are known along its whole chain, or marked unknown."""
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def dataset(splits: dict[str, str], simulated: bool = False) -> Stored:
     return Stored(Path("dataset"), "own", "k" * 64, "d" * 64, info, {}, {}, {})
 
 
-def test_a_chain_of_trainings_has_seen_everybody_of_each_link(tmp_path: Path) -> None:
+def test_a_chain_of_trainings_has_seen_the_subjects_of_every_link(tmp_path: Path) -> None:
     first = trained_on(dataset({"a/1": "train", "a/2": "validation", "a/3": "test"}))
     assert first == Lineage(("a/1", "a/2"), simulated=False)
     start = Start("models:/ecg-denoiser/1", tmp_path / "model.keras", first)
@@ -50,7 +51,7 @@ def test_a_chain_of_trainings_has_seen_everybody_of_each_link(tmp_path: Path) ->
     assert Lineage.from_dict(third.to_dict()) == third
 
 
-def test_a_file_that_says_nothing_makes_all_that_follows_unknown(tmp_path: Path) -> None:
+def test_a_file_of_unknown_origin_makes_the_lineage_unknown(tmp_path: Path) -> None:
     file = tmp_path / "model.keras"
     file.write_bytes(b"weights")
     start = file_start(file)
@@ -60,7 +61,7 @@ def test_a_file_that_says_nothing_makes_all_that_follows_unknown(tmp_path: Path)
     assert again.unknown == start.lineage.unknown
 
 
-def test_a_training_of_a_store_says_it_by_its_manifest(tmp_path: Path) -> None:
+def test_the_manifest_of_a_training_gives_its_lineage(tmp_path: Path) -> None:
     lineage = Lineage(("a/1", "a/2"), simulated=True, start="default")
     unit = Unit("train", "made", {"network": {"architecture": "x"}}, {"dataset": "key:" + "d" * 32})
 
@@ -76,28 +77,28 @@ def test_a_training_of_a_store_says_it_by_its_manifest(tmp_path: Path) -> None:
     assert file_start(copy).lineage.unknown  # nothing beside it says who trained it
 
 
-def test_a_copy_of_the_shipped_network_is_known(tmp_path: Path) -> None:
+def test_a_copy_of_the_shipped_network_is_recognised(tmp_path: Path) -> None:
     copy = tmp_path / "mine.keras"
     shutil.copy(DEFAULT.file(NETWORK), copy)
     assert file_start(copy).lineage == shipped_start(DEFAULT).lineage
 
 
 @pytest.mark.parametrize("one", SHIPPED.values(), ids=SHIPPED)
-def test_the_shipped_networks_people_are_those_of_its_card_and_of_the_split_rules(
+def test_subjects_of_the_shipped_network_match_its_card_and_the_split_rules(
     one: Trained,
 ) -> None:
     lineage, how = shipped_start(one).lineage, one.settings().split
     splits = {subject: split_of(subject, how) for subject in lineage.seen}
     assert set(splits.values()) == {"train", "validation"}
     card = (one.folder / CARD).read_text()
-    people = list(splits.values())
-    assert f"records of {people.count('train')} people" in card
-    assert f"- {people.count('validation')} other people" in card
+    counts = Counter(splits.values())
+    assert f"records of {counts['train']} subjects" in card
+    assert f"{counts['validation']} other subjects" in card
     assert not lineage.simulated
     assert of_splits(splits, simulated=False) == lineage
 
 
-def test_they_are_all_people_of_its_databases_who_may_train(physionet: Path) -> None:
+def test_they_are_all_subjects_of_its_databases_that_may_train(physionet: Path) -> None:
     how = DEFAULT.settings()
     lists = {name: next((physionet / name).glob("*/RECORDS")) for name in how.source.clean}
     there = [
@@ -109,21 +110,21 @@ def test_they_are_all_people_of_its_databases_who_may_train(physionet: Path) -> 
     assert set(shipped_start(DEFAULT).lineage.seen) == may
 
 
-def test_its_recordings_are_those_of_its_card() -> None:
+def test_recordings_of_the_shipped_network_match_its_card() -> None:
     recordings = DEFAULT.recordings()
     assert f"{len(recordings)} records of" in (DEFAULT.folder / CARD).read_text()
     assert {recording.sampling_rate_hz for recording in recordings} == {250.0, 360.0}
 
 
-def test_people_who_were_altered_are_refused(tmp_path: Path) -> None:
+def test_an_altered_subject_list_is_refused(tmp_path: Path) -> None:
     shutil.copytree(DEFAULT.folder, tmp_path / "default")
     copy = Trained("default", tmp_path / "default")
     (copy.folder / SUBJECTS).write_text("train: []\nvalidation: []\n")
-    with pytest.raises(ModelError, match="is not the file that"):
+    with pytest.raises(ModelError, match="its sha256 differs from"):
         shipped_start(copy)
 
 
-def test_the_weights_decide_a_trainings_key_and_not_their_name(tmp_path: Path) -> None:
+def test_a_trainings_key_depends_on_the_weights_not_on_their_name(tmp_path: Path) -> None:
     own = dataset({"a/1": "train"})
 
     def key(name: str | None, start: Start | None) -> str:
@@ -139,7 +140,7 @@ def test_the_weights_decide_a_trainings_key_and_not_their_name(tmp_path: Path) -
     assert key("default", stranger) != key("default", start)
 
 
-def test_a_start_that_is_no_name_is_refused_at_the_door() -> None:
+def test_an_invalid_start_is_refused_on_loading() -> None:
     with pytest.raises(SettingsError, match=r"training.start_from: expected 'champion', a shipped"):
         load_settings(pairs=["training.start_from=defalt"])
     for name in ("champion", "default", "models:/ecg-denoiser/3", "own.keras"):

@@ -1,4 +1,4 @@
-"""Networks are chosen, checked and loaded by name, with errors that say what to do."""
+"""Networks are chosen, checked and loaded by name; errors name the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ecgmodel.support import plugins
 from tests.processes import PROCESSES
 
 
-def test_every_architecture_offers_what_is_asked_of_one() -> None:
+def test_every_architecture_implements_the_interface() -> None:
     for name in plugins.names("networks"):
         module = architecture(name)
         settings = module.Settings()
@@ -40,15 +40,19 @@ def test_an_unknown_option_is_refused() -> None:
 @pytest.mark.parametrize(
     ("window", "nearest"), [(1000, None), (1020, "1016 and 1024"), (5, "8"), (0, "8"), (-8, "8")]
 )
-def test_a_window_that_the_strides_do_not_divide(window: int, nearest: str | None) -> None:
+def test_a_window_that_is_no_multiple_of_the_stride_is_refused(
+    window: int, nearest: str | None
+) -> None:
     if nearest is None:
         check_window("conv_autoencoder", {}, window)
         return
-    with pytest.raises(ModelError, match=rf"{window} samples.*stride, 8\. Nearest: {nearest}\."):
+    with pytest.raises(
+        ModelError, match=rf"{window} samples.*multiple of 8\. Nearest: {nearest}\."
+    ):
         check_window("conv_autoencoder", {}, window)
 
 
-def test_the_stride_follows_the_options() -> None:
+def test_the_stride_depends_on_the_options() -> None:
     check_window("conv_autoencoder", {"filters": [4, 4]}, 1020)
 
 
@@ -69,19 +73,19 @@ def test_loading_in_a_fresh_process_finds_the_layers(tmp_path: Path) -> None:
     assert process.exitcode == 0
 
 
-def test_a_network_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_network_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"gone\.keras"):
         load_network(tmp_path / "gone.keras")
 
 
-def test_a_file_that_is_no_network(tmp_path: Path) -> None:
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.write_text("hello")
     with pytest.raises(ModelError, match=r"model\.keras.*zip"):
         load_network(path)
 
 
-def test_a_network_cut_short_or_foreign_is_named(tmp_path: Path) -> None:
+def test_a_truncated_or_foreign_network_is_named(tmp_path: Path) -> None:
     class Foreign(keras.layers.Layer):
         def call(self, x: object) -> object:
             return x

@@ -1,4 +1,4 @@
-"""The default network: its shape, its amplitude, and that it survives saving."""
+"""The plain convolutional autoencoder: its shape, its amplitude, and saving."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def test_it_is_the_symmetric_autoencoder(network: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("samples", [8, 512, 1024, 2560])
-def test_it_takes_any_length_that_the_stride_divides(network: keras.Model, samples: int) -> None:
+def test_the_network_takes_any_multiple_of_the_stride(network: keras.Model, samples: int) -> None:
     assert network(noise(2, samples)).shape == (2, samples, 1)
 
 
-def test_mv_in_mv_out_whatever_the_gain(network: keras.Model) -> None:
+def test_output_scales_with_the_input(network: keras.Model) -> None:
     windows = noise(4, 256)
     once = np.asarray(network(windows))
     np.testing.assert_allclose(np.asarray(network(windows * 20)), once * 20, rtol=1e-3, atol=1e-3)
 
 
-def test_the_offset_is_taken_out_unless_it_is_to_stay(network: keras.Model) -> None:
+def test_the_offset_is_removed_unless_keep_offset(network: keras.Model) -> None:
     windows = noise(4, 256)
     once = np.asarray(network(windows))
     np.testing.assert_allclose(np.asarray(network(windows + 3)), once, atol=1e-4)
@@ -56,8 +56,8 @@ def test_the_offset_is_taken_out_unless_it_is_to_stay(network: keras.Model) -> N
 
 @pytest.mark.parametrize("keep_offset", [False, True])
 @pytest.mark.parametrize("windows", [1, 8, 16, 32, 64, 33])
-def test_a_window_is_cleaned_the_same_in_any_batch(windows: int, keep_offset: bool) -> None:
-    """As many windows as samples (64) or as channels (8, 16, 32) must change nothing."""
+def test_output_does_not_depend_on_the_batch(windows: int, keep_offset: bool) -> None:
+    """Batches with as many windows as samples (64) or channels (8, 16, 32) change nothing."""
     network = build(Settings(keep_offset=keep_offset))
     batch = noise(windows, 64) + np.arange(windows, dtype=np.float32)[:, None, None]
     alone = np.concatenate([np.asarray(network(batch[i : i + 1])) for i in range(windows)])
@@ -70,7 +70,7 @@ def test_a_flat_window_stays_finite_and_small(network: keras.Model) -> None:
     assert np.abs(flat).max() < 0.01
 
 
-def test_settings_shape_the_network() -> None:
+def test_settings_change_the_network() -> None:
     settings = Settings(filters=(4, 2), width=5, dropout=0.1)
     assert conv_autoencoder.stride(settings) == 4
     small = build(settings)
@@ -79,7 +79,7 @@ def test_settings_shape_the_network() -> None:
 
 
 @pytest.mark.parametrize("keep_offset", [False, True])
-def test_a_saved_network_is_the_same(tmp_path: Path, keep_offset: bool) -> None:
+def test_a_saved_network_gives_the_same_output(tmp_path: Path, keep_offset: bool) -> None:
     network = build(Settings(keep_offset=keep_offset))
     network.save(tmp_path / "model.keras")
     windows = noise(4, 128)

@@ -1,4 +1,4 @@
-"""DeepFilter's LANLD as in its code: branches, dilation, dropout, and how far a sample reaches."""
+"""DeepFilter's LANLD as in its code: branches, dilation, dropout and receptive field."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_each_block_is_half_linear_and_half_relu(
         np.testing.assert_array_equal(joined, np.concatenate([*linear, *rectified], -1))
 
 
-def test_first_weights_are_as_wide_as_those_of_single_branches() -> None:
+def test_initial_weights_have_the_variance_of_single_branches() -> None:
     keras.utils.set_random_seed(0)
     [kernel] = [b.kernel for b in branches(build(Settings()), "dilated_1") if b.kernel_size == (9,)]
     limit = np.sqrt(6 / (9 * 64 + 9 * 10))
     assert 0.98 * limit < np.abs(np.asarray(kernel)).max() <= limit
 
 
-def test_blocks_alternate_and_are_dropped_and_normalised(network: keras.Model) -> None:
+def test_blocks_alternate_with_dropout_and_normalisation(network: keras.Model) -> None:
     order = [x for x in network.layers if isinstance(x, keras.layers.Concatenate)]
     pairs = [f"{kind}_{number}" for number in (1, 2, 3) for kind in ("plain", "dilated")]
     assert [x.name for x in order] == pairs
@@ -60,7 +60,7 @@ def test_blocks_alternate_and_are_dropped_and_normalised(network: keras.Model) -
     assert (last.kernel_size, last.activation.__name__) == ((9,), "linear")
 
 
-def test_its_parameters_are_those_of_its_kernels(network: keras.Model) -> None:
+def test_parameter_count_by_hand(network: keras.Model) -> None:
     plain = [(1, 8), (60, 4), (30, 2)]
     dilated = [(64, 10), (32, 5), (16, 2)]
     kernels = sum(2 * (3 + 5 + 9 + 15) * a * b + 8 * b for a, b in plain)
@@ -69,8 +69,8 @@ def test_its_parameters_are_those_of_its_kernels(network: keras.Model) -> None:
     assert network.count_params() == kernels + norms + (9 * 12 + 1) == 69_147
 
 
-def test_a_sample_reaches_as_far_as_the_widths_say(network: keras.Model) -> None:
-    """Half a width at each step: three of 15, three of 15 with two samples left out, one of 9."""
+def test_receptive_field_by_hand(network: keras.Model) -> None:
+    """Half a width per layer: three of 15, three of 15 with dilation 3, one of 9."""
     keras.utils.set_random_seed(0)
     reach = 3 * 7 + 3 * 7 * 3 + 4
     windows = np.zeros((1, 401, 1), np.float32)
@@ -86,6 +86,6 @@ def test_it_takes_any_length(network: keras.Model, samples: int) -> None:
     assert network(np.zeros((2, samples, 1), np.float32)).shape == (2, samples, 1)
 
 
-def test_settings_shape_the_network() -> None:
+def test_settings_change_the_network() -> None:
     small = build(Settings(filters=(16, 16), dropout=0.0))
     assert [x.filters for x in branches(small, "plain_2")] == [4] * 4

@@ -1,4 +1,4 @@
-"""What holds for every network of the folder, whoever adds it: saving, learning, leaving Keras."""
+"""Properties that every network must have: saving, training, export to ONNX."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ecgmodel.support import plugins
 from ecgmodel.training.seeding import seeded
 
 NAMES = plugins.names("networks")
-# What each peer was published with.
+# Loss with which each baseline network was published.
 LOSSES = {"deepfilter": "ssd_mad", "tcdae": "huber_spectral", "fcn_dae": "mse"}
 
 
 @cache
 def network(name: str) -> keras.Model:
-    """Return a network in which no bias, scale or mean is left at its neutral value."""
+    """Return a network without any bias, scale or mean at its neutral initial value."""
     model = seeded(build_network(name), 0)
     rng = np.random.default_rng(0)
     for weight in model.weights:
@@ -56,7 +56,7 @@ def loss_of(name: str) -> keras.losses.Loss:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_window_is_cleaned_the_same_in_any_batch(name: str) -> None:
+def test_output_does_not_depend_on_the_batch(name: str) -> None:
     model = network(name)
     for samples in lengths(name):
         for count in (2, 16):
@@ -66,7 +66,7 @@ def test_a_window_is_cleaned_the_same_in_any_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_saved_network_is_the_same(name: str, tmp_path: Path) -> None:
+def test_a_saved_network_gives_the_same_output(name: str, tmp_path: Path) -> None:
     network(name).save(tmp_path / "model.keras")
     saved = load_network(tmp_path / "model.keras")
     for samples in lengths(name):
@@ -75,7 +75,7 @@ def test_a_saved_network_is_the_same(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_first_weights_follow_from_the_seed(name: str) -> None:
+def test_initial_weights_depend_on_the_seed(name: str) -> None:
     first, again, other = (seeded(build_network(name), seed).get_weights() for seed in (1, 1, 2))
     for mine, theirs in zip(first, again, strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -95,7 +95,7 @@ def test_every_weight_gets_a_finite_gradient(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_steps_on_one_batch_lower_its_loss(name: str) -> None:
+def test_training_on_one_batch_lowers_its_loss(name: str) -> None:
     keras.utils.set_random_seed(0)
     model = seeded(build_network(name), 0)
     noisy, clean = pairs(16, lengths(name)[1])
@@ -105,8 +105,8 @@ def test_steps_on_one_batch_lower_its_loss(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_the_same_as_onnx(name: str, tmp_path: Path) -> None:
-    """One file for any number of windows of any length that fits."""
+def test_the_onnx_export_gives_the_same_output(name: str, tmp_path: Path) -> None:
+    """One file serves any number of windows of any valid length."""
     path = str(tmp_path / "model.onnx")
     network(name).export(path, format="onnx", verbose=False)
     session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""FCN-DAE as in its paper: the sizes, the code, the places where ELU and normalisation stand."""
+"""FCN-DAE as in its paper: sizes, code length, positions of ELU and normalisation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_it_has_the_papers_sizes(network: keras.Model) -> None:
     assert len(norms) == 12
 
 
-def test_its_parameters_are_those_of_its_kernels(network: keras.Model) -> None:
+def test_parameter_count_by_hand(network: keras.Model) -> None:
     encoder = [(1, 40), (40, 20), (20, 20), (20, 20), (20, 40), (40, 1)]
     decoder = [(1, 1), (1, 40), (40, 20), (20, 20), (20, 20), (20, 40), (40, 1)]
     kernels = sum(16 * a * b + b for a, b in encoder + decoder)
@@ -46,14 +46,14 @@ def test_the_code_is_32_times_shorter_than_the_signal(network: keras.Model) -> N
     assert fcn_dae.stride(Settings()) == 32
 
 
-def test_it_does_not_standardise(network: keras.Model) -> None:
-    """As published it sees mV: an offset is part of what it has to learn."""
+def test_the_network_does_not_standardise(network: keras.Model) -> None:
+    """As published it takes mV: it has to learn to remove an offset."""
     windows = np.random.default_rng(0).standard_normal((2, 256, 1)).astype(np.float32)
     once, moved = np.asarray(network(windows)), np.asarray(network(windows + 3))
     assert np.abs(moved - once).max() > 1e-3
 
 
-def test_settings_shape_the_network() -> None:
+def test_settings_change_the_network() -> None:
     settings = Settings(filters=(8, 4), width=5)
     assert fcn_dae.stride(settings) == 4
     steps = convolutions(build(settings))

@@ -1,4 +1,4 @@
-"""The project's network: its amplitude, its offset, its options."""
+"""The project's network: amplitude, offset and options."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def windows(samples: int = 256) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((4, samples, 1)).astype(np.float32)
 
 
-def test_a_new_network_takes_the_offset_away_and_nothing_else() -> None:
+def test_an_untrained_network_removes_only_the_offset() -> None:
     network = seeded(build(Settings.model_validate(SMALL)), 0)
     given = windows() + 3
     np.testing.assert_allclose(network(given), given - given.mean(axis=1, keepdims=True), atol=1e-4)
 
 
-def test_mv_in_mv_out_whatever_the_gain() -> None:
+def test_output_scales_with_the_input() -> None:
     network, given = small(), windows()
     once = np.asarray(network(given))
     np.testing.assert_allclose(np.asarray(network(given * 20)), once * 20, rtol=1e-3, atol=2e-3)
     np.testing.assert_allclose(np.asarray(network(given + 3)), once, atol=1e-3)
 
 
-def test_the_offset_can_be_kept() -> None:
+def test_keep_offset_keeps_the_mean() -> None:
     keeping, given = small(keep_offset=True), windows()
     once = np.asarray(keeping(given))
     np.testing.assert_allclose(np.asarray(keeping(given + 3)), once + 3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("stem", "channels", "wanted"), [(4, (8, 8), 8), (8, (8, 8, 8), 32)])
-def test_the_stride_is_what_the_windows_must_fit(
+def test_windows_must_be_a_multiple_of_the_stride(
     stem: int, channels: tuple[int, ...], wanted: int
 ) -> None:
     settings = Settings.model_validate(SMALL | {"stem": stem, "channels": channels})
@@ -52,7 +52,7 @@ def test_the_stride_is_what_the_windows_must_fit(
         assert network(windows(samples)).shape == (4, samples, 1)
 
 
-def test_learned_positions_belong_to_one_length_and_tell_places_apart() -> None:
+def test_learned_positions_fix_the_length_and_distinguish_positions() -> None:
     network = small(position=256)
     assert network.input_shape == (None, 256, 1)
     table = network.get_layer("positions").weights[0]

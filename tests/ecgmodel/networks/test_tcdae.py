@@ -1,4 +1,4 @@
-"""TCDAE as in its code: gates, their noise, the places, the skips; and lengths of any kind."""
+"""TCDAE as in its code: gates and their noise, positions, skips; and any window length."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_it_has_the_published_sizes(network: keras.Model) -> None:
     assert tcdae.stride(Settings()) == 8
 
 
-def test_its_parameters_are_those_of_its_products(network: keras.Model) -> None:
+def test_parameter_count_by_hand(network: keras.Model) -> None:
     gated = sum(2 * (13 * a * b + b) + 4 * b for a, b in ((1, 16), (16, 32), (32, 64)))
     block = 3 * (64 * 512 + 512) + (512 * 64 + 64) + 2 * (64 * 64 + 64) + 2 * 2 * 64
     decoder = [(64, 64), (64, 32), (32, 16)]
@@ -39,7 +39,7 @@ def test_its_parameters_are_those_of_its_products(network: keras.Model) -> None:
     assert network.count_params() == gated + 6 * block + back == 1_002_433
 
 
-def test_places_are_sines_and_cosines_of_their_number() -> None:
+def test_positions_are_sines_and_cosines() -> None:
     given = np.asarray(Positions(scale=512)(np.ones((2, 5, 6), np.float32))) - 1
     for place in range(5):
         for j in range(3):
@@ -49,8 +49,8 @@ def test_places_are_sines_and_cosines_of_their_number() -> None:
 
 
 @pytest.mark.parametrize("places", [1, 6, 2])
-def test_places_are_added_the_same_in_any_batch(places: int) -> None:
-    """Also with as many places as channels or as windows."""
+def test_positions_do_not_depend_on_the_batch(places: int) -> None:
+    """Also with as many positions as channels or windows."""
     x = np.random.default_rng(0).standard_normal((6, places, 6)).astype(np.float32)
     layer = Positions(scale=512)
     alone = np.concatenate([np.asarray(layer(x[i : i + 1])) for i in range(6)])
@@ -58,13 +58,13 @@ def test_places_are_added_the_same_in_any_batch(places: int) -> None:
     np.testing.assert_allclose(alone - x, np.broadcast_to((alone - x)[:1], x.shape), atol=1e-6)
 
 
-def test_the_network_hears_of_places(network: keras.Model) -> None:
-    """Without them, attention over a constant signal gives the same far from both ends."""
+def test_the_network_receives_positions(network: keras.Model) -> None:
+    """Without them, attention over a constant signal is constant far from both ends."""
     middle = np.asarray(network(np.ones((1, 1024, 1), np.float32)))[0, 400:624:8, 0]
     assert np.ptp(middle) > 1e-4
 
 
-def test_gates_are_noisy_in_training_alone() -> None:
+def test_gates_are_noisy_only_in_training() -> None:
     layer, x = GateNoise(seed=1), np.full((4, 200, 8), 2.0, np.float32)
     np.testing.assert_array_equal(np.asarray(layer(x)), x)
     factor = np.asarray(layer(x, training=True)) / 2
@@ -77,7 +77,7 @@ def test_gates_are_noisy_in_training_alone() -> None:
     np.testing.assert_array_equal(np.asarray(again(x, training=True)) / 2, factor)
 
 
-def test_settings_shape_the_network() -> None:
+def test_settings_change_the_network() -> None:
     settings = Settings(filters=(4, 6), blocks=1, heads=2, head_size=3, hidden=5, dropout=0.1)
     assert tcdae.stride(settings) == 4
     assert build(settings)(np.zeros((2, 12, 1), np.float32)).shape == (2, 12, 1)

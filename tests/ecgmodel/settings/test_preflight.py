@@ -1,4 +1,4 @@
-"""Places that cannot serve a run are refused before any work, by setting and path."""
+"""Unusable folders are refused before a run starts; the error names setting and path."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from ecgmodel.dataset.shards import schema
 from ecgmodel.errors import SettingsError
+from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.settings.config import Settings
 from ecgmodel.settings.preflight import check_places, check_test
 from ecgmodel.store import Store, Stored, Unit
@@ -30,26 +31,24 @@ def dataset(store: Path, length: int = 11_520, target: str = "highpass") -> Stor
     [
         ({"store": "{}/file/store"}, r"store=.*/file/store: .*/file is a file\. Name a folder"),
         ({"store": "{}/file"}, r"store=.*/file: .*/file is a file"),
-        ({"source": {"kind": "folder", "path": "{}/gone"}}, r"source\.path=.*/gone.*not there"),
+        ({"source": {"kind": "folder", "path": "{}/gone"}}, r"source\.path=.*/gone does not exist"),
         (
             {"source": {"kind": "folder", "path": "{}", "noise_path": "{}/file"}},
-            r"source\.noise_path=.*/file: the folder is a file",
+            r"source\.noise_path=.*/file is a file, not a folder",
         ),
         (
             {"source": {"kind": "physionet", "base_url": "{}/gone"}},
-            r"source\.base_url=.*/gone: the folder is not there",
+            r"source\.base_url=.*/gone does not exist",
         ),
         (
             {"source": {"kind": "folder", "path": "{}", "base_url": "file://{}/gone"}},
-            r"source\.base_url=.*/gone: the folder is not there",
+            r"source\.base_url=.*/gone does not exist",
         ),
         ({"gate": {"test_set": "{}"}}, r"gate\.test_set=.* is not a dataset .*prints as Dataset"),
         ({"gate": {"test_set": "champoin"}}, r"gate\.test_set=champoin is not a dataset"),
     ],
 )
-def test_a_place_that_cannot_serve_is_refused(
-    tree: dict[str, Any], message: str, tmp_path: Path
-) -> None:
+def test_an_unusable_folder_is_refused(tree: dict[str, Any], message: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     def filled(value: Any) -> Any:
@@ -62,7 +61,7 @@ def test_a_place_that_cannot_serve_is_refused(
 
 
 @pytest.mark.parametrize("chosen", [None, "champion", "challenger", "a dataset"])
-def test_places_that_serve_are_taken_and_nothing_is_made(
+def test_usable_folders_are_accepted_and_none_is_created(
     chosen: str | None, tmp_path: Path
 ) -> None:
     if chosen == "a dataset":
@@ -72,12 +71,12 @@ def test_places_that_serve_are_taken_and_nothing_is_made(
     assert not store.parent.exists()
 
 
-def test_a_test_that_cannot_measure_these_networks_is_refused(tmp_path: Path) -> None:
+def test_a_test_set_that_does_not_fit_the_networks_is_refused(tmp_path: Path) -> None:
     short = dataset(tmp_path, length=1000)
     gate = {"store": tmp_path, "gate": {"test_set": str(short.path)}}
     with pytest.raises(SettingsError, match=r"gate\.test_set.*own-p1.*1000 samples.*window=1024"):
         check_places(Settings.model_validate(gate))
-    check_test(short, Settings.model_validate({"evaluation": {"window": 512}}))
+    check_test(short, EvaluationSettings(window=512), "highpass")
     other = dataset(tmp_path, target="as_recorded")
     with pytest.raises(SettingsError, match=r"'as_recorded'.*resample\.target='highpass'"):
-        check_test(other, Settings())
+        check_test(other, EvaluationSettings(), "highpass")

@@ -1,4 +1,4 @@
-"""Presets lie between the defaults and what a user gives; former names go on working."""
+"""Presets override the defaults, users override presets; former names are still accepted."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def differences(one: Settings, other: Settings) -> set[str]:
     return {name for name in {*first, *second} if first.get(name) != second.get(name)}
 
 
-def test_each_is_listed_with_one_line_and_can_be_loaded() -> None:
+def test_each_preset_is_listed_with_one_line_and_can_be_loaded() -> None:
     assert presets.names() == ("quick", "adapt", "classic", "full")
     for name, line in presets.described().items():
         assert 20 < len(line) < 100
         assert load_settings(pairs=[f"preset={name}"]).preset == name
 
 
-def test_quick_is_the_defaults_and_trains_the_shipped_networks_kind() -> None:
+def test_quick_equals_the_defaults_and_trains_the_shipped_architecture() -> None:
     assert load_settings(pairs=["preset=quick"]) == Settings()
     recipe = shipped()[0].settings()
     same = differences(Settings(), recipe)
     assert same == {
         *("preset", "source.kind", "source.clean", "resample.length", "training.epochs"),
         *("training.augmentation.windows", "mix.train.snr_db"),
-    }  # sources and length, and noise so strong that only a long training learns from it
+    }  # sources and length, and SNRs that pay off only in a long training
 
 
-def test_a_preset_says_what_kind_the_source_is() -> None:
+def test_a_preset_sets_the_kind_of_source() -> None:
     found = load_settings(pairs=["preset=full", "source.clean=[mitdb]"]).source
     assert (found.kind, found.clean) == ("physionet", ("mitdb",))
     with pytest.raises(SettingsError, match=r"source\.clean is given, but source\.kind is not"):
@@ -46,7 +46,7 @@ def test_a_preset_says_what_kind_the_source_is() -> None:
 
 
 def test_the_defaults_build_the_shipped_network() -> None:
-    """Its recipe names no options: those of the architecture have to stay as they are."""
+    """The recipe sets no options, so the defaults of the architecture must not change."""
     from ecgmodel.networks import build_network, load_network
 
     ours = build_network(Settings().network.architecture)
@@ -65,7 +65,7 @@ def test_classic_is_the_plain_autoencoder() -> None:
     assert classic.training.augmentation is None
 
 
-def test_defaults_are_under_the_preset_under_the_file_under_pairs(tmp_path: Path) -> None:
+def test_pairs_override_the_file_and_the_file_overrides_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("preset: classic\ntraining: {epochs: 7, seed: 1}\n")
     found = load_settings(file, ["training.seed=2"])
@@ -74,18 +74,18 @@ def test_defaults_are_under_the_preset_under_the_file_under_pairs(tmp_path: Path
     assert load_settings(file, ["preset=full"]).training.epochs == 7
 
 
-def test_a_preset_counts_wherever_a_tree_is_validated() -> None:
+def test_a_preset_applies_to_any_validated_tree() -> None:
     made = Settings.model_validate({"preset": "classic", "training": {"seed": 3}})
     assert (made.network.architecture, made.training.seed) == ("conv_autoencoder", 3)
     assert Settings.model_validate_json(made.model_dump_json()) == made
 
 
-def test_one_that_does_not_exist_is_refused_with_the_nearest() -> None:
+def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingsError, match=r"Unknown preset 'clasic'. Nearest: classic"):
         load_settings(pairs=["preset=clasic"])
 
 
-def test_a_pair_inside_a_map_adds_to_it() -> None:
+def test_a_pair_inside_a_map_adds_an_entry() -> None:
     found = load_settings(pairs=["mix.train.types.hum=1", "mix.train.on_top.gaussian=0"]).mix.train
     assert found.types == {"bw": 1, "ma": 1, "em": 2, "mixed": 1, "hum": 1}
     assert found.on_top == {"wander": 0.15, "hum": 0.15, "pops": 0.1, "gaussian": 0}
@@ -95,7 +95,7 @@ def test_a_pair_inside_a_map_adds_to_it() -> None:
     assert replaced.types == {"hum": 1}
 
 
-def test_former_names_go_on_working_and_are_told(
+def test_former_names_are_accepted_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "old.yaml"
@@ -113,5 +113,5 @@ def test_former_names_go_on_working_and_are_told(
     assert found.mix.train.snr_db == (-9, 9)
     assert found.training.augmentation is not None
     assert found.training.augmentation.windows == 640
-    assert "The setting mix.snr_db is called mix.test.snr_db now" in caplog.text
+    assert "The setting mix.snr_db is now called mix.test.snr_db" in caplog.text
     assert load_settings(pairs=["training.fresh=null"]).training.augmentation is None

@@ -1,4 +1,4 @@
-"""A value is what was typed: names stay names, and "#" cuts nothing."""
+"""Text settings are taken literally: numbers remain names, and "#" starts no comment."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def value(settings: Settings, name: str) -> Any:
         ("source.whole_files=yes", True),
     ],
 )
-def test_a_value_of_set_is_read_by_its_settings_type(pair: str, expected: Any) -> None:
+def test_a_value_is_parsed_by_the_type_of_its_setting(pair: str, expected: Any) -> None:
     assert value(load_settings(pairs=[pair]), pair.partition("=")[0]) == expected
 
 
-def test_names_in_a_file_are_names_and_its_comments_are_comments(tmp_path: Path) -> None:
+def test_numeric_names_in_a_file_are_text_and_comments_are_ignored(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(
         "store: /tmp/study  # the second\n"
@@ -57,21 +57,21 @@ def test_names_in_a_file_are_names_and_its_comments_are_comments(tmp_path: Path)
     assert settings.tracking.uri is None
 
 
-def test_a_setting_that_stands_twice_is_refused(tmp_path: Path) -> None:
+def test_a_setting_given_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("drift: {recent: 9}\nnetwork: {}\ndrift: {alpha: 0.1}\n")
-    with pytest.raises(SettingsError, match=r"mine\.yaml(?s:.*)'drift' stands there twice"):
+    with pytest.raises(SettingsError, match=r"mine\.yaml(?s:.*)'drift' is set twice"):
         load_settings(file)
 
 
-def test_settings_of_a_service_are_read_alike() -> None:
+def test_service_settings_are_parsed_the_same_way() -> None:
     pairs = ["service.schedules={sync: 0 2 * * *, sweep: null}", "service.username=007"]
     served = load_as(ServedSettings, pairs=pairs)
     assert served.service.schedules == {"sync": "0 2 * * *", "sweep": None}
     assert served.service.username == "007"
 
 
-def test_names_that_come_as_numbers_through_an_api_are_names() -> None:
+def test_numbers_received_as_names_become_text() -> None:
     tree = {"source": {"records": [100]}, "split": {"subjects": {"own/1": 7}}}
     settings = Settings.model_validate(tree)
     assert settings.source.records == ("100",)

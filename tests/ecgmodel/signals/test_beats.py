@@ -1,4 +1,4 @@
-"""Each window has the class of the rarest kind of beat that it holds."""
+"""Each window has the class of its rarest kind of beat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def classes(*beats: tuple[int, str]) -> list[str]:
     return beat_classes(samples, symbols, STARTS, 100).tolist()
 
 
-def test_windows_hold_the_beats_between_start_and_end():
+def test_windows_contain_the_beats_between_start_and_end():
     assert classes((0, "N"), (99, "V"), (100, "N"), (199, "N"), (300, "V")) == [
         "ventricular",
         "normal",
@@ -47,7 +47,7 @@ def test_the_first_class_in_order_applies(symbols, expected):
     assert expected in CLASSES
 
 
-def test_order_of_annotations_does_not_count():
+def test_order_of_annotations_does_not_matter():
     assert classes((250, "V"), (10, "N"), (150, "R")) == ["normal", "bundle branch", "ventricular"]
 
 

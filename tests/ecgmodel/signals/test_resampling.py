@@ -56,7 +56,7 @@ def test_long_records_are_trimmed_from_a_settable_start(tmp_path: Path) -> None:
     )
 
 
-def test_missing_and_flat_stretches_are_masked(tmp_path: Path) -> None:
+def test_missing_and_flat_segments_are_masked(tmp_path: Path) -> None:
     signal = ecg(40, 128)
     signal[1280:1536] = np.nan
     signal[2560:3200] = 0.5
@@ -72,7 +72,7 @@ def test_missing_and_flat_stretches_are_masked(tmp_path: Path) -> None:
     ("samples", "reason"),
     [(np.full(1280, np.nan), "every sample is missing"), (np.full(1280, 0.5), "0.5 mV")],
 )
-def test_records_that_say_nothing_are_refused(
+def test_records_without_usable_samples_are_refused(
     tmp_path: Path, samples: np.ndarray, reason: str
 ) -> None:
     path = write_record(tmp_path, "a", samples, 128)
@@ -80,7 +80,7 @@ def test_records_that_say_nothing_are_refused(
         resampled(path, tmp_path / "out", length=None)
 
 
-def test_the_highpass_takes_wander_and_leaves_the_beat(tmp_path: Path) -> None:
+def test_the_highpass_removes_wander_and_keeps_the_beat(tmp_path: Path) -> None:
     t = np.arange(60 * 360) / FS
     wander = 1.5 * np.sin(2 * np.pi * 0.1 * t)
     beat = np.sin(2 * np.pi * 3 * t)
@@ -91,7 +91,7 @@ def test_the_highpass_takes_wander_and_leaves_the_beat(tmp_path: Path) -> None:
     np.testing.assert_array_equal(as_recorded["target"], as_recorded["recorded"])
 
 
-def test_reference_beats_move_with_the_rate_and_the_start(tmp_path: Path) -> None:
+def test_reference_beats_follow_rate_and_start(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", ecg(20, 128), 128)
     wfdb.wrann(
         "a", "atr", np.array([128, 1280, 1408]), symbol=["N", "V", "N"], write_dir=str(tmp_path)

@@ -1,4 +1,4 @@
-"""The figures of a recording say what was put into it."""
+"""Statistics recover the amplitude, noise and wander of simulated recordings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def plain(clean: np.ndarray) -> RecordingStatistics:
     return of(clean)
 
 
-def test_a_clean_recording(plain: RecordingStatistics) -> None:
+def test_statistics_of_a_clean_recording(plain: RecordingStatistics) -> None:
     assert plain.amplitude_mv == pytest.approx(1.45, abs=0.2)  # R of 1.2 mV, S of -0.25 mV
     assert plain.noise_mv < 0.01
     assert plain.wander_mv < 0.02
@@ -38,9 +38,7 @@ def test_a_clean_recording(plain: RecordingStatistics) -> None:
     assert (plain.usable, plain.duration_s, plain.sampling_rate_hz) == (1, SECONDS, 360)
 
 
-def test_amplitude_follows_the_gain_and_nothing_else(
-    clean: np.ndarray, plain: RecordingStatistics
-) -> None:
+def test_amplitude_depends_on_the_gain_only(clean: np.ndarray, plain: RecordingStatistics) -> None:
     spikes = clean.copy()
     spikes[::5000] += 30
     assert of(2 * clean).amplitude_mv == pytest.approx(2 * plain.amplitude_mv, rel=1e-4)
@@ -57,7 +55,7 @@ def test_noise_between_beats_raises_the_noise_level(
     assert of(clean + 0.2 * RNG.standard_normal(len(clean))).quality < 0.1
 
 
-def test_wander_is_measured_apart(clean: np.ndarray, plain: RecordingStatistics) -> None:
+def test_wander_is_measured_separately(clean: np.ndarray, plain: RecordingStatistics) -> None:
     slow = np.sin(2 * np.pi * 0.1 * np.arange(len(clean)) / FS)
     found = of(clean + 0.5 * slow)
     assert found.wander_mv == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
@@ -65,7 +63,7 @@ def test_wander_is_measured_apart(clean: np.ndarray, plain: RecordingStatistics)
     assert found.amplitude_mv == pytest.approx(plain.amplitude_mv, rel=0.1)
 
 
-def test_what_is_not_usable_does_not_count(clean: np.ndarray, plain: RecordingStatistics) -> None:
+def test_unusable_samples_are_ignored(clean: np.ndarray, plain: RecordingStatistics) -> None:
     broken, usable = clean[:, None].copy(), np.ones((len(clean), 1), bool)
     broken[10_000:30_000], usable[10_000:30_000] = np.nan, False
     broken[40_000:45_000], usable[40_000:45_000] = 900.0, False
@@ -75,7 +73,7 @@ def test_what_is_not_usable_does_not_count(clean: np.ndarray, plain: RecordingSt
     assert found.noise_mv == pytest.approx(plain.noise_mv, rel=0.3)
 
 
-def test_leads_are_averaged_and_a_dead_lead_is_left_out(
+def test_leads_are_averaged_and_a_flat_lead_is_ignored(
     clean: np.ndarray, plain: RecordingStatistics
 ) -> None:
     two = np.stack([clean, 3 * clean], axis=1)
@@ -85,20 +83,20 @@ def test_leads_are_averaged_and_a_dead_lead_is_left_out(
     assert of(two, usable).usable == 0.5
 
 
-def test_a_recording_too_short_to_judge_has_no_figure_for_it(clean: np.ndarray) -> None:
+def test_a_recording_too_short_to_judge_gives_none(clean: np.ndarray) -> None:
     found = of(clean[:500])
     assert (found.noise_mv, found.quality) == (None, None)
     assert found.duration_s == pytest.approx(500 / 360, abs=1e-3)
 
 
-def test_figures_survive_json(plain: RecordingStatistics) -> None:
+def test_statistics_survive_json(plain: RecordingStatistics) -> None:
     values = json.loads(json.dumps(plain.to_dict(), allow_nan=False))
     assert RecordingStatistics.from_dict(values) == plain
     with pytest.raises(RecordError, match="sampling_rate_hz"):
         RecordingStatistics.from_dict({"noise_mv": 1})
 
 
-def test_shapes_that_do_not_fit_are_refused(clean: np.ndarray) -> None:
+def test_shapes_that_differ_are_refused(clean: np.ndarray) -> None:
     with pytest.raises(RecordError, match="one shape"):
         describe(clean[:, None], np.ones((5, 1), bool), 360.0)
     with pytest.raises(RecordError, match="one shape"):

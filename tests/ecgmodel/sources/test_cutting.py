@@ -1,4 +1,4 @@
-"""A cut record: the bytes that are needed, a header of its own, annotations that still fit."""
+"""A cut record: only the needed bytes, a header of its own, annotations relative to the cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgmodel.errors import PassingSourceError, RecordError, SourceError
+from ecgmodel.errors import RecordError, SourceError, TransientSourceError
 from ecgmodel.sources._cutting import cut_annotations
 from ecgmodel.sources.physionet import PhysioNetSource
 from ecgmodel.wfdb.layout import Cut, read_header
@@ -40,7 +40,7 @@ def fetch(base: str | Path, into: Path, start_s: float, seconds: float) -> dict[
 
 
 def assert_cut_is_right(info: dict[str, Any], cut: Path, original: Path, wanted: slice) -> None:
-    """The cut holds what wfdb reads from the original there, at most two frames more before it."""
+    """The cut equals the original in its range; it starts at most two frames early."""
     fs = wfdb.rdheader(str(original.with_suffix(""))).fs
     first = round(info["start_s"] * fs)
     assert 0 <= wanted.start - first <= 2
@@ -93,7 +93,7 @@ def test_unusual_layouts_are_cut_too(tmp_path: Path, how: dict[str, Any]) -> Non
     assert_cut_is_right(info, tmp_path / "cut/r.hea", original, slice(301, 501))
 
 
-def test_only_the_needed_bytes_travel(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_only_the_needed_bytes_are_downloaded(mirror: MirrorServer, tmp_path: Path) -> None:
     info = fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     assert mirror.ranges[DAT] == ["bytes=384-1151"]
     assert mirror.bytes_sent[DAT] == 768
@@ -105,13 +105,13 @@ def test_only_the_needed_bytes_travel(mirror: MirrorServer, tmp_path: Path) -> N
     assert {path.name for path in (tmp_path / "cut").iterdir()} == set(info["files"])
 
 
-def test_what_is_left_of_a_record_that_ends_early(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_a_cut_ends_with_the_record(mirror: MirrorServer, tmp_path: Path) -> None:
     info = fetch(mirror.url, tmp_path / "cut", 5.0, 1e9)
     assert info["partial"]
     assert wfdb.rdheader(str(tmp_path / "cut/r")).sig_len == 1000 - 640
 
 
-def test_a_start_beyond_the_end(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_a_start_beyond_the_end_is_refused(mirror: MirrorServer, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"holds 1000 samples \(7\.8 s\).*from 8 s on"):
         fetch(mirror.url, tmp_path / "cut", 8.0, 1.0)
     assert mirror.count("*.dat") == 0
@@ -128,26 +128,30 @@ def test_a_server_without_ranges_gives_whole_verified_files(
     assert mirror.count("*.dat") == 1
 
 
-def test_a_file_size_that_does_not_fit_the_header(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_a_file_size_that_contradicts_the_header_is_refused(
+    mirror: MirrorServer, tmp_path: Path
+) -> None:
     mirror.fail("*.dat", times=1, total=5000)
-    with pytest.raises(RecordError, match=r"r\.dat holds 5000 bytes, expected 3000"):
+    with pytest.raises(RecordError, match=r"r\.dat has 5000 bytes, expected 3000"):
         fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     assert fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)["partial"]
 
 
-def test_a_header_that_fails_its_hash_is_not_believed(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_a_header_with_a_wrong_hash_is_refused(mirror: MirrorServer, tmp_path: Path) -> None:
     mirror.fail("*.hea", times=1, corrupt=True)
-    with pytest.raises(PassingSourceError, match=r"r\.hea hashes to"):
+    with pytest.raises(TransientSourceError, match=r"r\.hea has the sha256"):
         fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     assert fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)["files"]["r.hea"]["verified"]
 
 
-def test_a_broken_cut_is_gone_on_with(mirror: MirrorServer, database: Path, tmp_path: Path) -> None:
+def test_an_interrupted_cut_is_resumed(
+    mirror: MirrorServer, database: Path, tmp_path: Path
+) -> None:
     mirror.fail("*.dat", times=1, truncate=100)
-    with pytest.raises(PassingSourceError):
+    with pytest.raises(TransientSourceError):
         fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     mirror.fail("*.atr", times=1, status=500)
-    with pytest.raises(PassingSourceError):
+    with pytest.raises(TransientSourceError):
         fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     info = fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     assert mirror.ranges[DAT] == ["bytes=384-1151", "bytes=484-1151"]
@@ -177,14 +181,14 @@ def test_beats_are_cut_and_shifted(mirror: MirrorServer, database: Path, tmp_pat
     assert cut.symbol == [s for s, kept in zip(whole.symbol, inside, strict=True) if kept]
 
 
-def test_a_stretch_without_beats_has_an_empty_annotation_file(
+def test_a_segment_without_beats_has_an_empty_annotation_file(
     mirror: MirrorServer, tmp_path: Path
 ) -> None:
     fetch(mirror.url, tmp_path / "cut", 26 / 128, 40 / 128)
     assert len(wfdb.rdann(str(tmp_path / "cut/r"), "atr").sample) == 0
 
 
-def test_annotations_with_a_clock_of_their_own(database: Path) -> None:
+def test_annotations_with_their_own_time_resolution(database: Path) -> None:
     rows = {"sample": np.array([10, 2570, 5130]), "symbol": ["N", "+", "V"]}
     notes = ["", "(AFIB", ""]
     wfdb.wrann("r", "atr", **rows, aux_note=notes, fs=1280, write_dir=str(database))
@@ -195,15 +199,15 @@ def test_annotations_with_a_clock_of_their_own(database: Path) -> None:
     assert (cut.fs, list(cut.sample), cut.aux_note) == (1280, [10], ["(AFIB"])
 
 
-def test_an_annotation_file_that_is_cut_off_is_named(database: Path, tmp_path: Path) -> None:
+def test_a_truncated_annotation_file_is_named(database: Path, tmp_path: Path) -> None:
     (database / "r.atr").write_bytes((database / "r.atr").read_bytes()[:-3])
     publish(database)
-    with pytest.raises(RecordError, match=r"r\.atr ends in the middle of a mark"):
+    with pytest.raises(RecordError, match=r"r\.atr ends in the middle of an annotation"):
         fetch(database.parents[1], tmp_path / "cut", 1.0, 2.0)
 
 
 @pytest.mark.parametrize("database_name", ["mitdb", "qtdb", "nstdb"])
-def test_real_annotations_keep_all_they_say(
+def test_real_annotations_keep_all_fields(
     physionet: Path, tmp_path: Path, database_name: str
 ) -> None:
     folder = physionet / database_name / "1.0.0"
@@ -247,7 +251,9 @@ def test_a_cut_of_a_real_record_equals_the_original(
 
 
 @pytest.mark.parametrize("change", [("16x1+0", "16x1:2+0"), (" 16x", " 61x"), (" 1000", "")])
-def test_what_cannot_be_cut_comes_whole(tmp_path: Path, change: tuple[str, str]) -> None:
+def test_records_that_cannot_be_cut_are_fetched_whole(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
     folder = tmp_path / "tree/nsrdb/1.0.0"
     header = write_record(folder, "r", fmt="16")
     # Skewed signals, a format that wfdb reads in part, a header that does not give the length.
@@ -259,7 +265,7 @@ def test_what_cannot_be_cut_comes_whole(tmp_path: Path, change: tuple[str, str])
     assert all(entry["verified"] for entry in info["files"].values())
 
 
-def test_a_mirror_that_hides_the_file_size(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_a_mirror_without_the_file_size(mirror: MirrorServer, tmp_path: Path) -> None:
     mirror.fail("*.dat", total="*")
     with pytest.raises(SourceError, match="whole_files=true"):
         fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)

@@ -1,4 +1,4 @@
-"""The example shows all that the denoiser tells."""
+"""The example shows every reason for unreliable output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecgmodel.files import read_ecg
 from ecgmodel.sources.example import write_example
 
 
-def test_it_is_the_same_each_time_and_shows_every_reason(tmp_path: Path) -> None:
+def test_the_example_is_reproducible_and_shows_every_reason(tmp_path: Path) -> None:
     made = []
     for name in ("first", "again"):
         (tmp_path / name).mkdir()
@@ -19,7 +19,7 @@ def test_it_is_the_same_each_time_and_shows_every_reason(tmp_path: Path) -> None
     assert [f.read_bytes() for f in made[0]] == [f.read_bytes() for f in made[1]]
     ecg = read_ecg(made[0][0])
     assert (ecg.signal.shape, ecg.fs) == ((108_000, 2), 360)
-    told = Denoiser.load().clean(ecg.signal, ecg.fs, rails=ecg.rails)
+    told = Denoiser.load().clean(ecg.signal, ecg.fs, adc_ranges=ecg.adc_ranges)
     reasons = {(window.lead, window.reason) for window in told.untrusted}
     assert {(0, "lead off"), (0, "missing"), (1, "missing")} <= reasons
     assert {reason for lead, reason in reasons if lead == 1} & {"clipped", "too noisy"}

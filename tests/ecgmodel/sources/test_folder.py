@@ -1,4 +1,4 @@
-"""A user's own recordings: every record of a tree, an edit noticed, a bad one named."""
+"""A user's own recordings: all records of a tree; edits are detected, bad records named."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_record_is_copied_flat_into_its_folder(tree: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("suffix", ["hea", "dat", "atr"])
-def test_an_edited_file_makes_another_record(tree: Path, suffix: str) -> None:
+def test_an_edited_file_changes_the_record(tree: Path, suffix: str) -> None:
     before = FolderSource(tree).records()
     with (tree / f"p1.{suffix}").open("ab") as file:
         file.write(b"#")
@@ -55,14 +55,14 @@ def test_an_edited_file_makes_another_record(tree: Path, suffix: str) -> None:
     assert after[1] == before[1]
 
 
-def test_an_edit_between_listing_and_copying_is_noticed(tree: Path, tmp_path: Path) -> None:
+def test_an_edit_between_listing_and_copying_is_detected(tree: Path, tmp_path: Path) -> None:
     record = one(tree)
     (tree / "p1.dat").write_bytes(b"\0" * (tree / "p1.dat").stat().st_size)
-    with pytest.raises(SourceError, match=r"p1\.dat was changed after it was listed"):
+    with pytest.raises(SourceError, match=r"p1\.dat changed after it was listed"):
         FolderSource(tree).fetch(record, tmp_path / "r", 0, 1, False)
 
 
-def test_what_an_earlier_copy_left_is_used_or_put_right(tree: Path, tmp_path: Path) -> None:
+def test_files_of_an_earlier_copy_are_used_or_replaced(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r/p1.dat").write_bytes(b"half of it")
     (tmp_path / "r/p1.hea").write_bytes((tree / "p1.hea").read_bytes())
@@ -73,20 +73,18 @@ def test_what_an_earlier_copy_left_is_used_or_put_right(tree: Path, tmp_path: Pa
 def test_unknown_names_get_the_nearest(tree: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"'p3'.*p1"):
         FolderSource(tree).records(names=("p3",))
-    with pytest.raises(RecordError, match="does not stay in its folder"):
+    with pytest.raises(RecordError, match="points outside its folder"):
         FolderSource(tree).records(names=("../my recordings/p1",))
 
 
-def test_a_folder_that_is_not_there_or_empty(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="nowhere is not there"):
+def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="nowhere does not exist"):
         FolderSource(tmp_path / "nowhere").records()
-    with pytest.raises(MissingFileError, match=r"holds no WFDB record.*\.hea"):
+    with pytest.raises(MissingFileError, match=r"contains no WFDB record.*\.hea"):
         FolderSource(tmp_path).records()
 
 
-def test_a_bad_record_is_listed_and_says_what_is_wrong_when_fetched(
-    tree: Path, tmp_path: Path
-) -> None:
+def test_a_bad_record_is_listed_and_refused_when_fetched(tree: Path, tmp_path: Path) -> None:
     (tree / "garbage.hea").write_text("this is no header\n")
     (tree / "lonely.hea").write_text("lonely 1 128 100\nlonely.dat 16\n")
     (tree / "short.hea").write_text("short 1 128 100\nshort.dat 16\n")
@@ -97,8 +95,8 @@ def test_a_bad_record_is_listed_and_says_what_is_wrong_when_fetched(
     assert dict(records["lonely"].files)["lonely.dat"] is None
     expected = {
         "garbage": (RecordError, r"garbage\.hea cannot be read"),
-        "lonely": (MissingFileError, r"no signal file .*lonely\.dat"),
-        "short": (RecordError, r"short\.dat holds 150 bytes, expected 200"),
+        "lonely": (MissingFileError, r"signal file .*lonely\.dat is missing"),
+        "short": (RecordError, r"short\.dat has 150 bytes, expected 200"),
     }
     for name, (kind, message) in expected.items():
         with pytest.raises(kind, match=message):
@@ -106,12 +104,12 @@ def test_a_bad_record_is_listed_and_says_what_is_wrong_when_fetched(
     source.fetch(records["p1"], tmp_path / "p1", 0, 1, False)
 
 
-def test_a_start_beyond_the_end(tree: Path, tmp_path: Path) -> None:
+def test_a_start_beyond_the_end_is_refused(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"p1 holds 1000 samples.*from 100 s on"):
         FolderSource(tree).fetch(one(tree), tmp_path / "r", 100, 1, False)
 
 
-def test_hidden_files_are_no_records(tree: Path) -> None:
+def test_hidden_files_are_ignored(tree: Path) -> None:
     (tree / "._p1.hea").write_bytes(b"\0\5\x16\7")
     write_record(tree / ".Trash", "old")
     assert FolderSource(tree).names() == ("p1", "ward b/2024/p2")

@@ -1,4 +1,4 @@
-"""The simulated databases: real WFDB files, reproducible, and close to what they imitate."""
+"""The simulated databases: WFDB files, reproducible, and close to real recordings."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def signal_of(path: Path) -> Floats:
 
 
 @pytest.fixture(scope="module")
-def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One minute of each of the first sixteen subjects."""
-    return write(SimulatedSettings(subjects=16, minutes=1.0), tmp_path_factory.mktemp("hearts"))
+    return write(SimulatedSettings(subjects=16, minutes=1.0), tmp_path_factory.mktemp("clean"))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
     assert set(first) == ecg | {f"{n}.{suffix}" for n in NOISES for suffix in ("hea", "dat")}
 
 
-def test_more_subjects_leave_the_old_ones_as_they_were(tmp_path: Path) -> None:
+def test_more_subjects_do_not_change_the_first_ones(tmp_path: Path) -> None:
     few = SimulatedSettings(subjects=2, minutes=0.5)
     many = few.model_copy(update={"subjects": 40})
     listed = SimulatedSource(many).records("simulated")
@@ -103,8 +103,8 @@ def test_a_setting_of_the_other_database_keeps_the_listing() -> None:
         assert (listings[0] == listings[1]) is same
 
 
-def test_headers_say_what_the_files_are(hearts: Path, tmp_path: Path) -> None:
-    header = wfdb.rdheader(str(hearts / "sim03"))
+def test_headers_describe_the_files(clean: Path, tmp_path: Path) -> None:
+    header = wfdb.rdheader(str(clean / "sim03"))
     assert (header.fs, header.sig_len, header.sig_name) == (128, 60 * 128, ["ECG1", "ECG2"])
     assert header.units == ["mV", "mV"]
     assert header.adc_gain == [200, 200]
@@ -146,7 +146,7 @@ def test_a_record_listed_under_other_settings_is_refused(tmp_path: Path) -> None
     "bad",
     [{"subjects": 0}, {"minutes": 0.0}, {"minutes": float("nan")}, {"noise_minutes": -1.0}],
 )
-def test_settings_without_meaning_are_refused(bad: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(bad))):
         SimulatedSettings(**bad)
 
@@ -155,8 +155,8 @@ def test_settings_without_meaning_are_refused(bad: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("number", ALL)
-def test_peaks_lie_on_the_maxima(hearts: Path, number: int) -> None:
-    signal, peaks, _ = beats(hearts, number)
+def test_peaks_lie_on_the_maxima(clean: Path, number: int) -> None:
+    signal, peaks, _ = beats(clean, number)
     lead = np.abs(signal[:, 0] - np.median(signal[:, 0]))
     reach = 11  # 86 ms: the QRS complex, and no T wave
     whole = peaks[(peaks >= reach) & (peaks < len(lead) - reach)]
@@ -164,10 +164,10 @@ def test_peaks_lie_on_the_maxima(hearts: Path, number: int) -> None:
     assert np.max(np.abs(found)) <= 1  # a sample, 8 ms
 
 
-def test_heart_rates_cover_the_range_and_vary(hearts: Path) -> None:
+def test_heart_rates_cover_the_range_and_vary(clean: Path) -> None:
     rates = []
     for number in ALL:
-        _, peaks, symbols = beats(hearts, number)
+        _, peaks, symbols = beats(clean, number)
         intervals = np.diff(peaks) / 128
         rates.append(60 / intervals.mean())
         assert intervals.min() > 0.25
@@ -179,10 +179,10 @@ def test_heart_rates_cover_the_range_and_vary(hearts: Path) -> None:
     assert max(rates) > 95
 
 
-def test_amplitudes_cover_the_range(hearts: Path) -> None:
+def test_amplitudes_cover_the_range(clean: Path) -> None:
     heights = []
     for number in ALL:
-        signal, peaks, symbols = beats(hearts, number)
+        signal, peaks, symbols = beats(clean, number)
         inner = [
             p
             for p, s in zip(peaks, symbols, strict=True)
@@ -193,10 +193,10 @@ def test_amplitudes_cover_the_range(hearts: Path) -> None:
     assert 2.0 < max(heights) < 3.0
 
 
-def test_leads_differ_and_subjects_differ(hearts: Path) -> None:
+def test_leads_differ_and_subjects_differ(clean: Path) -> None:
     shapes = []
     for number in ALL:
-        signal, peaks, symbols = beats(hearts, number)
+        signal, peaks, symbols = beats(clean, number)
         assert np.sqrt(np.mean(np.square(signal[:, 0] - signal[:, 1]))) > 0.03
         usual = [p for p, s in zip(peaks, symbols, strict=True) if s not in "VA" and p > 40]
         beat = np.mean([signal[p - 32 : p + 50, 0] for p in usual[:-1]], axis=0)
@@ -205,11 +205,11 @@ def test_leads_differ_and_subjects_differ(hearts: Path) -> None:
     assert alike.max() < 0.995
 
 
-def test_ventricular_beats_are_early_wide_and_followed_by_a_pause(hearts: Path) -> None:
-    with_early = [n for n in ALL if "V" in beats(hearts, n)[2]]
+def test_ventricular_beats_are_early_wide_and_followed_by_a_pause(clean: Path) -> None:
+    with_early = [n for n in ALL if "V" in beats(clean, n)[2]]
     assert len(with_early) >= 4
     for number in with_early:
-        signal, peaks, symbols = beats(hearts, number)
+        signal, peaks, symbols = beats(clean, number)
         usual = float(np.median(np.diff(peaks)))
         early = [i for i in range(1, len(peaks) - 1) if symbols[i] == "V"]
         assert 0.02 < len(early) / len(peaks) < 0.35
@@ -228,24 +228,24 @@ def test_ventricular_beats_are_early_wide_and_followed_by_a_pause(hearts: Path) 
 
 
 def half_width(lead: Floats, peak: int) -> int:
-    """Return for how many samples the deflection stays above half of its peak."""
+    """Return the deflection's full width at half maximum, samples."""
     near = np.abs(lead[max(peak - 20, 0) : peak + 20] - np.median(lead))
     return int(np.sum(near > 0.5 * near.max()))
 
 
-def test_every_split_holds_narrow_and_wide_beats(hearts: Path) -> None:
+def test_every_split_contains_narrow_and_wide_beats(clean: Path) -> None:
     kinds: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set()}
     for number in ALL:
         split = DATABASE.splits.get(f"simulated/sim{number:02d}", "train")
-        kinds[split].update(beats(hearts, number)[2])
+        kinds[split].update(beats(clean, number)[2])
     for symbols in kinds.values():
         assert {"N", "V"} <= symbols
         assert symbols & {"L", "R"}
 
 
-def test_nothing_jumps_and_nothing_is_flat(hearts: Path) -> None:
+def test_signals_have_no_jumps_and_no_flat_sections(clean: Path) -> None:
     for number in ALL:
-        signal, peaks, _ = beats(hearts, number)
+        signal, peaks, _ = beats(clean, number)
         away = np.abs(np.arange(len(signal) - 1)[:, None] - peaks).min(axis=1) > 18  # 0.14 s
         inside = (np.arange(len(away)) > peaks[0]) & (np.arange(len(away)) < peaks[-1])
         steps = np.abs(np.diff(signal, axis=0))[away & inside]
@@ -254,9 +254,9 @@ def test_nothing_jumps_and_nothing_is_flat(hearts: Path) -> None:
             assert np.diff(np.flatnonzero(np.diff(lead))).max() < 16  # samples, 0.12 s
 
 
-def test_little_of_the_heart_lies_above_half_the_rate(hearts: Path) -> None:
+def test_little_power_lies_above_half_the_rate(clean: Path) -> None:
     for number in ALL:
-        freqs, power = welch(beats(hearts, number)[0], 128, nperseg=1024, axis=0)
+        freqs, power = welch(beats(clean, number)[0], 128, nperseg=1024, axis=0)
         assert np.all(power[freqs > 50].sum(axis=0) < 0.01 * power[freqs > 0.5].sum(axis=0))
 
 
@@ -287,7 +287,7 @@ def test_channels_are_related_and_not_the_same(noises: dict[str, Floats]) -> Non
     assert abs(related["ma"]) < 0.4
 
 
-def test_noise_has_nstdbs_size_and_is_nowhere_flat(noises: dict[str, Floats]) -> None:
+def test_noise_has_the_amplitude_of_nstdb_and_is_never_flat(noises: dict[str, Floats]) -> None:
     for noise in noises.values():
         assert np.all(np.abs(noise.mean(axis=0)) < 0.01)
         assert np.all((noise.std(axis=0) > 0.1) & (noise.std(axis=0) < 1.0))
@@ -304,7 +304,7 @@ def test_muscle_noise_comes_in_bursts(noises: dict[str, Floats]) -> None:
     assert np.all(np.percentile(levels, 95, axis=0) > 4 * np.percentile(levels, 10, axis=0))
 
 
-def test_halves_of_a_noise_record_are_alike_in_size(noises: dict[str, Floats]) -> None:
+def test_halves_of_a_noise_record_have_similar_amplitude(noises: dict[str, Floats]) -> None:
     for noise in noises.values():
         half = len(noise) // 2
         ratio = noise[:half].std(axis=0) / noise[half:].std(axis=0)

@@ -1,4 +1,4 @@
-"""Reading a mirror: bytes arrive complete or not at all, breaks are gone on with, errors tell."""
+"""Reading a mirror: files arrive complete or not at all, downloads resume, errors are clear."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ecgmodel.errors import MissingFileError, PassingSourceError, SettingsError, SourceError
-from ecgmodel.sources._part import Part
+from ecgmodel.errors import MissingFileError, SettingsError, SourceError, TransientSourceError
+from ecgmodel.sources._partial_file import Part
 from ecgmodel.sources.transport import FolderTransport, HttpTransport, open_transport
 from tests.mirror_server import MirrorServer
 
@@ -44,7 +44,9 @@ def leftovers(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if path.is_file()}
 
 
-def test_a_file_arrives_as_it_is_and_nothing_else_is_left(base_url: str, tmp_path: Path) -> None:
+def test_a_file_arrives_unchanged_and_leaves_no_temporary_file(
+    base_url: str, tmp_path: Path
+) -> None:
     received = open_transport(base_url).download("db/a.dat", tmp_path / "a.dat")
     assert (tmp_path / "a.dat").read_bytes() == CONTENT
     assert (received.first, received.last, received.total) == (0, len(CONTENT) - 1, len(CONTENT))
@@ -53,7 +55,7 @@ def test_a_file_arrives_as_it_is_and_nothing_else_is_left(base_url: str, tmp_pat
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (5, 17), (100_000, 102_399), (102_000, None)])
-def test_a_range_holds_its_first_and_last_byte(
+def test_a_range_includes_its_first_and_last_byte(
     base_url: str, tmp_path: Path, first: int, last: int | None
 ) -> None:
     sizes: list[int] = []
@@ -68,18 +70,18 @@ def test_a_range_holds_its_first_and_last_byte(
 
 
 def test_a_range_past_the_end_of_the_file_names_both_sizes(base_url: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"a\.dat holds 102400 bytes.*more than 200000") as caught:
+    with pytest.raises(SourceError, match=r"a\.dat has 102400 bytes.*more than 200000") as caught:
         open_transport(base_url).download("db/a.dat", tmp_path / "a", 200_000, 200_100)
-    assert not isinstance(caught.value, PassingSourceError)
+    assert not isinstance(caught.value, TransientSourceError)
 
 
-def test_an_empty_file_is_a_file(base_url: str, tmp_path: Path) -> None:
+def test_an_empty_file_is_downloaded(base_url: str, tmp_path: Path) -> None:
     assert open_transport(base_url).download("db/empty.dat", tmp_path / "e").whole
     assert (tmp_path / "e").read_bytes() == b""
     assert open_transport(base_url).read("db/empty.dat") == b""
 
 
-def test_a_missing_file_is_named_and_not_worth_a_retry(base_url: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_named_and_not_retried(base_url: str, tmp_path: Path) -> None:
     transport = open_transport(base_url)
     for ask in (
         lambda: transport.read("db/b.dat"),
@@ -87,16 +89,16 @@ def test_a_missing_file_is_named_and_not_worth_a_retry(base_url: str, tmp_path: 
     ):
         with pytest.raises(MissingFileError, match=r"b\.dat") as caught:
             ask()
-        assert not isinstance(caught.value, PassingSourceError)
+        assert not isinstance(caught.value, TransientSourceError)
     assert leftovers(tmp_path) == set()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="nowhere is not there"):
+    with pytest.raises(MissingFileError, match="nowhere does not exist"):
         open_transport(str(tmp_path / "nowhere")).read("db/RECORDS")
 
 
-def test_the_address_says_how_a_mirror_is_read(tmp_path: Path) -> None:
+def test_the_address_selects_the_transport(tmp_path: Path) -> None:
     assert isinstance(open_transport("https://physionet.org/files"), HttpTransport)
     assert isinstance(open_transport("http://localhost:1/"), HttpTransport)
     assert isinstance(open_transport("../somewhere"), FolderTransport)
@@ -106,10 +108,12 @@ def test_the_address_says_how_a_mirror_is_read(tmp_path: Path) -> None:
         open_transport("ftp://physionet.org/files")
 
 
-def test_a_break_is_gone_on_with_from_where_it_was(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_an_interrupted_download_continues_where_it_stopped(
+    mirror: MirrorServer, tmp_path: Path
+) -> None:
     mirror.fail("*.dat", times=1, truncate=70_000)
     target = tmp_path / "a.dat"
-    with pytest.raises(PassingSourceError, match=r"a\.dat"):
+    with pytest.raises(TransientSourceError, match=r"a\.dat"):
         HttpTransport(mirror.url).download("db/a.dat", target)
     assert not target.exists()
     HttpTransport(mirror.url).download("db/a.dat", target)
@@ -119,10 +123,10 @@ def test_a_break_is_gone_on_with_from_where_it_was(mirror: MirrorServer, tmp_pat
     assert leftovers(tmp_path) == {"a.dat"}
 
 
-def test_a_broken_range_is_gone_on_with(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_an_interrupted_range_is_resumed(mirror: MirrorServer, tmp_path: Path) -> None:
     mirror.fail("*.dat", times=1, truncate=300)
     target = tmp_path / "a.dat"
-    with pytest.raises(PassingSourceError):
+    with pytest.raises(TransientSourceError):
         HttpTransport(mirror.url).download("db/a.dat", target, 1000, 1999)
     HttpTransport(mirror.url).download("db/a.dat", target, 1000, 1999)
     assert target.read_bytes() == CONTENT[1000:2000]
@@ -131,16 +135,16 @@ def test_a_broken_range_is_gone_on_with(mirror: MirrorServer, tmp_path: Path) ->
 
 def test_a_part_of_another_range_is_not_used(mirror: MirrorServer, tmp_path: Path) -> None:
     mirror.fail("*.dat", times=1, truncate=300)
-    with pytest.raises(PassingSourceError):
+    with pytest.raises(TransientSourceError):
         HttpTransport(mirror.url).download("db/a.dat", tmp_path / "a.dat", 1000, 1999)
     HttpTransport(mirror.url).download("db/a.dat", tmp_path / "a.dat", 2000, 2999)
     assert (tmp_path / "a.dat").read_bytes() == CONTENT[2000:3000]
 
 
-def test_bytes_of_two_versions_are_never_joined(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_bytes_of_two_versions_are_never_combined(mirror: MirrorServer, tmp_path: Path) -> None:
     mirror.fail("*.dat", times=1, truncate=70_000)
     target = tmp_path / "a.dat"
-    with pytest.raises(PassingSourceError):
+    with pytest.raises(TransientSourceError):
         HttpTransport(mirror.url).download("db/a.dat", target)
     (mirror.root / "db/a.dat").write_bytes(NEWER)
     HttpTransport(mirror.url).download("db/a.dat", target)
@@ -148,21 +152,23 @@ def test_bytes_of_two_versions_are_never_joined(mirror: MirrorServer, tmp_path: 
 
 
 @pytest.mark.parametrize("size", [80_000, 50_000])
-def test_a_file_that_changed_its_size_is_begun_anew_by_the_next_try(
+def test_a_file_that_changed_its_size_is_downloaded_again(
     mirror: MirrorServer, tmp_path: Path, size: int
 ) -> None:
     mirror.fail("*.dat", times=1, truncate=70_000, headers={"ETag": "", "Last-Modified": ""})
     target = tmp_path / "a.dat"
     transport = HttpTransport(mirror.url)
     for message in ("cannot be read", "changed"):
-        with pytest.raises(PassingSourceError, match=message):
+        with pytest.raises(TransientSourceError, match=message):
             transport.download("db/a.dat", target)
         (mirror.root / "db/a.dat").write_bytes(NEWER[:size])
     transport.download("db/a.dat", target)
     assert target.read_bytes() == NEWER[:size]
 
 
-def test_a_kill_before_the_renaming_costs_no_request(mirror: MirrorServer, tmp_path: Path) -> None:
+def test_a_kill_before_the_rename_needs_no_further_request(
+    mirror: MirrorServer, tmp_path: Path
+) -> None:
     part = Part(tmp_path / "a.dat", 0, None, "a.dat")
     part.begin(0, None, len(CONTENT))
     part.append([CONTENT])
@@ -171,52 +177,50 @@ def test_a_kill_before_the_renaming_costs_no_request(mirror: MirrorServer, tmp_p
     assert mirror.count() == 0
 
 
-def test_a_part_that_says_nothing_about_itself_is_not_used(
-    mirror: MirrorServer, tmp_path: Path
-) -> None:
+def test_a_part_without_its_note_is_not_used(mirror: MirrorServer, tmp_path: Path) -> None:
     (tmp_path / "a.dat.part").write_bytes(b"what is this")
     HttpTransport(mirror.url).download("db/a.dat", tmp_path / "a.dat")
     assert (tmp_path / "a.dat").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_answers_that_may_pass(mirror: MirrorServer, tmp_path: Path, status: int) -> None:
+def test_temporary_failures(mirror: MirrorServer, tmp_path: Path, status: int) -> None:
     mirror.fail("*", status=status)
     transport = HttpTransport(mirror.url)
-    with pytest.raises(PassingSourceError, match=str(status)):
+    with pytest.raises(TransientSourceError, match=str(status)):
         transport.read("db/a.dat")
-    with pytest.raises(PassingSourceError, match=str(status)):
+    with pytest.raises(TransientSourceError, match=str(status)):
         transport.download("db/a.dat", tmp_path / "a.dat")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_answers_that_will_not_pass(mirror: MirrorServer, tmp_path: Path, status: int) -> None:
+def test_permanent_failures(mirror: MirrorServer, tmp_path: Path, status: int) -> None:
     mirror.fail("*", status=status)
     with pytest.raises(OSError, match=str(status)) as caught:
         HttpTransport(mirror.url).download("db/a.dat", tmp_path / "a.dat")
-    assert not isinstance(caught.value, PassingSourceError)
+    assert not isinstance(caught.value, TransientSourceError)
     assert isinstance(caught.value, MissingFileError) == (status in (404, 410))
 
 
 @pytest.mark.parametrize("how", [{"delay_s": 3}, {"stall_s": 3}, {"reset": True}])
-def test_a_server_that_hangs_or_hangs_up_may_come_back(
+def test_a_timeout_or_reset_is_temporary(
     mirror: MirrorServer, tmp_path: Path, how: dict[str, float]
 ) -> None:
     mirror.fail("*", **how)
     transport = HttpTransport(mirror.url, timeout_s=0.2)
-    with pytest.raises(PassingSourceError, match=r"a\.dat cannot be read"):
+    with pytest.raises(TransientSourceError, match=r"a\.dat cannot be read"):
         transport.download("db/a.dat", tmp_path / "a.dat")
     mirror.heal()
     transport.download("db/a.dat", tmp_path / "a.dat")
     assert (tmp_path / "a.dat").read_bytes() == CONTENT
 
 
-def test_nobody_listening_may_pass(mirror: MirrorServer) -> None:
+def test_a_refused_connection_is_temporary(mirror: MirrorServer) -> None:
     transport = HttpTransport(mirror.url)
     transport.read("db/a.dat")
     mirror.close()
     for _ in range(2):  # the connection that was kept open, and a new one
-        with pytest.raises(PassingSourceError):
+        with pytest.raises(TransientSourceError):
             transport.read("db/a.dat")
 
 
@@ -227,9 +231,7 @@ def test_a_server_without_ranges_sends_the_whole_file(mirror: MirrorServer, tmp_
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
-def test_a_size_that_cannot_be_right_stops_a_range_before_its_body(
-    mirror: MirrorServer, tmp_path: Path
-) -> None:
+def test_a_wrong_size_stops_a_range_before_its_body(mirror: MirrorServer, tmp_path: Path) -> None:
     def refuse(size: int) -> None:
         raise SourceError(f"no file of {size} bytes")
 
@@ -249,7 +251,7 @@ def test_redirects_are_followed(mirror: MirrorServer) -> None:
     assert HttpTransport(mirror.url).read("moved/a.dat") == CONTENT
 
 
-def test_the_mirror_learns_who_asks(mirror: MirrorServer) -> None:
+def test_requests_send_a_user_agent(mirror: MirrorServer) -> None:
     HttpTransport(mirror.url).read("db/a.dat")
     assert all(agent.startswith("ecg-denoiser") for agent in mirror.user_agents)
 
@@ -265,7 +267,7 @@ def test_threads_share_a_transport(mirror: MirrorServer, tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_said_plainly_and_is_not_the_mirrors_fault(tmp_path: Path) -> None:
+def test_a_full_disk_is_not_reported_as_a_failure_of_the_mirror(tmp_path: Path) -> None:
     part = Part(tmp_path / "a.dat", 0, None, "a.dat")
     part.begin(0, None, len(CONTENT))
     part.path.unlink()

@@ -1,4 +1,4 @@
-"""What a training's key depends on."""
+"""The key of a training depends on all that its result depends on."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def unit(*pairs: str) -> Unit:
 
 
 @pytest.mark.parametrize("pair", ["training.loss=relative", "network.architecture=fcn_dae"])
-def test_what_is_chosen_by_name_is_part_of_the_key(pair: str) -> None:
+def test_components_chosen_by_name_are_part_of_the_key(pair: str) -> None:
     assert unit(pair).key != unit().key
     assert unit(pair).code["modules"] != unit().code["modules"]
 
 
-def test_an_edited_loss_changes_the_trainings_that_use_it_alone(
+def test_an_edited_loss_changes_only_the_trainings_that_use_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The one file is read from a copy in which a number differs."""
+    """The file of the loss is read from a copy with a changed number."""
     edited = tmp_path / "relative.py"
     original = versions._file("ecgmodel.losses.relative")
     assert original is not None
@@ -45,7 +45,7 @@ def test_an_edited_loss_changes_the_trainings_that_use_it_alone(
     assert unit("training.loss=relative").key != before[1]
 
 
-def test_choosing_a_loss_does_not_import_a_framework() -> None:
+def test_choosing_a_loss_imports_no_framework() -> None:
     code = (
         "import sys; from ecgmodel.training.settings import TrainingSettings;"
         "TrainingSettings(loss='relative');"

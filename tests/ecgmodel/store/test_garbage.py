@@ -1,4 +1,4 @@
-"""Clearing a store deletes what nothing needs, and never more."""
+"""Garbage collection deletes units that nothing needs, and no others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _write(folder: Path, text: str, size: int) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """Two datasets that share a record, a training on each, and what was measured."""
+    """Two datasets that share a record, with a training and evaluations on each."""
     store = Store(tmp_path / "store")
     records = {n: make(store, "download", n, size=MB) for n in ("a", "b", "c")}
     old = make(store, "dataset", "own", records["a"], records["b"])
@@ -53,7 +53,7 @@ def names(store: Store, *arguments: object) -> list[str]:
     return [f"{item.path.parent.name}/{item.path.name.rpartition('-')[0]}" for item in found]
 
 
-def test_what_a_run_names_is_kept_with_all_that_it_was_made_of(store: Store) -> None:
+def test_a_training_of_a_run_is_kept_with_all_its_inputs(store: Store) -> None:
     assert names(store, [key(store, "old")[:32], key(store, "new")[:32]]) == []
     assert names(store, [key(store, "new")[:32]]) == [
         "dataset/own",
@@ -64,7 +64,7 @@ def test_what_a_run_names_is_kept_with_all_that_it_was_made_of(store: Store) -> 
     ]
 
 
-def test_the_newest_dataset_is_kept_without_any_run(store: Store) -> None:
+def test_the_newest_dataset_is_kept_without_a_run(store: Store) -> None:
     left = names(store, [])
     assert "download/a" in left
     assert not {"download/b", "download/c"} & set(left)
@@ -73,7 +73,7 @@ def test_the_newest_dataset_is_kept_without_any_run(store: Store) -> None:
     assert not [name for name in names(store, [], 2) if name.startswith("dataset")]
 
 
-def test_what_is_left_after_deleting_is_whole(store: Store) -> None:
+def test_units_that_remain_after_deletion_are_intact(store: Store) -> None:
     leftovers = find_leftovers(store, [key(store, "new")])
     before = _bytes(store)
     freed = remove(store, leftovers)
@@ -89,7 +89,7 @@ def _bytes(store: Store) -> int:
     return sum(p.stat().st_size for p in store.root.glob("*/*/*") if p.is_file())
 
 
-def test_a_file_with_a_second_name_in_a_kept_unit_frees_nothing(store: Store) -> None:
+def test_a_file_hard_linked_in_a_kept_unit_frees_nothing(store: Store) -> None:
     shard = make(store, "mix", "a", size=MB)
 
     def link(folder: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_file_with_a_second_name_in_a_kept_unit_frees_nothing(store: Store) ->
     assert left.size < 10_000
 
 
-def test_unfinished_work_is_kept_while_it_is_young(store: Store) -> None:
+def test_recent_unfinished_work_is_kept(store: Store) -> None:
     partial = store.root / "train" / "x-0123.partial"
     partial.mkdir()
     (partial / "checkpoint").write_bytes(b"1")
@@ -115,7 +115,7 @@ def test_unfinished_work_is_kept_while_it_is_young(store: Store) -> None:
     assert not partial.exists()
 
 
-def test_nothing_is_deleted_under_a_process_that_works(store: Store) -> None:
+def test_nothing_is_deleted_while_another_process_uses_the_store(store: Store) -> None:
     code = (
         "import sys, time; from ecgmodel.store.leases import hold; from pathlib import Path\n"
         f"hold(Path({str(store.root)!r})); print('held', flush=True); time.sleep(60)"
@@ -125,7 +125,7 @@ def test_nothing_is_deleted_under_a_process_that_works(store: Store) -> None:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "held\n"
         leftovers = find_leftovers(store, [], 0)
-        with pytest.raises(StoreInUseError, match=f"Process {worker.pid}"):
+        with pytest.raises(StoreInUseError, match=f"in use by process {worker.pid}"):
             remove(store, leftovers)
         assert all(item.path.exists() for item in leftovers)
     finally:
@@ -134,10 +134,10 @@ def test_nothing_is_deleted_under_a_process_that_works(store: Store) -> None:
     assert remove(store, leftovers) > MB
 
 
-def test_the_newest_page_of_a_benchmark_is_kept_with_the_network_that_was_trained_for_it(
+def test_the_newest_report_of_a_benchmark_is_kept_with_its_network(
     store: Store,
 ) -> None:
-    test = make(store, "qt_bw_windows", "all", make(store, "download", "d"))
+    test = make(store, "qt_bw_test", "all", make(store, "download", "d"))
     network = make(store, "qt_bw_train", "net", test)
     model = {"model": file_sha256(network.file("data")), "windows": test.ref}
     measured = store.make(
@@ -153,7 +153,7 @@ def test_the_newest_page_of_a_benchmark_is_kept_with_the_network_that_was_traine
     assert left == ["benchmark/qt-bw"]
 
 
-def test_what_was_exported_of_a_kept_network_is_kept(store: Store) -> None:
+def test_the_export_of_a_kept_network_is_kept(store: Store) -> None:
     for name in ("old", "new"):
         (folder,) = (store.root / "train").glob(f"{name}-*")
         network = {"network": file_sha256(folder / "data")}

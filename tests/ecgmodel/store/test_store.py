@@ -36,7 +36,7 @@ def times(log: Path) -> int:
     return log.read_text().count("built") if log.exists() else 0
 
 
-def test_a_unit_is_made_once_and_says_what_it_is(tmp_path: Path) -> None:
+def test_a_unit_is_built_once_and_its_manifest_describes_it(tmp_path: Path) -> None:
     store, log = Store(tmp_path / "store"), tmp_path / "log"
     first = store.make(UNIT, counting(log))
     again = Store(tmp_path / "store").make(UNIT, counting(log))
@@ -61,7 +61,7 @@ def test_a_unit_is_made_once_and_says_what_it_is(tmp_path: Path) -> None:
     ],
     ids=["deleted", "altered", "no manifest", "broken manifest", "altered manifest"],
 )
-def test_a_damaged_unit_is_made_again(tmp_path: Path, damage) -> None:
+def test_a_damaged_unit_is_built_again(tmp_path: Path, damage) -> None:
     store, log = Store(tmp_path), tmp_path / "log"
     whole = store.make(UNIT, counting(log))
     damage(whole.path)
@@ -72,7 +72,7 @@ def test_a_damaged_unit_is_made_again(tmp_path: Path, damage) -> None:
     assert sorted(p.name for p in whole.path.parent.iterdir()) == [whole.path.name]
 
 
-def test_the_key_follows_all_that_decides_the_output() -> None:
+def test_the_key_depends_on_everything_that_determines_the_output() -> None:
     changed = [
         Unit("mix", "mitdb/100", {"copies": 3}, UNIT.inputs, UNIT.code),
         Unit("mix", "mitdb/100", UNIT.settings, {"record": "abd"}, UNIT.code),
@@ -82,7 +82,7 @@ def test_the_key_follows_all_that_decides_the_output() -> None:
     assert len({unit.key for unit in [UNIT, *changed]}) == 5
 
 
-def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     def fails(into: Path) -> None:
         (into / "half").write_text("half")
         raise OSError(28, "No space left on device")
@@ -107,7 +107,7 @@ def test_a_resumable_unit_keeps_its_work_when_it_fails(tmp_path: Path) -> None:
     assert store.make(UNIT, rest, resume=True).info == {"found": "half"}
 
 
-def test_a_file_that_a_kill_left_half_written_is_no_part_of_a_unit(tmp_path: Path) -> None:
+def test_a_half_written_file_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     partial = tmp_path / f"{UNIT.folder}.partial"
     partial.mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_a_file_that_a_kill_left_half_written_is_no_part_of_a_unit(tmp_path: Pat
     assert set(store.make(UNIT, build, resume=True).files) == {"a.txt", "sub/b.bin"}
 
 
-def test_two_processes_do_not_do_the_same_work_twice(tmp_path: Path) -> None:
+def test_two_processes_build_a_unit_once(tmp_path: Path) -> None:
     processes = [PROCESSES.Process(target=_slow_make, args=(tmp_path,)) for _ in range(3)]
     for process in processes:
         process.start()
@@ -133,7 +133,7 @@ def _slow_make(root: Path) -> None:
     Store(root / "store").make(UNIT, slow)
 
 
-def test_a_killed_process_frees_its_lock_and_leaves_no_unit(tmp_path: Path) -> None:
+def test_a_killed_process_releases_its_lock_and_leaves_no_unit(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from ecgmodel.store import *\n"
         "unit = Unit('mix', 'mitdb/100', {'copies': 2}, {'record': 'abc'}, {'modules': '1'})\n"

@@ -27,7 +27,7 @@ def edit(file: Path, text: str) -> None:
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
 
 
-def test_layout_comments_and_docstrings_do_not_count(project: Path) -> None:
+def test_layout_comments_and_docstrings_do_not_change_the_version(project: Path) -> None:
     before = versions.code_version("ecgmodel.stage")
     edit(
         project / "stage.py",
@@ -37,13 +37,13 @@ def test_layout_comments_and_docstrings_do_not_count(project: Path) -> None:
     assert versions.code_version("ecgmodel.stage") == before
 
 
-def test_code_that_is_reached_counts_however_deep(project: Path) -> None:
+def test_indirectly_imported_code_changes_the_version(project: Path) -> None:
     before = versions.code_version("ecgmodel.stage")
     edit(project / "deep.py", "h = 2\n")
     assert versions.code_version("ecgmodel.stage") != before
 
 
-def test_code_that_is_not_reached_does_not_count(project: Path) -> None:
+def test_code_that_is_not_imported_does_not_change_the_version(project: Path) -> None:
     before = versions.code_version("ecgmodel.stage")
     edit(project / "plot.py", "import numpy\ncolour = 'blue'\n")
     assert versions.code_version("ecgmodel.stage") == before
@@ -54,7 +54,7 @@ def test_an_unknown_module_is_an_error(project: Path) -> None:
         versions.code_version("ecgmodel.nothing")
 
 
-def test_training_does_not_reach_figures_and_mixing_does_not_reach_networks() -> None:
+def test_training_does_not_import_figures_and_mixing_does_not_import_networks() -> None:
     assert not reached("ecgmodel.training.fit") & {
         "ecgmodel.evaluation.figures",
         "ecgmodel.settings.config",
@@ -73,3 +73,10 @@ def reached(root: str) -> set[str]:
             names.add(name)
             waiting.extend(versions._read(name)[1])
     return names
+
+
+def test_tensorflow_without_cuda_is_tensorflow() -> None:
+    import tensorflow
+
+    named = versions.library_versions("tensorflow", "no-such-library")
+    assert named == {"tensorflow": tensorflow.__version__, "no-such-library": "absent"}

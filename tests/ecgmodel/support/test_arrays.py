@@ -1,4 +1,4 @@
-"""Arrays are read whatever other threads parse meanwhile."""
+"""Arrays are read correctly while other threads parse."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("miscounts", "succeeds"), [(TRIES - 1, True), (TRIES, False)])
-def test_a_miscount_of_the_interpreter_is_tried_again(
+def test_a_parser_error_of_the_interpreter_is_retried(
     path: Path, monkeypatch: pytest.MonkeyPatch, miscounts: int, succeeds: bool
 ) -> None:
-    """CPython 3.11.7 miscounts too rarely to wait for: its error is raised in its stead."""
+    """CPython 3.11.7 fails too rarely to wait for, so its error is raised artificially."""
     left = [SystemError("AST constructor recursion depth mismatch (before=9, after=7)")] * miscounts
     load = np.load
 

@@ -1,4 +1,4 @@
-"""Decibels: exact, and never infinite."""
+"""Decibels are exact and never infinite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full disk is named, with what helps; whatever else goes wrong is passed on as it is."""
+"""A full disk is reported with the remedy; other errors pass unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FULL = Path("/dev/full")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_named_with_what_helps(tmp_path: Path) -> None:
+def test_a_full_disk_is_named_with_the_remedy(tmp_path: Path) -> None:
     with (
         pytest.raises(DiskFullError, match=r"MB left.*ecg-denoise gc.*nowhere/a") as caught,
         disk(tmp_path / "nowhere" / "a"),
@@ -27,7 +27,7 @@ def test_a_full_disk_is_named_with_what_helps(tmp_path: Path) -> None:
     assert again.value is caught.value
 
 
-def test_another_error_is_passed_on(tmp_path: Path) -> None:
+def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), disk(tmp_path):
         (tmp_path / "nowhere").read_bytes()
     with pytest.raises(OSError, match="5 requested") as caught, disk(tmp_path):

@@ -1,4 +1,4 @@
-"""The peak of memory is this program's own, whatever started it."""
+"""Peak memory is that of this process, without its parent's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ecgmodel.support.machine import cores, peak_mb
 
 
-def test_the_peak_stays_when_memory_is_given_back() -> None:
+def test_the_peak_stays_after_memory_is_released() -> None:
     before = peak_mb()
     size = int(before + 100) * 1_000_000
     np.ones(size, np.uint8).sum()
@@ -20,7 +20,7 @@ def test_the_peak_stays_when_memory_is_given_back() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child's peak starts at zero")
-def test_a_small_process_is_small_though_a_large_one_started_it() -> None:
+def test_the_peak_excludes_the_parent_process() -> None:
     held = np.ones(400_000_000, np.uint8)
     code = "from ecgmodel.support.machine import peak_mb; print(peak_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -28,5 +28,5 @@ def test_a_small_process_is_small_though_a_large_one_started_it() -> None:
     assert held.size / 1e6 < peak_mb()
 
 
-def test_cores_are_said_in_words() -> None:
+def test_cores_as_text() -> None:
     assert re.fullmatch(r"1 CPU core|\d+ CPU cores", cores())

@@ -5,7 +5,7 @@ import numpy as np
 from ecgmodel.support.randomness import generator, uniforms
 
 
-def test_numbers_follow_from_names_not_from_the_order_of_asking() -> None:
+def test_numbers_depend_on_names_not_on_the_order_of_calls() -> None:
     a = generator(0, "mitdb/100", 5).random(3)
     generator(0, "mitdb/101", 5).random(3)
     np.testing.assert_array_equal(a, generator(0, "mitdb/100", 5).random(3))

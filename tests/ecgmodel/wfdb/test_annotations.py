@@ -1,4 +1,4 @@
-"""Annotation files are read, or refused by name; none keeps wfdb busy for ever."""
+"""Annotation files are read, or refused by name; none hangs wfdb."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.wfdb.annotations import are_annotations, read_annotations
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+def test_annotations_survive_a_round_trip(tmp_path: Path) -> None:
     wfdb.wrann(
         "a",
         "atr",
@@ -32,19 +32,19 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "note", [b"## whatever", b"## time resolution:\r", b"## end of definitions"]
 )
-def test_definitions_that_wfdb_never_ends_with(tmp_path: Path, note: bytes) -> None:
+def test_definitions_that_hang_wfdb_are_refused(tmp_path: Path, note: bytes) -> None:
     length = len(note).to_bytes(1, "little")
     (tmp_path / "a.atr").write_bytes(b"\x00\x58" + length + b"\xfc" + note + b"\0" * 2)
-    with pytest.raises(RecordError, match=r"a\.atr: expected notes"):
+    with pytest.raises(RecordError, match=r"a\.atr is damaged"):
         read_annotations(tmp_path / "a", "atr")
 
 
-def test_none(tmp_path: Path) -> None:
+def test_a_missing_annotation_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"a\.atr"):
         read_annotations(tmp_path / "a", "atr")
 
 
-def test_what_is_no_annotation_file(tmp_path: Path) -> None:
+def test_other_files_are_not_taken_for_annotations(tmp_path: Path) -> None:
     at = np.array([10, 5000, 70_000])
     notes = ["", "odd", "(AFIB"]
     wfdb.wrann(
@@ -60,7 +60,7 @@ def test_what_is_no_annotation_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("annotator", ["atr", "q1c", "pu1"])
-def test_real_annotation_files_are_known(physionet: Path, annotator: str) -> None:
+def test_real_annotation_files_are_recognised(physionet: Path, annotator: str) -> None:
     files = sorted(physionet.glob(f"*/*/*.{annotator}"))
     assert files
     assert all(are_annotations(file.read_bytes()) for file in files)

@@ -33,7 +33,7 @@ def test_microvolts_and_missing_samples(tmp_path: Path) -> None:
     np.testing.assert_allclose(read[200:], signal[200:], atol=0.001)
 
 
-def test_a_wrong_baseline_gives_way(tmp_path: Path) -> None:
+def test_an_implausible_baseline_is_replaced(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", ecg(5, 128), 128)
     edit_header(path, "200.0(0)/mV", "200.0(1024)/mV")
     recording = read_recording(path, "own/a")
@@ -41,7 +41,7 @@ def test_a_wrong_baseline_gives_way(tmp_path: Path) -> None:
     assert "baseline 1024" in recording.remarks[0]
 
 
-def test_a_lead_without_gain_is_refused_unless_one_is_given(tmp_path: Path) -> None:
+def test_a_lead_without_gain_needs_one_from_the_user(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", ecg(5, 128), 128)
     edit_header(path, "200.0(0)/mV", "0")
     with pytest.raises(RecordError, match=r"own/a, lead ECG1.*--gain.*resample\.uncalibrated_gain"):
@@ -51,7 +51,7 @@ def test_a_lead_without_gain_is_refused_unless_one_is_given(tmp_path: Path) -> N
     )
 
 
-def test_leads_that_are_no_voltage_are_left_out(tmp_path: Path) -> None:
+def test_leads_that_are_not_voltages_are_left_out(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", np.stack([ecg(5, 128)] * 2, axis=1), 128, ("II", "ABP"))
     header = tmp_path / "a.hea"
     lines = header.read_text().splitlines()
@@ -64,7 +64,7 @@ def test_leads_that_are_no_voltage_are_left_out(tmp_path: Path) -> None:
         read_recording(path, "own/a")
 
 
-def test_header_and_data_that_disagree(tmp_path: Path) -> None:
+def test_header_and_data_that_disagree_are_refused(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", ecg(5, 128), 128)
     data = tmp_path / "a.dat"
     whole = data.read_bytes()
@@ -88,7 +88,7 @@ def test_missing_and_unreadable_files_are_named(tmp_path: Path) -> None:
         read_recording(path, "own/c")
 
 
-def test_a_part_of_a_record(tmp_path: Path) -> None:
+def test_a_part_of_a_record_is_read(tmp_path: Path) -> None:
     signal = ecg(20, 128)
     path = write_record(tmp_path, "a", signal, 128)
     part = read_recording(path, "own/a", start_s=5, seconds=2).signal[:, 0]
@@ -121,12 +121,12 @@ def test_a_record_of_segments_is_read_as_one(tmp_path: Path) -> None:
     assert recording.leads == ("ECG1",)
     assert np.abs(recording.signal[:, 0] - expected).max() <= 0.0026  # half a step
     alone = read_recording(tmp_path / "a", "own/a")
-    assert recording.rails == alone.rails
+    assert recording.adc_ranges == alone.adc_ranges
     part = read_recording(tmp_path / "both", "own/both", start_s=8, seconds=4)
     assert np.array_equal(part.signal, recording.signal[2000:3000])
 
 
-def test_leads_that_come_and_go_between_segments_are_gaps(tmp_path: Path) -> None:
+def test_a_lead_is_missing_in_segments_without_it(tmp_path: Path) -> None:
     first = np.stack([ecg(10, 250, seed=1), ecg(10, 250, seed=2)], axis=1)
     write_record(tmp_path, "a", first, 250, leads=("I", "II"))
     write_record(tmp_path, "b", first[:, 1], 250, leads=("II",))
@@ -139,7 +139,7 @@ def test_leads_that_come_and_go_between_segments_are_gaps(tmp_path: Path) -> Non
     assert np.abs(recording.signal[2500:, 1] - first[:, 1]).max() <= 0.0026
 
 
-def test_segments_that_count_differently_are_refused(tmp_path: Path) -> None:
+def test_segments_with_different_gain_or_baseline_are_refused(tmp_path: Path) -> None:
     segments(tmp_path, gain=400.0)
     with pytest.raises(RecordError, match="gain differs between the segments"):
         read_recording(tmp_path / "both", "own/both")

@@ -1,4 +1,4 @@
-"""A record's samples are read as they are stored: each signal at its rate, gaps where they are."""
+"""Samples are read as stored: each signal at its own rate, with its gaps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ecgmodel.wfdb.reading import read_stored_record
 from tests.wfdb_files import ecg, write_frames, write_record
 
 
-def test_several_samples_a_frame_are_all_read(tmp_path: Path) -> None:
+def test_all_samples_of_a_frame_are_read(tmp_path: Path) -> None:
     signal = ecg(10, 360)
     signal[1001:1003] = np.nan
     path = write_frames(tmp_path, "a", 90, {"II": (4, signal), "ABP": (1, np.arange(900) / 200)})
     stored = read_stored_record(path, "own/a")
     assert (stored.frame_fs, stored.frames) == (90, 900)
-    assert [len(channel.steps) for channel in stored.channels] == [3600, 900]
+    assert [len(channel.digital) for channel in stored.channels] == [3600, 900]
     recording = read_recording(path, "own/a", start_s=2, seconds=3)
     assert recording.fs == 360
     np.testing.assert_allclose(recording.signal[:, 0], signal[720:1800], atol=0.0026)
@@ -32,7 +32,7 @@ def test_leads_of_different_rates_are_refused(tmp_path: Path) -> None:
         read_recording(path, "own/a")
 
 
-def test_samples_of_a_frame_that_was_damaged(tmp_path: Path) -> None:
+def test_a_damaged_frame_is_refused(tmp_path: Path) -> None:
     path = write_frames(tmp_path, "a", 90, {"II": (4, ecg(10, 360))})
     data = tmp_path / "a.dat"
     data.write_bytes(data.read_bytes()[:-2] + b"\x01\x01")
@@ -41,7 +41,7 @@ def test_samples_of_a_frame_that_was_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "latin-1"])
-def test_letters_beyond_ascii_are_read(tmp_path: Path, coding: str) -> None:
+def test_characters_beyond_ascii_are_read(tmp_path: Path, coding: str) -> None:
     path = write_record(tmp_path, "a", 1000 * ecg(5, 250), 250, ("EKG X",), 1.0, units="uV")
     header = tmp_path / "a.hea"
     text = header.read_text().replace("/uV", "/\u00b5V").replace("EKG X", "EKG \u00dc")
@@ -58,9 +58,9 @@ def test_segments_in_different_formats_have_their_own_gaps(tmp_path: Path) -> No
         part[100:150] = np.nan
         write_record(tmp_path, name, part, 250, fmt=fmt)
     (tmp_path / "both.hea").write_text("both/3 1 250 5100\na 2500\n~ 100\nb 2500\n")
-    steps = read_stored_record(tmp_path / "both", "own/both").channels[0].steps
+    digital = read_stored_record(tmp_path / "both", "own/both").channels[0].digital
     expected = np.concatenate([parts[0], np.full(100, np.nan), parts[1]])
-    np.testing.assert_allclose(steps / 200, expected, atol=0.0026)
+    np.testing.assert_allclose(digital / 200, expected, atol=0.0026)
 
 
 def test_a_lead_that_no_segment_has_is_missing(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_segments_of_another_rate_are_refused(tmp_path: Path) -> None:
         read_stored_record(tmp_path / "both", "own/both")
 
 
-def test_signals_that_are_shifted(tmp_path: Path) -> None:
+def test_skewed_signals_are_aligned(tmp_path: Path) -> None:
     signal = ecg(10, 360)
     stored = np.concatenate([np.zeros(20), signal[:-20]])  # twenty samples late
     path = write_frames(tmp_path, "a", 90, {"II": (4, stored), "ABP": (1, np.zeros(900))})
@@ -94,7 +94,7 @@ def test_signals_that_are_shifted(tmp_path: Path) -> None:
     np.testing.assert_allclose(part, signal[360:1080], atol=0.0026)
 
 
-def test_names_that_come_twice_get_numbers(tmp_path: Path) -> None:
+def test_duplicate_names_get_numbers(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", np.stack([ecg(2, 250)] * 3, axis=1), 250, ("x", "y", "z"))
     header = tmp_path / "a.hea"
     text = header.read_text()

@@ -1,4 +1,4 @@
-"""A cleaned record is written as the record that it was."""
+"""Only the samples of a cleaned record change."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def test_everything_but_the_samples_is_kept(tmp_path: Path) -> None:
     again = read_recording(tmp_path / "r1", "r1")
     assert np.isnan(again.signal[:, 0]).nonzero()[0].tolist() == list(range(100, 130))
     assert np.nanmax(np.abs(again.signal - cleaned)) <= 0.00051
-    # What is no ECG is kept to the bit.
+    # Leads other than ECG are kept bit by bit.
     assert np.array_equal(before.p_signal[:, 1], after.p_signal[:, 1])
 
 
-def test_a_header_is_kept_to_the_letter(tmp_path: Path) -> None:
+def test_a_header_is_kept_verbatim(tmp_path: Path) -> None:
     path = write_record(tmp_path / "in", "r1", ecg(4, 360), 360, units="\u00b5V", gain=1.0)
     header = path.with_name("r1.hea")
     first, lead, *_ = header.read_text("utf-8").splitlines()
@@ -63,7 +63,7 @@ def test_a_header_is_kept_to_the_letter(tmp_path: Path) -> None:
         assert np.abs(read_recording(tmp_path / "r1", "r1").signal - signal).max() <= 0.00051
 
 
-def test_samples_a_frame_are_kept(tmp_path: Path) -> None:
+def test_samples_per_frame_are_kept(tmp_path: Path) -> None:
     pressure = np.arange(900) / 200
     signal = ecg(10, 360)
     signal[77] = np.nan

@@ -1,4 +1,4 @@
-"""A file that is being received: its bytes so far, and what it takes to go on after a break."""
+"""A partially downloaded file: its bytes so far, and the information to resume it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ecgmodel.errors import PassingSourceError, SourceError
+from ecgmodel.errors import SourceError, TransientSourceError
 from ecgmodel.store import write_text
 from ecgmodel.support.disk import disk
 
 
 @dataclass(frozen=True)
 class Received:
-    """What a download wrote.
+    """The byte range that a download wrote.
 
     Attributes:
-        first: First byte of the source's file that was written.
-        last: Last byte of it that was written.
-        total: The size of the source's file.
+        first: First byte, in the source's file.
+        last: Last byte, in the source's file.
+        total: Size of the source's file, bytes.
     """
 
     first: int
@@ -30,13 +30,13 @@ class Received:
 
     @property
     def whole(self) -> bool:
-        """Whether it is the whole file."""
+        """Whether the range is the whole file."""
         return self.first == 0 and self.last == self.total - 1
 
 
 @dataclass(frozen=True)
 class _Note:
-    """Which bytes a part holds or will hold: of which range, and of which version of the file."""
+    """The byte range that a part will contain, and the version of the file that it belongs to."""
 
     asked: tuple[int, int | None]
     first: int
@@ -46,7 +46,7 @@ class _Note:
 
     @property
     def need(self) -> int | None:
-        """How many bytes it will be, None while the file's size is not known."""
+        """The part's final size, bytes; None while the file's size is unknown."""
         if self.total is None:
             return None
         end = self.total - 1
@@ -54,17 +54,17 @@ class _Note:
 
 
 class Part:
-    """`<name>.part`, which becomes `<name>` when complete, and `<name>.part.json` beside it.
+    """`<name>.part`, renamed to `<name>` when complete, and its description `<name>.part.json`.
 
-    The second says which bytes of which version of the file the first holds, so that bytes of
-    two versions are never joined.
+    The description records the byte range and the version of the file, so that bytes of two
+    versions are never combined.
 
     Args:
-        into: The file that the part becomes.
-        first: First byte wanted.
-        last: Last byte wanted, None for the file's end.
+        into: The final file.
+        first: First byte to download.
+        last: Last byte to download, None for the file's end.
         origin: The file's address, for errors.
-        resume: Go on with what is there.
+        resume: Continue an existing part.
     """
 
     def __init__(
@@ -80,21 +80,21 @@ class Part:
 
     @property
     def ranged(self) -> bool:
-        """Whether less than the whole file is wanted."""
+        """Whether only a part of the file is requested."""
         return self._asked != (0, None)
 
     @property
     def have(self) -> int:
-        """How many bytes there are."""
+        """Number of bytes received so far."""
         return self.path.stat().st_size if self._note and self.path.exists() else 0
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing (a kill may have struck just before the renaming)."""
+        """Whether all bytes are there (the process may have been killed before the rename)."""
         return self._note is not None and self.have == self._note.need
 
     def request_headers(self) -> dict[str, str]:
-        """Return the HTTP headers that ask for what is missing."""
+        """Return the HTTP headers that request the missing bytes."""
         first, last = self._asked
         have = self.have
         if not self.ranged and not have:
@@ -112,13 +112,16 @@ class Part:
         validator: str | None = None,
         keep: bool = False,
     ) -> None:
-        """Note which bytes come now; those that are there are dropped, unless `keep`.
+        """Record the byte range that follows; bytes received before are dropped, unless `keep`.
 
         Raises:
-            SourceError: The file ends before the first of them.
+            SourceError: The file ends before `first`.
         """
         if total is not None and first >= max(total, 1):
-            raise SourceError(f"{self.origin} holds {total} bytes, expected more than {first}.")
+            raise SourceError(
+                f"{self.origin} has {total} bytes. Expected more than {first}. Leave the record "
+                "out."
+            )
         self._note = _Note(self._asked, first, last, total, validator)
         with disk(self.path):
             if not keep:
@@ -126,56 +129,67 @@ class Part:
             write_text(self._note_path, json.dumps(asdict(self._note)))
 
     def begin_range(self, start: int, total: int, validator: str | None) -> None:
-        """Note that a range of a file of `total` bytes comes now, from byte `start` on.
+        """Record that bytes from `start` of a file of `total` bytes follow.
 
         Raises:
-            PassingSourceError: The file has changed since the part was begun.
-            SourceError: It is not the range that was asked for.
+            TransientSourceError: The file has changed since the part was started.
+            SourceError: The server sent another range than requested.
         """
         first, last = self._asked
         have = self.have
         known = self._note.total if self._note and have else None
         if known not in (None, total):
             self.discard()
-            raise PassingSourceError(f"{self.origin} changed from {known} to {total} bytes.")
+            raise TransientSourceError(
+                f"{self.origin} changed from {known} to {total} bytes during the download. Try "
+                "again later."
+            )
         if start != first + have:
             self.discard()
-            raise SourceError(f"{self.origin} came from byte {start}, expected {first + have}.")
+            raise SourceError(
+                f"{self.origin} was sent from byte {start}. Expected {first + have}. Set "
+                "source.whole_files=true, or use another mirror."
+            )
         self.begin(first, last, total, validator, keep=have > 0)
 
     def refuse_range(self, content_range: str) -> None:
-        """Raise what it means that the range that was asked for does not exist (HTTP 416).
+        """Raise the error for a requested range that does not exist (HTTP 416).
 
         Raises:
-            PassingSourceError: The part no longer fits the file; a new try starts clean.
-            SourceError: The file ends before the first wanted byte.
+            TransientSourceError: The file changed; the next attempt starts from its first byte.
+            SourceError: The file ends before the first requested byte.
         """
         found = re.search(r"/(\d+)$", content_range)
         size = f"{found.group(1)} bytes" if found else "fewer bytes"
         if self.have:
             self.discard()
-            raise PassingSourceError(f"{self.origin} changed; it now holds {size}.")
-        raise SourceError(f"{self.origin} holds {size}, expected more than {self._asked[0]}.")
+            raise TransientSourceError(
+                f"{self.origin} changed during the download; it now has {size}. Try again later."
+            )
+        raise SourceError(
+            f"{self.origin} has {size}. Expected more than {self._asked[0]}. Leave the record out."
+        )
 
     def append(self, chunks: Iterable[bytes]) -> None:
-        """Add bytes."""
+        """Append bytes."""
         with disk(self.path), self.path.open("ab") as file:
             for chunk in chunks:
                 file.write(chunk)
 
     def finish(self) -> Received:
-        """Rename the part.
+        """Rename the complete part to its final name.
 
         Raises:
-            PassingSourceError: It is not as long as announced; what came too short is kept.
+            TransientSourceError: The part has another size than announced; a short one is kept.
         """
         have, note = self.have, self._note
         if note is None or note.need not in (None, have):
             need = note.need if note else None
             if need is not None and have > need:
                 self.discard()
-            raise PassingSourceError(
-                f"{self.origin} gave {have} bytes, expected {need}: cut off. Try again later."
+            raise TransientSourceError(
+                f"{self.origin} was truncated: {have} bytes received, {need} expected. Try again "
+                "later."
             )
         with disk(self.path):
             with self.path.open("rb+") as file:
@@ -186,13 +200,13 @@ class Part:
         return Received(note.first, end - 1, end if note.total is None else note.total)
 
     def discard(self) -> None:
-        """Remove what is there."""
+        """Delete the part and its description."""
         self._note = None
         self.path.unlink(missing_ok=True)
         self._note_path.unlink(missing_ok=True)
 
     def _read_note(self) -> _Note | None:
-        """Return what the part holds, None if that is not known or not what is wanted."""
+        """Return the part's description, None if it is missing or describes another range."""
         try:
             note = _Note(**json.loads(self._note_path.read_text()))
             have = self.path.stat().st_size

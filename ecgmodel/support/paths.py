@@ -1,4 +1,4 @@
-"""Where the project's files are."""
+"""Paths of the package and of the shipped networks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 """The library's folder, `ecgmodel`."""
 ROOT = PACKAGE.parent
-"""The folder with `ecgmodel`, `tasks` and `flows`; of a checkout, the repository."""
+"""The folder that contains `ecgmodel`, `tasks` and `flows`; in a checkout, the repository."""
 MODELS = PACKAGE / "models"
-"""The networks that come with the package, a folder each."""
+"""The shipped networks, one folder each."""
 NETWORK = "model.onnx"
-"""A shipped network's file that needs neither Keras nor TensorFlow."""
+"""The ONNX file of a shipped network; it needs neither Keras nor TensorFlow."""
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Return the names of the networks that come with the package."""
+    """Return the names of the shipped networks."""
     return tuple(sorted(file.parent.name for file in MODELS.glob(f"*/{NETWORK}")))
