@@ -12,6 +12,8 @@ from ecgmodel.noise._part import Noise, NoisePart
 from ecgmodel.support import plugins
 from ecgmodel.support.decibels import snr_gain
 
+FLAT = 1e-12
+"""Power up to which a piece of noise counts as flat, mV^2; float32 rounding causes as much."""
 Draw = Callable[[NoisePart, int, np.random.Generator], Noise]
 
 
@@ -44,4 +46,5 @@ def scaled(noise: NDArray[Any], power: NDArray[Any], snr_db: NDArray[Any]) -> ND
     """
     noise = noise - noise.mean(axis=1, keepdims=True)
     own = np.square(noise).mean(axis=1)
+    own = np.where(own > FLAT, own, 0.0)
     return np.asarray(noise * snr_gain(power, own, snr_db)[:, None], np.float32)

@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SILENT = 1e-12
-"""Noise with less power, mV^2, is not scaled: a flat piece has no SNR."""
-
 
 def decibels(power: ArrayLike, reference: ArrayLike = 1.0) -> NDArray[Any]:
     """Return `10 log10(power / reference)`, NaN where either is zero (never infinite).
@@ -31,7 +28,7 @@ def snr_gain(power: ArrayLike, noise_power: ArrayLike, snr_db: ArrayLike) -> NDA
         snr_db: The target SNR, dB; NaN for no noise.
     """
     own, level = np.asarray(noise_power, np.float64), np.asarray(snr_db, np.float64)
-    noisy = (own > SILENT) & ~np.isnan(level)
+    noisy = (own > 0) & ~np.isnan(level)
     with np.errstate(invalid="ignore"):
         gain = np.sqrt(np.asarray(power) / (np.where(noisy, own, 1.0) * 10 ** (level / 10)))
     return np.where(noisy, gain, 0.0)

@@ -155,6 +155,14 @@ def test_noise_pieces_contain_usable_samples_only() -> None:
         assert start + 1024 <= 5_000
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_the_unit_of_the_noise_does_not_matter(unit: float) -> None:
+    clean = np.sin(np.arange(1000.0))
+    noise = Noise(unit * np.random.default_rng(0).normal(size=1000), ())
+    _, _, achieved = add_noise([Cell(clean, noise, 0, 0, "x", 6.0)])
+    assert achieved[0] == pytest.approx(6.0, abs=0.01)
+
+
 def test_add_noise_by_hand() -> None:
     clean = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
     noise = Noise(np.array([3.0, 3.0, 1.0, 1.0]), ())
