@@ -18,7 +18,7 @@ LOCKED := --python $(BIN)/python --require-hashes
 
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing what running needs into .venv (about 2.3 GB, once) ..."
+	@echo "Installing what running needs into .venv (about 3 GB, once) ..."
 	@$(PIP) --require-hashes -r requirements-uv.lock
 	@$(UV) sync -q $(LOCKED) requirements.lock || $(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
@@ -54,8 +54,8 @@ bench: $(READY)  ## speed, as ratios measured in one run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(READY)  ## after a change of pyproject.toml
-	@$(COMPILE) --extra all --group locked pyproject.toml -o requirements.lock
-	@$(COMPILE) --extra dev --group locked --constraints requirements.lock pyproject.toml \
+	@$(COMPILE) --extra all pyproject.toml -o requirements.lock
+	@$(COMPILE) --extra dev --constraints requirements.lock pyproject.toml \
 		-o requirements-test.lock
 	@echo "uv" | $(COMPILE) - -o requirements-uv.lock
 
