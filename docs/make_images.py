@@ -30,11 +30,12 @@ def draw_trace(
     examples: Path, role: str, noise: str, into: Path = DOCS / "images/trace.png"
 ) -> None:
     """Draw one of the segments of an evaluation on ECG paper, and say which it is."""
-    from ecgmodel.evaluation.examples import load
+    from ecgmodel.evaluation.examples import Example
     from ecgmodel.evaluation.figures import encode
     from ecgmodel.evaluation.traces import section_figure
+    from ecgmodel.support.dataclass_files import load
 
-    shown = next(e for e in load(examples) if (e.role, e.noise_type) == (role, noise))
+    shown = next(e for e in load(examples, Example) if (e.role, e.noise_type) == (role, noise))
     into.parent.mkdir(exist_ok=True)
     into.write_bytes(shrink(encode(section_figure(shown), "png", dpi=110)))
     print(

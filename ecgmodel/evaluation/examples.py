@@ -128,28 +128,3 @@ def collect(
         signals = {"original": segment.clean[0], "noisy": segment.noisy[0], "denoised": denoised[0]}
         found.append(Example(**attributes, **signals, fs=segment.fs))
     return tuple(found)
-
-
-def save(examples: Sequence[Example], path: str | Path) -> None:
-    """Write examples to an `.npz` file without pickles, one array per attribute."""
-    columns = {
-        name: np.stack([np.asarray(getattr(example, name)) for example in examples])
-        for name in NAMES
-    }
-    with Path(path).open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **columns)
-
-
-def load(path: str | Path) -> tuple[Example, ...]:
-    """Read examples written by `save`."""
-    with np.load(path, allow_pickle=False) as file:
-        columns = {name: file[name] for name in NAMES}
-    return tuple(
-        Example(
-            **{
-                name: values[i] if name in ARRAYS else values[i].item()
-                for name, values in columns.items()
-            }
-        )
-        for i in range(len(columns["role"]))
-    )

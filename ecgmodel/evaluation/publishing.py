@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecgmodel.evaluation import examples, figures, traces
+from ecgmodel.evaluation import figures, traces
+from ecgmodel.evaluation.examples import Example
 from ecgmodel.evaluation.headline import Headline, headline
 from ecgmodel.evaluation.report import DatasetFacts, ReportContext, render
 from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.evaluation.summary import NO_NOISE, as_text, noisy_rows, pivot, summarise
 from ecgmodel.evaluation.wording import saved_weights
 from ecgmodel.store import MANIFEST, Stored
+from ecgmodel.support.dataclass_files import load
 
 MODEL, SEGMENTS, EXAMPLES = "model", "segments.parquet", "examples.npz"
 # Metrics in `tables/cells.csv`; `tables/summary.csv` has all of them.
@@ -58,7 +60,7 @@ def publish_report(
         (for the tracking store) and "cells" (means by noise type and SNR).
     """
     table = _rows(measured, beside)
-    shown = examples.load(measured[-1].file(EXAMPLES))
+    shown = load(measured[-1].file(EXAMPLES), Example)
     summary = summarise(table, draws=how.bootstrap, seed=how.seed)
     _write_tables(table, summary, how, into / "tables")
     found, history = headline(table, MODEL, how.bootstrap, how.seed), _history(model)
@@ -115,7 +117,7 @@ def _write_tables(
 
 def _write_figures(
     summary: pd.DataFrame,
-    shown: Sequence[examples.Example],
+    shown: Sequence[Example],
     history: Mapping[str, Sequence[float]],
     into: Path,
 ) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from ecgmodel.protocols._arrays import save
 from ecgmodel.protocols._costs import Timed, filter_costs, network_costs
 from ecgmodel.protocols._methods import NOTHING, Denoise, Network
 from ecgmodel.store import Stored
+from ecgmodel.support.dataclass_files import save
 
 ROWS, EXAMPLES, COST = "rows.parquet", "examples.npz", "cost"
 

@@ -14,7 +14,6 @@ import pandas as pd
 from ecgmodel.evaluation import baselines
 from ecgmodel.evaluation.metrics import Metric
 from ecgmodel.evaluation.summary import DRAWS, summarise
-from ecgmodel.protocols._arrays import load
 from ecgmodel.protocols._costs import training_of
 from ecgmodel.protocols._goals import Goal, against_goals
 from ecgmodel.protocols._measured import (
@@ -31,6 +30,7 @@ from ecgmodel.protocols._work import Recordings, Work
 from ecgmodel.steps.data import Step, file_version
 from ecgmodel.store import Stored, Unit, digest, file_sha256
 from ecgmodel.store.versions import code_version, library_versions
+from ecgmodel.support.dataclass_files import load
 
 Rows = Callable[[pd.DataFrame], pd.DataFrame]
 Tables = Mapping[str, pd.DataFrame]

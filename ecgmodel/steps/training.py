@@ -16,6 +16,7 @@ from ecgmodel.steps.data import Step, file_version
 from ecgmodel.store import Stored, Unit, file_sha256
 from ecgmodel.store.versions import code_version, git_commit, library_versions
 from ecgmodel.support import plugins
+from ecgmodel.support.dataclass_files import save
 from ecgmodel.support.progress import bar
 from ecgmodel.support.quiet import import_keras
 
@@ -138,7 +139,11 @@ def measure_file_step(
         {"tile": tile, "overlap": how.overlap, "window": how.window},
         {"dataset": dataset.ref, "model": file_sha256(model)},
         {
-            "modules": code_version("ecgmodel.evaluation.examples", "ecgmodel.denoise.tiles"),
+            "modules": code_version(
+                "ecgmodel.evaluation.examples",
+                "ecgmodel.support.dataclass_files",
+                "ecgmodel.denoise.tiles",
+            ),
             "libraries": library_versions("keras", "tensorflow", "numpy", "scipy"),
         },
     )
@@ -309,7 +314,7 @@ def _measure_model(
         table = evaluate_method(denoiser.clean_many, shards, MODEL, how.window, shown.update)
     table.to_parquet(into / SEGMENTS, index=False)
     chosen = examples.choose(table, MODEL)
-    examples.save(examples.collect(chosen, denoiser.clean_many, shards), into / EXAMPLES)
+    save(examples.collect(chosen, denoiser.clean_many, shards), into / EXAMPLES)
 
 
 def _report(

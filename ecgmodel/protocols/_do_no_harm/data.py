@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ecgmodel.databases._base import Database
 from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.evaluation.detection import beat_samples, detect_beats
-from ecgmodel.protocols._arrays import load, save
 from ecgmodel.protocols._work import record_path
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.resampling import FS, highpass, to_standard_rate
 from ecgmodel.store import Stored
 from ecgmodel.support import plugins
+from ecgmodel.support.dataclass_files import load, save
 from ecgmodel.wfdb.annotations import read_annotations
 from ecgmodel.wfdb.millivolts import read_recording
 

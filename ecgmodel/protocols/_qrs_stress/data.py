@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import DatasetError, RecordError
 from ecgmodel.evaluation.detection import beat_samples
-from ecgmodel.protocols._arrays import load, save
 from ecgmodel.protocols._qrs_stress.records import (
     FIRST_NOISY_MIN,
     FS,
@@ -23,6 +22,7 @@ from ecgmodel.protocols._qrs_stress.records import (
 )
 from ecgmodel.protocols._work import record_path
 from ecgmodel.store import Stored
+from ecgmodel.support.dataclass_files import load, save
 from ecgmodel.support.decibels import decibels
 from ecgmodel.wfdb.annotations import read_annotations
 from ecgmodel.wfdb.millivolts import read_recording

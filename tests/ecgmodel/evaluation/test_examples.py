@@ -6,6 +6,7 @@ import pytest
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation import baselines, examples
 from ecgmodel.evaluation.evaluate import evaluate_method
+from ecgmodel.support.dataclass_files import load, save
 
 from .made import ecg, result_table, write_shard
 
@@ -65,8 +66,8 @@ def test_signals_match_the_table(measured):
 def test_examples_are_equal_after_saving_and_loading(measured, tmp_path):
     table, clean_many, shards = measured
     before = examples.collect(examples.choose(table, "butterworth"), clean_many, shards)
-    examples.save(before, tmp_path / "examples.npz")
-    after = examples.load(tmp_path / "examples.npz")  # which refuses pickles
+    save(before, tmp_path / "examples.npz")
+    after = load(tmp_path / "examples.npz", examples.Example)  # which refuses pickles
     for one, other in zip(before, after, strict=True):
         assert (one.role, one.record, one.snr_db) == (other.role, other.record, other.snr_db)
         assert isinstance(other.start, int)

@@ -10,7 +10,6 @@ import pytest
 
 from ecgmodel.evaluation.figures import NARROW
 from ecgmodel.evaluation.metrics import WINDOW
-from ecgmodel.protocols._arrays import load, save
 from ecgmodel.protocols._do_no_harm.figures import example_figure, spread_figure
 from ecgmodel.protocols._do_no_harm.measures import shape_below
 from ecgmodel.protocols._do_no_harm.measuring import (
@@ -19,6 +18,7 @@ from ecgmodel.protocols._do_no_harm.measuring import (
     worth_a_look,
 )
 from ecgmodel.protocols.do_no_harm import PROTOCOL
+from ecgmodel.support.dataclass_files import load, save
 from tests.ecgmodel.protocols.test_do_no_harm import made, stored
 
 NAMES = ("qtdb/sel123", "qtdb/sel302", "mitdb/106")

@@ -11,7 +11,6 @@ from ecgmodel import protocols
 from ecgmodel.errors import DatasetError, ModelError
 from ecgmodel.evaluation import examples
 from ecgmodel.evaluation.summary import as_text
-from ecgmodel.protocols._arrays import load
 from ecgmodel.protocols._leak_free.data import LeakFree, read
 from ecgmodel.protocols._leak_free.goals import against_baselines
 from ecgmodel.protocols._leak_free.measuring import evaluate
@@ -19,6 +18,7 @@ from ecgmodel.protocols._measured import EXAMPLES, ROWS
 from ecgmodel.protocols._methods import Network
 from ecgmodel.protocols.leak_free import PROTOCOL
 from ecgmodel.store import Store, Stored
+from ecgmodel.support.dataclass_files import load
 from tests.ecgmodel.protocols.made_leak_free import invented, rewritten, small_test
 
 SAMPLES, WINDOWS, WINDOW = 11_520, 11, 1047

@@ -11,8 +11,8 @@ import pytest
 
 from ecgmodel import protocols
 from ecgmodel.protocols import do_no_harm
-from ecgmodel.protocols._arrays import load, save
 from ecgmodel.protocols._protocol import Cells, Published
+from ecgmodel.support.dataclass_files import load, save
 
 
 @pytest.mark.parametrize("name", protocols.names())

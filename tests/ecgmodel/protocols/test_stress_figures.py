@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from ecgmodel.evaluation.figures import NARROW
-from ecgmodel.protocols._arrays import load, save
 from ecgmodel.protocols._goals import Goal
 from ecgmodel.protocols._qrs_stress.data import collect, read, write
 from ecgmodel.protocols._qrs_stress.figures import LANES, excerpt_figure, f1_figure
@@ -18,6 +17,7 @@ from ecgmodel.protocols._qrs_stress.measuring import EXCERPT_AT_S, Excerpt, meas
 from ecgmodel.protocols.qrs_stress import PROTOCOL
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored, Unit
+from ecgmodel.support.dataclass_files import load, save
 from tests.ecgmodel.protocols.made_stress import EVERY, MINUTE, beats_at, write_person
 
 FIRST = 17 * MINUTE + round(EXCERPT_AT_S * 360)

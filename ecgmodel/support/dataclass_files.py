@@ -1,4 +1,4 @@
-"""Frozen dataclasses of arrays and plain facts, kept in an `.npz` without pickles."""
+"""Files of dataclasses with arrays: an `.npz` without pickles."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-Item = TypeVar("Item")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Item = TypeVar("Item", bound="DataclassInstance")
 FACTS = "facts"
 
 
@@ -39,6 +42,6 @@ def load(path: Path, kind: type[Item]) -> tuple[Item, ...]:
     with np.load(path, allow_pickle=False) as file:
         for n, facts in enumerate(json.loads(str(file[FACTS]))):
             plain = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
-            rest = [field.name for field in fields(kind) if field.name not in plain]  # type: ignore[arg-type]
+            rest = [field.name for field in fields(kind) if field.name not in plain]
             found.append(kind(**plain, **{name: file[f"{n}.{name}"] for name in rest}))
     return tuple(found)
