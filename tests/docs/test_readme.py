@@ -94,7 +94,6 @@ def test_every_file_that_a_page_names_is_there(page: str) -> None:
     named = re.findall(r"`((?:docs|flows|tasks|tests|ecgmodel)/[\w/.]+\.\w+)`", text)
     example = {
         "NAME",
-        "hum",
         "powerline",
         "walking",
         "stdb",
@@ -105,4 +104,6 @@ def test_every_file_that_a_page_names_is_there(page: str) -> None:
         "json",
     }  # of docs/extending.md
     wanted = {n for n in named if not any(word in Path(n).stem for word in example)}
+    # The protocol of docs/extending.md has the name of a noise type that is there.
+    wanted -= {"ecgmodel/protocols/hum.py", "tests/ecgmodel/protocols/test_hum.py"}
     assert not [n for n in {*linked, *wanted} if not (ROOT / n).exists()]
