@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgmodel.networks import load_network
 from ecgmodel.settings.config import Settings
 from flows.pipeline import pipeline
 from flows.prepare import prepare
@@ -52,7 +53,9 @@ def test_running_again_imports_nothing_that_works(first: First, tmp_path: Path) 
 def test_the_saved_network_opens_in_keras(first: First) -> None:
     import keras
 
-    network = keras.saving.load_model(first[1].model.file("model.keras"))
+    path = first[1].model.file("model.keras")
+    load_network(path)  # registers the layers, which a worker that did not train has not seen
+    network = keras.saving.load_model(path)
     assert network.predict(np.zeros((2, 256, 1)), verbose=0).shape == (2, 256, 1)
 
 
