@@ -232,8 +232,10 @@ def run_command(
     return Command(["run", "--config", str(file)], folder, project, **environment)
 
 
-def until(holds: Callable[[], Any], timeout_s: float = 300, what: str = "") -> None:
-    """Wait until something holds.
+def until(
+    holds: Callable[[], Any], timeout_s: float = 300, what: str = "", every_s: float = 0.1
+) -> None:
+    """Wait until something holds; asked without a pause, a server has no time for its work.
 
     Raises:
         TimeoutError: It never did.
@@ -242,7 +244,7 @@ def until(holds: Callable[[], Any], timeout_s: float = 300, what: str = "") -> N
     while not holds():
         if time.monotonic() > end:
             raise TimeoutError(f"waited {timeout_s:g} s in vain for {what or holds}")
-        time.sleep(0.005)
+        time.sleep(every_s)
 
 
 def task_states(flow_run_id: Any, count: int) -> dict[str, str]:

@@ -176,7 +176,7 @@ def kill_when(settings: Settings, folder: Path, moment: Callable[[], bool], dela
     """Start the command, and kill it a while after a moment has come, if it still runs then."""
     command = small.run_command(settings, folder)
     try:
-        small.until(lambda: moment() or command.process.poll() is not None, 240)
+        small.until(lambda: moment() or command.process.poll() is not None, 240, every_s=0.005)
         time.sleep(delay_s)
     finally:
         command.kill()

@@ -155,7 +155,7 @@ class Service:
     def until(self, holds: Callable[[], Any], what: str, timeout_s: float = 600) -> None:
         """Wait until something holds; what the logs say is part of the error."""
         try:
-            until(holds, timeout_s, what)
+            until(holds, timeout_s, what, every_s=0.5)
         except TimeoutError as error:
             tails = [log.read_text()[-3000:] for log in (self.state / "logs").glob("*.log")]
             raise AssertionError("\n".join([str(error), *tails])) from error
