@@ -186,12 +186,12 @@ class Protocol:
         """
         if self.filters is None:
             module = f"ecgmodel.evaluation.baselines.{name}"
-            load = partial(_classical, name)
+            method = partial(_classical, name)
         else:
-            module, load = self.filters[name].__module__, partial(_given, self.filters[name])
+            module, method = self.filters[name].__module__, partial(_given, self.filters[name])
         code = self._code(module, "pywavelets", "neurokit2")
         unit = Unit(f"{self._stage}_evaluate", name, {}, {"test": prepared.ref}, code)
-        return Step(unit, partial(measure_into, self.measure, load, None, name, prepared))
+        return Step(unit, partial(measure_into, self.measure, method, None, name, prepared))
 
     def network_step(self, name: str, network: Network, prepared: Stored) -> Step:
         """What a network does on the test.
@@ -207,8 +207,8 @@ class Protocol:
         code = self._code(module, "keras", "tensorflow")
         inputs = {"test": prepared.ref, **models}
         unit = Unit(f"{self._stage}_evaluate", name, how, inputs, code)
-        load = partial(_loaded, self.networks, network)
-        return Step(unit, partial(measure_into, self.measure, load, network, name, prepared))
+        method = partial(_loaded, self.networks, network)
+        return Step(unit, partial(measure_into, self.measure, method, network, name, prepared))
 
     def rows(self, measured: Sequence[Stored]) -> pd.DataFrame:
         """Return the rows of measured methods, one after the other."""

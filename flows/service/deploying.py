@@ -7,18 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from ecgmodel.errors import SettingsError
 from ecgmodel.store import write_text
 from flows.given import VARIABLE
-from flows.service.servers import PROJECT, ServiceError, client_environment
+from flows.service.servers import PROJECT, ServiceError, client_environment, prefect_client
 from flows.service.settings import ServedSettings
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
 
 LIMIT_S = 120
 
@@ -97,7 +94,7 @@ def _timed(schedule: Mapping[str, Any], timezone: str) -> dict[str, Any]:
 def _forget_schedules(declared: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) -> None:
     """Delete schedules that are no longer declared, which Prefect would keep."""
     kept = {str(one["name"]): {s["slug"] for s in one["schedules"]} for one in declared}
-    with _client(variables) as client:
+    with prefect_client(variables) as client:
         for deployment in client.read_deployments():
             for schedule in deployment.schedules:
                 if schedule.slug not in kept.get(deployment.name, {schedule.slug}):
@@ -117,17 +114,10 @@ def _make_pool(name: str, variables: Mapping[str, str]) -> None:
     template = ProcessWorker.get_default_base_job_template()
     pool = WorkPoolCreate(name=name, type="process", base_job_template=template)
     try:
-        with _client(variables) as client:
+        with prefect_client(variables) as client:
             client.create_work_pool(pool, overwrite=True)
     except HTTPError as error:
         raise ServiceError(f"Prefect did not create the work pool {name!r}: {error}") from error
-
-
-def _client(variables: Mapping[str, str]) -> SyncPrefectClient:
-    from prefect.client.orchestration import SyncPrefectClient
-
-    login = variables.get("PREFECT_API_AUTH_STRING")
-    return SyncPrefectClient(variables["PREFECT_API_URL"], auth_string=login)
 
 
 def _visible(environment: Mapping[str, str]) -> dict[str, str]:

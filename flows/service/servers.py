@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import socket
 import sys
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -18,6 +20,9 @@ from ecgmodel.store import write_text
 from ecgmodel.support import telemetry
 from flows.given import VARIABLE
 from flows.service.settings import ServiceSettings, is_loopback
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 PROJECT = Path(__file__).parents[2]
 WORKER = "ecg-worker"
@@ -67,6 +72,25 @@ def client_environment(settings: ServiceSettings) -> dict[str, str]:
             "MLFLOW_TRACKING_PASSWORD": password,
         }
     return variables
+
+
+def prefect_client(variables: Mapping[str, str], brief: bool = False) -> SyncPrefectClient:
+    """Return a client of the Prefect server.
+
+    Args:
+        variables: Those of `client_environment`.
+        brief: Give a server up that does not answer within 15 s, at once. The variables and this
+            then hold for the whole process.
+    """
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.context import refresh_global_settings_context
+
+    if brief:
+        soon = {"PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_API_REQUEST_TIMEOUT": "15"}
+        os.environ.update({**variables, **soon})
+        refresh_global_settings_context()
+    login = variables.get("PREFECT_API_AUTH_STRING")
+    return SyncPrefectClient(variables["PREFECT_API_URL"], auth_string=login)
 
 
 def prefect_server(settings: ServiceSettings) -> Server:

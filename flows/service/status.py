@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from flows.service.processes import recall
-from flows.service.servers import client_environment, mlflow_server, prefect_server
+from flows.service.servers import (
+    client_environment,
+    mlflow_server,
+    prefect_client,
+    prefect_server,
+)
 from flows.service.settings import ServedSettings
 from flows.service.supervisor import SUPERVISOR
 
@@ -57,9 +62,7 @@ def status_lines(settings: ServedSettings) -> tuple[list[str], bool]:
 
 
 def _deployments_and_runs(settings: ServedSettings) -> list[str]:
-    from flows.service.supervisor import _client
-
-    with _client(client_environment(settings.service)) as client:
+    with prefect_client(client_environment(settings.service), brief=True) as client:
         zone = ZoneInfo(settings.service.timezone)
         return _deployments(client, zone) + _last_runs(client, zone)
 

@@ -24,6 +24,7 @@ from flows.service.servers import (
     check_ports,
     client_environment,
     mlflow_server,
+    prefect_client,
     prefect_server,
     worker,
 )
@@ -166,7 +167,7 @@ class Supervisor:
     def _sweep(self) -> bool:
         """Check for dead and missed runs, and return whether the server answered."""
         try:
-            with _client(self.service_environment) as client:
+            with prefect_client(self.service_environment, brief=True) as client:
                 from flows.service.catching_up import catch_up
                 from flows.service.sweeping import sweep
 
@@ -189,7 +190,7 @@ class Supervisor:
     def _notify(self) -> None:
         from flows.service.notifying import notify
 
-        with _client(self.service_environment) as client:
+        with prefect_client(self.service_environment, brief=True) as client:
             notify(client, self.service.webhook)
 
     @property
@@ -214,7 +215,7 @@ class Supervisor:
         at_work = runs_with_a_process()
         self._end("worker")
         try:
-            with _client(self.service_environment) as client:
+            with prefect_client(self.service_environment, brief=True) as client:
                 hand_over(client, at_work)
         except Exception as error:  # the next sweep finds them and counts an attempt
             _log.warning("Interrupted runs were not rescheduled: %s", str(error).splitlines()[:1])
@@ -225,16 +226,3 @@ class Supervisor:
 
     def _stop_soon(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
-
-
-def _client(environment: dict[str, str]):  # type: ignore[no-untyped-def]
-    """Return a client with a short timeout, so that an absent server does not block."""
-    brief = {"PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_API_REQUEST_TIMEOUT": "15"}
-    os.environ.update({**environment, **brief})
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.context import refresh_global_settings_context
-
-    refresh_global_settings_context()
-    return SyncPrefectClient(
-        environment["PREFECT_API_URL"], auth_string=environment.get("PREFECT_API_AUTH_STRING")
-    )
