@@ -9,7 +9,8 @@ import numpy as np
 import wfdb
 
 from benchmarks._measure import ROOT
-from ecgmodel.signals.resampling import FS, to_standard_rate
+from ecgmodel.signals.resampling import to_standard_rate
+from ecgmodel.signals.standard import FS
 from ecgmodel.sources import _simulated_ecg, _simulated_noise
 
 NOISE = ("bw", "ma", "em")

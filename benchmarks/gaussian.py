@@ -19,7 +19,7 @@ from ecgmodel.denoise.denoiser import DEFAULT, Denoiser
 from ecgmodel.evaluation.evaluate import read_batches
 from ecgmodel.evaluation.metrics import measure
 from ecgmodel.noise._drawing import scaled
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.steps.training import split_shards
 from ecgmodel.store import read_stored
 from ecgmodel.support.randomness import generator

@@ -102,7 +102,7 @@ def _loader(name: str, scratch: Path) -> Callable[[], Clean]:
         return lambda: lambda signal: method(signal[None])[0]
     if name == GENERAL:
         from ecgmodel.denoise.denoiser import Denoiser
-        from ecgmodel.signals.resampling import FS
+        from ecgmodel.signals.standard import FS
 
         return lambda: partial(Denoiser.load(), fs=FS)
     from ecgmodel.support.quiet import import_keras

@@ -27,7 +27,8 @@ from ecgmodel.dataset.splits import noise_ranges
 from ecgmodel.noise._part import NoisePart, NoiseRecording
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings, judge
-from ecgmodel.signals.resampling import FS, RECORDED, USABLE, ResampleSettings, resample_record
+from ecgmodel.signals.resampling import ResampleSettings, resample_record
+from ecgmodel.signals.standard import FS, RECORDED, USABLE
 
 GOAL = 0.5
 TYPES = {**dict.fromkeys(NOISE, 1.0), "mixed": 1.0}

@@ -17,7 +17,8 @@ from ecgmodel.dataset.splits import SplitSettings, assign_splits, copies, strict
 from ecgmodel.errors import DatasetError
 from ecgmodel.settings.config import Settings, SourceSettings
 from ecgmodel.settings.preflight import check_places
-from ecgmodel.signals.resampling import FS, RECORDED, ResampleSettings
+from ecgmodel.signals.resampling import ResampleSettings
+from ecgmodel.signals.standard import FS, RECORDED
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.steps.data import (
     check_noise,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.support import plugins
 
 KIND = "noise type"

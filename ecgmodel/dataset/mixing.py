@@ -17,7 +17,7 @@ from ecgmodel.noise._drawing import draw_functions, scaled, shares_of
 from ecgmodel.noise._part import Noise, NoisePart, Origin
 from ecgmodel.signals.beats import beat_classes
 from ecgmodel.signals.quality import QualitySettings, judge
-from ecgmodel.signals.resampling import BEATS, FS, TARGET, USABLE, highpass
+from ecgmodel.signals.standard import BEATS, FS, TARGET, USABLE, highpass
 from ecgmodel.signals.windows import cut, segment_starts, spread, window_starts
 from ecgmodel.support.arrays import read_array
 from ecgmodel.support.decibels import decibels, snr_gain

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from ecgmodel.dataset.checks import NOISE, TRAINING, check_dataset
 from ecgmodel.dataset.splits import SPLITS, noise_ranges
 from ecgmodel.errors import DatasetError
-from ecgmodel.signals.resampling import FS, RECORDED, USABLE
+from ecgmodel.signals.standard import FS, RECORDED, USABLE
 from ecgmodel.store import Stored
 from ecgmodel.support.arrays import read_array
 

@@ -13,7 +13,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from ecgmodel.denoise.tiles import mirrored
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 
 Array = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecgmodel.errors import ModelError, SettingsError
 from ecgmodel.settings.config import Settings, load_settings
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.signals.statistics import RecordingStatistics
 from ecgmodel.store import MANIFEST, file_sha256, read_stored, write_text
 from ecgmodel.store.versions import PACKAGE

@@ -126,6 +126,25 @@ def load_network(path: Path | str) -> keras.Model:
         ) from error
 
 
+def save_network(network: keras.Model, path: Path) -> None:
+    """Save a network as a `.keras` file whose bytes depend on the network alone.
+
+    Keras notes the date in the file, so that the same network would not be the same content.
+
+    Args:
+        network: The network, without an optimiser.
+        path: A `.keras` file; it is replaced.
+    """
+    network.save(path)
+    with zipfile.ZipFile(path) as saved:
+        parts = {name: saved.read(name) for name in saved.namelist()}
+    facts = json.loads(parts["metadata.json"])
+    parts["metadata.json"] = json.dumps({"keras_version": facts["keras_version"]}).encode()
+    with zipfile.ZipFile(path, "w") as undated:
+        for name, data in parts.items():
+            undated.writestr(zipfile.ZipInfo(name), data)
+
+
 def start_from(
     network: keras.Model, path: Path | str, described: Mapping[str, Any] | None = None
 ) -> keras.Model:

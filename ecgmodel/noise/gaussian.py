@@ -7,7 +7,7 @@ signals at any frequency.
 import numpy as np
 
 from ecgmodel.noise._part import Noise, NoisePart
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.signals.variation import waves
 
 RECORDS = ()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecgmodel.noise._part import Noise, NoisePart
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.signals.variation import waves
 
 RECORDS = ()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecgmodel.noise._part import Noise, NoisePart
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 
 RECORDS = ()
 CHANCES = (1.0, 0.4, 0.2)  # probability of the first, second and third pop

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import ModelError
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.sources import _simulated_ecg
 from ecgmodel.support.machine import peak_mb
 from ecgmodel.support.paths import ROOT

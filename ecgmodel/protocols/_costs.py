@@ -12,7 +12,7 @@ from ecgmodel.errors import ModelError
 from ecgmodel.models.trained import TrainingFacts, training_facts
 from ecgmodel.protocols._applying import apply_apart
 from ecgmodel.protocols._methods import Denoise, Network
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.support.machine import cores
 
 Array = NDArray[Any]

@@ -21,7 +21,8 @@ from ecgmodel.settings import presets
 from ecgmodel.settings.gate import GateSettings
 from ecgmodel.settings.texts import kind_of, parse, parse_value
 from ecgmodel.signals.quality import QualitySettings
-from ecgmodel.signals.resampling import FS, ResampleSettings
+from ecgmodel.signals.resampling import ResampleSettings
+from ecgmodel.signals.standard import FS
 from ecgmodel.sources.simulated import SimulatedSettings
 from ecgmodel.support import plugins
 from ecgmodel.support.paths import shipped_names
@@ -29,8 +30,6 @@ from ecgmodel.training.settings import ADDRESS, CHAMPION, TrainingSettings
 
 # Prefect hashes parameters as JSON: the order of a set would differ between processes.
 FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
-
-
 TRACKING = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 

@@ -11,14 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecgmodel.errors import RecordError
 from ecgmodel.signals.masks import MaskSettings, usable_samples
+from ecgmodel.signals.standard import BEATS, FS, RECORDED, TARGET, USABLE, highpass
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ecgmodel.wfdb.millivolts import Recording
-
-FS = 360.0
-RECORDED, TARGET, USABLE, BEATS = "recorded.npy", "target.npy", "usable.npy", "beats.parquet"
 
 
 class ResampleSettings(BaseModel):
@@ -139,23 +137,6 @@ def to_standard_rate(
     before = np.minimum(np.floor(position).astype(int), len(usable) - 1)
     after = np.minimum(before + 1, len(usable) - 1)
     return resampled, usable[before] & usable[after]
-
-
-def highpass(signal: np.ndarray, cutoff: float = 0.5) -> np.ndarray:
-    """Remove baseline wander by a Butterworth high-pass of order 2, forward and backward.
-
-    Zero-phase high-pass filters up to 0.67 Hz do not distort the ST segment (Kligfield et al.
-    2007, AHA/ACC/HRS recommendations part I, https://doi.org/10.1161/CIRCULATIONAHA.106.180200).
-
-    Args:
-        signal: `(samples, leads)` at 360 Hz.
-        cutoff: Cutoff frequency, Hz; each of the two passes attenuates it by 3 dB.
-    """
-    import scipy.signal
-
-    sos = scipy.signal.butter(2, cutoff, "highpass", fs=FS, output="sos")
-    padding = min(len(signal) - 1, int(3 * FS / cutoff))
-    return np.asarray(scipy.signal.sosfiltfilt(sos, signal, axis=0, padlen=padding))
 
 
 def _interpolated(lead: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ecgmodel.errors import RecordError
 from ecgmodel.signals.quality import QualitySettings, judge
-from ecgmodel.signals.resampling import FS, highpass
+from ecgmodel.signals.standard import FS, highpass
 from ecgmodel.signals.windows import cut, window_starts
 
 SECTION = 1024  # samples at 360 Hz (2.84 s), judged by the quality gate

@@ -20,7 +20,8 @@ from ecgmodel.dataset.splits import noise_ranges
 from ecgmodel.noise._part import NoisePart, NoiseRecording, check_length
 from ecgmodel.settings.config import SourceSettings
 from ecgmodel.signals.quality import QualitySettings
-from ecgmodel.signals.resampling import RECORDED, USABLE, ResampleSettings, resample_record
+from ecgmodel.signals.resampling import ResampleSettings, resample_record
+from ecgmodel.signals.standard import RECORDED, USABLE
 from ecgmodel.sources.base import RecordSource, Source
 from ecgmodel.store import Store, Stored, Unit, file_sha256
 from ecgmodel.store.versions import code_version, library_versions
@@ -86,20 +87,20 @@ def download_step(
     seconds = resample.seconds if resample else None
     whole = origin.whole_files or seconds is None
     start_s = 0.0 if resample is None or whole else resample.start_s
-    is_simulated = origin.kind == "simulated"
     cut = {"start_s": start_s, "seconds": None if whole else seconds}
-    unit = Unit(
-        "download",
-        f"{record.database}/{record.name}",
-        {"record": record.settings(), **cut},
-        code={
-            "modules": code_version(type(source).__module__),
-            # Only simulated files depend on the versions of libraries.
-            "libraries": library_versions(*(("numpy", "wfdb") if is_simulated else ())),
-        },
-    )
+    name, settings = f"{record.database}/{record.name}", {"record": record.settings(), **cut}
+    unit = Unit("download", name, settings, code=_download_code(source, origin, whole))
     build = partial(source.fetch, record, start_s=start_s, seconds=seconds or 0.0, whole=whole)
     return Step(unit, build, resume=True)
+
+
+def _download_code(source: Source, origin: SourceSettings, whole: bool) -> dict[str, Any]:
+    """Return the code that shapes downloaded files: none for files that are taken as they are."""
+    if origin.kind == "simulated":
+        modules, libraries = code_version(type(source).__module__), ("numpy", "wfdb")
+        return {"modules": modules, "libraries": library_versions(*libraries)}
+    is_cut = origin.kind == "physionet" and not whole
+    return {"modules": code_version("ecgmodel.sources._cutting")} if is_cut else {}
 
 
 def resample_step(download: Stored, how: ResampleSettings, is_noise: bool = False) -> Step:

@@ -17,7 +17,8 @@ from ecgmodel.denoise.network_file import NetworkFile
 from ecgmodel.denoise.onnx import FILE, Facts
 from ecgmodel.files import stale_files
 from ecgmodel.signals.quality import QualitySettings
-from ecgmodel.signals.resampling import FS, RECORDED, USABLE, ResampleSettings
+from ecgmodel.signals.resampling import ResampleSettings
+from ecgmodel.signals.standard import FS, RECORDED, USABLE
 from ecgmodel.signals.statistics import RecordingStatistics, describe
 from ecgmodel.steps.data import Step
 from ecgmodel.store import MANIFEST, Store, Stored, Unit, file_sha256, read_stored
@@ -155,8 +156,8 @@ def describe_steps(dataset: Path | None, store: Store, quality: QualitySettings)
         return []
     shards = [s for s in _stage(store, "mix") if s.ref in refs and s.info["split"] == "train"]
     wanted = {shard.inputs["record"] for shard in shards}
-    records = [record for record in _stage(store, "resample") if record.ref in wanted]
-    return [_describe_step(record, quality) for record in records]
+    records = {r.ref: r for r in _stage(store, "resample") if r.ref in wanted}
+    return [_describe_step(record, quality) for record in records.values()]
 
 
 def _describe_step(record: Stored, quality: QualitySettings) -> Step:

@@ -1,9 +1,9 @@
 """The store: every result is a folder named by a key, complete once its manifest exists.
 
 The key of a unit of work is the hash of everything that determines its output: the stage, its
-settings, its inputs and the version of its code. The folder is written as `<folder>.partial` and
-then renamed, so a killed process leaves only a `.partial` folder, which the next one deletes or
-continues. A unit with a missing or altered file counts as missing.
+settings, the content of its inputs and the version of its code. The folder is written as
+`<folder>.partial` and then renamed, so a killed process leaves only a `.partial` folder, which the
+next one deletes or continues. A unit with a missing or altered file counts as missing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from filelock import FileLock  # the light install hashes and writes files without a store
 
 MANIFEST = "manifest.json"
+INCIDENTAL = frozenset({"seconds", "machine"})
+"""Facts of a manifest that say how a unit came about, and are no part of its content."""
 _HALF = ".half"
 
 
@@ -112,8 +114,13 @@ class Stored:
 
     @property
     def ref(self) -> str:
-        """The reference for units that read this one: its key and its digest."""
-        return f"{self.key[:32]}:{self.digest[:32]}"
+        """What units that read this one name as their input: the content, however it was made.
+
+        The same files and facts give the same reference, so that a stage that ran again and made
+        the same lets nothing after it run. `INCIDENTAL` facts do not count.
+        """
+        facts = {name: value for name, value in self.info.items() if name not in INCIDENTAL}
+        return digest([self.digest, facts])[:32]
 
     def file(self, name: str) -> Path:
         """Return the path of one of its files."""

@@ -99,7 +99,9 @@ def _newest(units: Iterable[Stored], stage: str, count: int) -> list[Stored]:
 
 def _closure(roots: Iterable[Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
     """Return the roots and all their direct and indirect inputs, by folder."""
-    made_by = {name: unit for unit in units for name in _names(unit)}
+    # Several units may have one content, however they were made; the newest is the one in use.
+    oldest_first = sorted(units, key=_age, reverse=True)
+    made_by = {name: unit for unit in oldest_first for name in _names(unit)}
     kept: dict[Path, Stored] = {}
     waiting = list(roots)
     while waiting:

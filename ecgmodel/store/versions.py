@@ -14,11 +14,27 @@ from ecgmodel.support.paths import ROOT
 
 PACKAGE = "ecgmodel"
 
+PLUMBING = (
+    "ecgmodel.errors",
+    "ecgmodel.sources._partial_file",
+    "ecgmodel.sources.transport",
+    "ecgmodel.store",
+    *(
+        f"ecgmodel.support.{name}"
+        for name in (
+            *("disk", "extras", "machine", "paths", "plugins"),
+            *("progress", "quiet", "stopping", "telemetry"),
+        )
+    ),
+)
+"""Modules and packages that carry an output and do not shape it. No key depends on them."""
 
-def code_version(*modules: str) -> str:
-    """Return the hash of the syntax trees of `modules` and of all project modules they import.
 
-    Comments, docstrings and layout do not affect the hash. The source is parsed, not imported.
+def code_version(*modules: str) -> dict[str, str]:
+    """Return a hash of the syntax tree of each of `modules` and of all modules they import.
+
+    Comments, docstrings, layout, and what errors and warnings say do not affect a hash, and
+    `PLUMBING` is left out. The source is parsed, not imported.
 
     Args:
         *modules: Dotted names, e.g. "ecgmodel.dataset.mixing".
@@ -26,15 +42,28 @@ def code_version(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: A module is not part of this project.
     """
-    reached: set[str] = set()
+    return {name: _read(name)[0][:16] for name in reached(*modules)}
+
+
+def reached(*modules: str) -> list[str]:
+    """Return `modules` and all project modules that they import, without `PLUMBING`, sorted.
+
+    Raises:
+        ModuleNotFoundError: A module is not part of this project.
+    """
+    found: set[str] = set()
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in reached:
-            reached.add(name)
+        if name not in found and not is_plumbing(name):
+            found.add(name)
             waiting.extend(_read(name)[1])
-    lines = [f"{name} {_read(name)[0]}" for name in sorted(reached)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return sorted(found)
+
+
+def is_plumbing(name: str) -> bool:
+    """Return whether a module is one of `PLUMBING`, or inside one."""
+    return any(name == part or name.startswith(f"{part}.") for part in PLUMBING)
 
 
 def library_versions(*names: str) -> dict[str, str]:
@@ -85,6 +114,7 @@ def _parse(name: str, file: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
     imported = tuple(sorted(_imports(tree, name, is_package)))
     for node in ast.walk(tree):
         _drop_docstring(node)
+        _drop_words(node)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
 
 
@@ -94,6 +124,16 @@ def _drop_docstring(node: ast.AST) -> None:
         first = node.body[0] if node.body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             node.body = node.body[1:]
+
+
+def _drop_words(node: ast.AST) -> None:
+    """Remove what an error, a warning or a line of a log says: the arguments of their calls."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        node.exc.args, node.exc.keywords = [], []
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        said = node.value.func
+        if isinstance(said, ast.Attribute) and ast.unparse(said.value) in ("_log", "warnings"):
+            node.value.args, node.value.keywords = [], []
 
 
 def _imports(tree: ast.AST, name: str, is_package: bool) -> set[str]:

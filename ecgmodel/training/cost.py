@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import ModelError
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.training.exporting import write_onnx
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ import keras
 from numpy.typing import NDArray
 
 from ecgmodel.errors import ModelError
+from ecgmodel.networks import save_network
 from ecgmodel.support import plugins, stopping
 from ecgmodel.support.machine import cores
 from ecgmodel.support.progress import bar
@@ -280,7 +281,7 @@ def _finish(run: _Run, work: Path) -> History:
         weight.assign(value)
     run.model.compile(optimizer=None, loss=None)
     run.model.compiled = False  # else keras.models.load_model expects an optimiser, and fails
-    run.model.save(work / NETWORK)
+    save_network(run.model, work / NETWORK)
     run.model.save_weights(work / WEIGHTS)
     schedule = run.schedule
     stopped = run.epoch < run.settings.epochs

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.gaussian import SNRS_DB, as_markdown, coloured, improvements
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.support.randomness import generator
 
 

@@ -17,7 +17,7 @@ from ecgmodel.errors import ModelError
 from ecgmodel.evaluation.metrics import per_window
 from ecgmodel.models.trained import NETWORK, Trained, shipped
 from ecgmodel.protocols.leak_free import PROTOCOL
-from ecgmodel.signals.resampling import highpass
+from ecgmodel.signals.standard import highpass
 from ecgmodel.sources import _simulated_ecg
 from ecgmodel.store import file_sha256
 

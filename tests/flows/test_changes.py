@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 from ecgmodel.settings.config import Settings
+from ecgmodel.store import versions
 from ecgmodel.store.versions import ROOT
 from flows.prepare import prepare
 from flows.train import Training, train
@@ -99,16 +101,42 @@ def test_code_that_changed_makes_its_stage_and_what_follows_run_again(
     command.wait()
     assert sorted(command.made) == sorted([small.REPORT, small.VERDICT])  # both draw figures
 
+    # What only carries the data is no part of it, nor is what an error says.
+    for plumbing in ("errors.py", "store/__init__.py", "support/disk.py", "sources/transport.py"):
+        with (project / "ecgmodel" / plumbing).open("a") as file:
+            file.write("\n\nclass _New(Exception):\n    pass\n")
     with resampling.open("a") as file:
         file.write("_NEW = 1\n")
     command = small.run_command(settings, tmp_path / "resample", project)
     command.wait()
-    made = set(command.made)
-    assert made >= small.units("resample", *small.RECORDS, *small.NOISE)
-    # The same bytes came out, so that nothing which only depends on them has to follow; the
-    # mixing reaches this code too, so it does.
-    assert made >= small.units("mix", *small.RECORDS)
-    assert not any(unit.startswith("download") for unit in made)
+    # The same bytes came out, so that nothing follows.
+    assert set(command.made) == small.units("resample", *small.RECORDS, *small.NOISE)
+
+
+def test_each_stage_reaches_what_shapes_its_output_and_nothing_else(
+    first: First, store: Path
+) -> None:
+    """By the modules that the manifests name; the rooms stand in `docs/design.md`."""
+    noise, numbers = "noise", "support"
+    may_reach = {
+        "download": {"sources", "wfdb", numbers},
+        "resample": {"signals", "wfdb", numbers},
+        "mix": {"dataset", noise, "signals", numbers},
+        "dataset": {"databases", "dataset", "signals", numbers},
+        "train": {"training", "networks", "losses", "dataset", noise, "signals", numbers},
+        "evaluate": {"evaluation", "denoise", "networks", numbers},
+        "export": {"training", "denoise", "networks"},
+    }
+    for stage, rooms in may_reach.items():
+        for manifest in (store / stage).glob("*/manifest.json"):
+            reached = set(json.loads(manifest.read_text())["code"]["modules"])
+            assert {name.split(".")[1] for name in reached if "." in name} <= rooms, stage
+            assert not any(versions.is_plumbing(name) for name in reached), stage
+            drawing = {n for n in reached if n.startswith("ecgmodel.evaluation.")} - {
+                f"ecgmodel.evaluation.{name}"
+                for name in ("evaluate", "examples", "metrics", "summary")
+            }
+            assert all(n.startswith("ecgmodel.evaluation.baselines") for n in drawing), stage
 
 
 def _edit(file: Path, old: str, new: str, after: str = "") -> None:

@@ -15,7 +15,8 @@ from ecgmodel.errors import MissingFileError, RecordError
 from ecgmodel.evaluation.detection import beat_samples, detect_beats
 from ecgmodel.protocols._work import record_path
 from ecgmodel.signals.masks import MaskSettings, usable_samples
-from ecgmodel.signals.resampling import FS, highpass, to_standard_rate
+from ecgmodel.signals.resampling import to_standard_rate
+from ecgmodel.signals.standard import FS, highpass
 from ecgmodel.store import Stored
 from ecgmodel.support import plugins
 from ecgmodel.support.dataclass_files import load, save

@@ -35,7 +35,7 @@ from ecgmodel.evaluation.traces import (
 from ecgmodel.protocols._do_no_harm.measures import AROUND_QRS_S, ST_S
 from ecgmodel.protocols._do_no_harm.measuring import HarmExample
 from ecgmodel.protocols._goals import Goal
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 
 
 def spread_figure(

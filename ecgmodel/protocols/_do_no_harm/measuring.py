@@ -23,7 +23,7 @@ from ecgmodel.protocols._do_no_harm.measures import (
 )
 from ecgmodel.protocols._do_no_harm.summing import COUNTED
 from ecgmodel.protocols._measured import Measured
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from ecgmodel.store import Stored
 
 Array = NDArray[Any]

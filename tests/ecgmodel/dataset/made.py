@@ -12,7 +12,7 @@ from ecgmodel.dataset.mixing import MixJob, mix_record
 from ecgmodel.dataset.splits import noise_ranges
 from ecgmodel.noise._part import NoisePart, NoiseRecording
 from ecgmodel.signals.quality import QualitySettings
-from ecgmodel.signals.resampling import FS
+from ecgmodel.signals.standard import FS
 from tests.wfdb_files import ecg
 
 NOISE_SAMPLES = 80_000

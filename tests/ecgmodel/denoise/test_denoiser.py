@@ -14,7 +14,7 @@ from scipy.signal import resample_poly
 
 from ecgmodel.denoise.denoiser import MOST_LEADS, Denoiser
 from ecgmodel.errors import EcgError, MissingFileError, ModelError, SignalError
-from ecgmodel.signals.resampling import highpass
+from ecgmodel.signals.standard import highpass
 from ecgmodel.sources import _simulated_ecg
 
 RATES = [50, 128, 250, 333.3, 360, 500, 1000, 4000]

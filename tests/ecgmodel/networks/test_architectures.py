@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -12,7 +14,13 @@ import pytest
 from pydantic import ValidationError
 
 from ecgmodel.errors import MissingFileError, ModelError, UnknownNameError
-from ecgmodel.networks import architecture, build_network, check_window, load_network
+from ecgmodel.networks import (
+    architecture,
+    build_network,
+    check_window,
+    load_network,
+    save_network,
+)
 from ecgmodel.support import plugins
 from tests.processes import PROCESSES
 
@@ -71,6 +79,17 @@ def test_loading_in_a_fresh_process_finds_the_layers(tmp_path: Path) -> None:
     process.start()
     process.join(120)
     assert process.exitcode == 0
+
+
+def test_a_saved_network_says_nothing_of_when_it_was_saved(tmp_path: Path) -> None:
+    network = build_network("conv_autoencoder", {"filters": [4, 4]})
+    save_network(network, tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as saved:
+        assert {part.date_time for part in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert set(json.loads(saved.read("metadata.json"))) == {"keras_version"}
+    noisy = np.ones((1, 64, 1), np.float32)
+    again = load_network(tmp_path / "model.keras")
+    np.testing.assert_array_equal(np.asarray(again(noisy)), np.asarray(network(noisy)))
 
 
 def test_a_missing_network_is_named(tmp_path: Path) -> None:

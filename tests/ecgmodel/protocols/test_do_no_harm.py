@@ -29,7 +29,7 @@ from ecgmodel.protocols._do_no_harm.measuring import evaluate
 from ecgmodel.protocols._do_no_harm.summing import quantiles
 from ecgmodel.protocols._goals import Goal, against_goals
 from ecgmodel.protocols.do_no_harm import PROTOCOL
-from ecgmodel.signals.resampling import highpass
+from ecgmodel.signals.standard import highpass
 from ecgmodel.store import Store
 from ecgmodel.support import plugins
 from tests.ecgmodel.protocols.made import downloaded

@@ -13,7 +13,7 @@ import wfdb
 from ecgmodel.errors import SettingsError
 from ecgmodel.signals.beats import beat_classes
 from ecgmodel.signals.quality import REASONS, QualitySettings, judge
-from ecgmodel.signals.resampling import highpass
+from ecgmodel.signals.standard import highpass
 
 FS, LENGTH = 360.0, 1024
 SETTINGS = QualitySettings()

@@ -8,13 +8,8 @@ import pytest
 import wfdb
 
 from ecgmodel.errors import RecordError
-from ecgmodel.signals.resampling import (
-    FS,
-    ResampleSettings,
-    highpass,
-    resample_record,
-    to_standard_rate,
-)
+from ecgmodel.signals.resampling import ResampleSettings, resample_record, to_standard_rate
+from ecgmodel.signals.standard import FS, highpass
 from tests.wfdb_files import ecg, write_record
 
 

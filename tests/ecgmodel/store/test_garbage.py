@@ -73,6 +73,18 @@ def test_the_newest_dataset_is_kept_without_a_run(store: Store) -> None:
     assert not [name for name in names(store, [], 2) if name.startswith("dataset")]
 
 
+def test_of_one_content_made_twice_the_newest_is_kept(store: Store) -> None:
+    again = store.make(
+        Unit("download", "c", {}, code={"modules": "changed"}),
+        lambda folder: _write(folder, "download c", MB),
+    )
+    (before,) = (p for p in (store.root / "download").glob("c-*") if p != again.path)
+    os.utime(before / "manifest.json", (0, 0))
+    found = {item.path for item in find_leftovers(store, [key(store, "new")])}
+    assert before in found
+    assert again.path not in found
+
+
 def test_units_that_remain_after_deletion_are_intact(store: Store) -> None:
     leftovers = find_leftovers(store, [key(store, "new")])
     before = _bytes(store)

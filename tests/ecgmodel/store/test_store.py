@@ -82,6 +82,20 @@ def test_the_key_depends_on_everything_that_determines_the_output() -> None:
     assert len({unit.key for unit in [UNIT, *changed]}) == 5
 
 
+def test_the_same_content_has_one_reference_however_it_was_made(tmp_path: Path) -> None:
+    def made(code: str, text: str = "a", **facts: object) -> str:
+        def write(into: Path) -> dict[str, object]:
+            (into / "a.txt").write_text(text)
+            return facts
+
+        return Store(tmp_path).make(Unit("stage", "one", {}, code={"modules": code}), write).ref
+
+    first = made("1", rate=360, seconds=1.0)
+    assert made("2", rate=360, seconds=2.0, machine="another") == first
+    assert made("3", rate=250, seconds=1.0) != first
+    assert made("4", text="b", rate=360, seconds=1.0) != first
+
+
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     def fails(into: Path) -> None:
         (into / "half").write_text("half")

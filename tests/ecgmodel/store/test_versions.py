@@ -54,25 +54,27 @@ def test_an_unknown_module_is_an_error(project: Path) -> None:
         versions.code_version("ecgmodel.nothing")
 
 
-def test_training_does_not_import_figures_and_mixing_does_not_import_networks() -> None:
-    assert not reached("ecgmodel.training.fit") & {
-        "ecgmodel.evaluation.figures",
-        "ecgmodel.settings.config",
-        "ecgmodel.dataset.mixing",
-    }
-    assert not {
-        name for name in reached("ecgmodel.dataset.mixing") if name.startswith("ecgmodel.networks")
-    }
+def test_what_an_error_or_a_warning_says_does_not_change_the_version(project: Path) -> None:
+    code = "import warnings\n\n\ndef f(x):\n    {}\n    if x:\n        raise ValueError({})\n"
+    edit(project / "stage.py", code.format("warnings.warn('one')", "'one'"))
+    before = versions.code_version("ecgmodel.stage")
+    edit(project / "stage.py", code.format("warnings.warn(f'two {x}')", "'two', x"))
+    assert versions.code_version("ecgmodel.stage") == before
+    edit(project / "stage.py", code.format("x = 0", "'one'"))
+    assert versions.code_version("ecgmodel.stage") != before
 
 
-def reached(root: str) -> set[str]:
-    names, waiting = set(), [root]
-    while waiting:
-        name = waiting.pop()
-        if name not in names:
-            names.add(name)
-            waiting.extend(versions._read(name)[1])
-    return names
+def test_plumbing_does_not_change_the_version(project: Path) -> None:
+    (project / "store").mkdir()
+    (project / "store" / "__init__.py").write_text("")
+    (project / "store" / "locks.py").write_text("a = 1\n")
+    (project / "errors.py").write_text("class E(Exception): pass\n")
+    edit(project / "deep.py", "from ecgmodel.errors import E\nfrom ecgmodel.store import locks\n")
+    before = versions.code_version("ecgmodel.stage")
+    assert set(before) == {f"ecgmodel.{name}" for name in ("stage", "helper", "deep")}
+    edit(project / "errors.py", "class E(Exception): pass\nclass F(E): pass\n")
+    edit(project / "store" / "locks.py", "a = 2\n")
+    assert versions.code_version("ecgmodel.stage") == before
 
 
 def test_tensorflow_without_cuda_is_tensorflow() -> None:
