@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from ecgmodel.store import MANIFEST, Store, Unit, file_sha256
-from tests.processes import PROCESSES
 
 UNIT = Unit("mix", "mitdb/100", {"copies": 2}, {"record": "abc"}, {"modules": "1"})
 
@@ -130,7 +130,8 @@ def test_a_half_written_file_of_a_killed_process_is_removed(tmp_path: Path) -> N
 
 
 def test_two_processes_build_a_unit_once(tmp_path: Path) -> None:
-    processes = [PROCESSES.Process(target=_slow_make, args=(tmp_path,)) for _ in range(3)]
+    spawned = multiprocessing.get_context("spawn")
+    processes = [spawned.Process(target=_slow_make, args=(tmp_path,)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
