@@ -11,20 +11,30 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from ecgmodel.errors import EcgError
 
 END_S = 10.0  # for what it has yet to write
+LONGEST = 300  # characters quoted of what it said
+_ERROR = re.compile(r"[\w.]+(Error|Exception)\b")  # the last line of a traceback
 _MARK = "ECG_TEMPORARY_PREFECT_SERVER"
+
+
+class TemporaryServerError(EcgError, RuntimeError):
+    """Prefect's temporary server cannot be started."""
 
 
 def is_temporary() -> bool:
@@ -49,17 +59,24 @@ def start_prefect_server() -> Callable[[], None]:
     settings = get_current_settings()
     if settings.api.url is not None or not settings.server.ephemeral.enabled:
         return lambda: None
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TemporaryServerError(
+            f"The folder {settings.home} of Prefect's database cannot be made: {error.strerror}. "
+            "Set PREFECT_HOME to a folder that you may write to."
+        ) from error
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "flows.temporary_server", str(port)]
     environment = {**os.environ, **_environment()}
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+    words = tempfile.TemporaryFile()  # noqa: SIM115 - read when the server has ended
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=words, env=environment)
     started.append(server)
     os.environ.update({"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", _MARK: "true"})
     refresh_global_settings_context()
-    timeout_s = settings.server.ephemeral.startup_timeout_seconds
-    return lambda: _wait(server, f"http://127.0.0.1:{port}/api/health", timeout_s)
+    return lambda: _wait(server, f"http://127.0.0.1:{port}/api/health", words, settings.home)
 
 
 def _stop(started: list[subprocess.Popen[bytes]]) -> None:
@@ -74,23 +91,33 @@ def _environment() -> dict[str, str]:
     path = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     return {
         "PREFECT_UI_ENABLED": "0",
+        "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",  # quoted where it cannot start
         "PREFECT__SERVER_EPHEMERAL": "1",
         "PREFECT__SERVER_FINAL": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
     }
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, timeout_s: float) -> None:
-    end = time.monotonic() + timeout_s
-    while server.poll() is None and time.monotonic() < end:
+def _wait(server: subprocess.Popen[bytes], url: str, words: IO[bytes], home: Path) -> None:
+    """Wait for a server that starts, as long as it lives: a busy machine takes minutes.
+
+    Raises:
+        TemporaryServerError: It ended; what it said is part of the message.
+    """
+    while server.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError:
             time.sleep(0.05)
-    raise TimeoutError(
-        f"Prefect's temporary server did not answer within {timeout_s:g} s at {url}. Start one "
-        "with `prefect server start` and run `prefect config set PREFECT_API_URL=...`."
+    words.seek(0)
+    lines = words.read().decode("utf-8", "replace").splitlines()
+    errors = [line for line in lines if _ERROR.match(line)]
+    last = (errors or [f"status {server.returncode}"])[-1]
+    raise TemporaryServerError(
+        f"Prefect's temporary server ended while it started ({last[:LONGEST]}). Its database is in "
+        f"{home} (PREFECT_HOME). Run the same command again, or set PREFECT_API_URL to the API of "
+        "a server of your own."
     )
 
 
@@ -114,7 +141,11 @@ def _serve(port: int) -> None:
         os._exit(0)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    server.run()
+    try:
+        server.run()
+    finally:
+        sys.stderr.flush()
+        os._exit(0 if server.started else 1)  # the thread that reads standard input never ends
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -49,13 +48,13 @@ def orchestrated(logs: bool = False) -> Iterator[None]:
     signal.signal(signal.SIGTERM, _end)
     gc.disable()  # imported modules are no garbage
     wait = start_prefect_server()
-    if logs:
-        from tasks.tracking import warm_up
-
-        threading.Thread(target=warm_up, daemon=True).start()
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     import_module("flows.pipeline")
+    if logs:  # one import after the other: a second thread would meet half-imported modules
+        from tasks.tracking import warm_up
+
+        warm_up()
     wait()
     gc.enable()
     # Heartbeats serve a worker's runs; each flow would wait up to 1 s for them to end.
