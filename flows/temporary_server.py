@@ -21,9 +21,10 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ecgmodel.errors import EcgError
 
@@ -51,8 +52,8 @@ def start_prefect_server() -> Callable[[], None]:
     Returns:
         A function that waits until the API answers; call it before the first flow.
     """
-    started: list[subprocess.Popen[bytes]] = []
-    atexit.register(_stop, started)
+    ending = ExitStack()
+    atexit.register(ending.close)
     from prefect.context import refresh_global_settings_context
     from prefect.settings import get_current_settings
 
@@ -71,19 +72,20 @@ def start_prefect_server() -> Callable[[], None]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "flows.temporary_server", str(port)]
     environment = {**os.environ, **_environment()}
-    words = tempfile.TemporaryFile()  # noqa: SIM115 - read when the server has ended
+    with tempfile.TemporaryFile() as file:
+        words = os.dup(file.fileno())  # read if the server ends while it starts
+    ending.callback(os.close, words)
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=words, env=environment)
-    started.append(server)
+    ending.callback(_stop, server)
     os.environ.update({"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", _MARK: "true"})
     refresh_global_settings_context()
     return lambda: _wait(server, f"http://127.0.0.1:{port}/api/health", words, settings.home)
 
 
-def _stop(started: list[subprocess.Popen[bytes]]) -> None:
-    for server in started:
-        assert server.stdin
-        server.stdin.close()
-        server.wait()
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    assert server.stdin
+    server.stdin.close()
+    server.wait()
 
 
 def _environment() -> dict[str, str]:
@@ -98,7 +100,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, words: IO[bytes], home: Path) -> None:
+def _wait(server: subprocess.Popen[bytes], url: str, words: int, home: Path) -> None:
     """Wait for a server that starts, as long as it lives: a busy machine takes minutes.
 
     Raises:
@@ -110,8 +112,8 @@ def _wait(server: subprocess.Popen[bytes], url: str, words: IO[bytes], home: Pat
                 return
         except OSError:
             time.sleep(0.05)
-    words.seek(0)
-    lines = words.read().decode("utf-8", "replace").splitlines()
+    said = os.pread(words, os.fstat(words).st_size, 0)
+    lines = said.decode("utf-8", "replace").splitlines()
     errors = [line for line in lines if _ERROR.match(line)]
     last = (errors or [f"status {server.returncode}"])[-1]
     raise TemporaryServerError(

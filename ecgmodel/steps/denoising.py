@@ -154,9 +154,9 @@ def describe_steps(dataset: Path | None, store: Store, quality: QualitySettings)
         refs = set(read_stored(dataset).inputs.values()) if dataset else set()
     except (OSError, ValueError, KeyError):
         return []
-    shards = [s for s in _stage(store, "mix") if s.ref in refs and s.info["split"] == "train"]
+    shards = [s for s in _stage(store, "mix") if refs & {*s.refs} and s.info["split"] == "train"]
     wanted = {shard.inputs["record"] for shard in shards}
-    records = {r.ref: r for r in _stage(store, "resample") if r.ref in wanted}
+    records = {r.ref: r for r in _stage(store, "resample") if wanted & {*r.refs}}
     return [_describe_step(record, quality) for record in records.values()]
 
 

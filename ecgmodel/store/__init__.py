@@ -122,6 +122,11 @@ class Stored:
         facts = {name: value for name, value in self.info.items() if name not in INCIDENTAL}
         return digest([self.digest, facts])[:32]
 
+    @property
+    def refs(self) -> tuple[str, str]:
+        """All references by which others name it: `ref`, and the one in stores of earlier code."""
+        return self.ref, f"{self.key[:32]}:{self.digest[:32]}"
+
     def file(self, name: str) -> Path:
         """Return the path of one of its files."""
         return self.path / name

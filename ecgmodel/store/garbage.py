@@ -125,7 +125,7 @@ def _with_derived(kept: dict[Path, Stored], units: Iterable[Stored]) -> dict[Pat
 
 def _names(unit: Stored) -> Iterator[str]:
     """Yield the references under which others name this unit: its own and its files' hashes."""
-    yield unit.ref
+    yield from unit.refs
     for entry in unit.files.values():
         yield str(entry["sha256"])
 

@@ -85,6 +85,17 @@ def test_of_one_content_made_twice_the_newest_is_kept(store: Store) -> None:
     assert again.path not in found
 
 
+def test_inputs_that_earlier_code_named_by_key_and_content_are_kept(store: Store) -> None:
+    record = make(store, "download", "early", size=MB)
+    dataset = store.make(
+        Unit("dataset", "early", {}, {"record": f"{record.key[:32]}:{record.digest[:32]}"}),
+        lambda folder: _write(folder, "early", 10),
+    )
+    training = make(store, "train", "early", dataset)
+    leftovers = {item.path for item in find_leftovers(store, [training.key], 0)}
+    assert not leftovers & {record.path, dataset.path, training.path}
+
+
 def test_units_that_remain_after_deletion_are_intact(store: Store) -> None:
     leftovers = find_leftovers(store, [key(store, "new")])
     before = _bytes(store)
