@@ -20,8 +20,7 @@ from ecgmodel.errors import SettingsError, unknown_name
 from ecgmodel.files import Hints
 from ecgmodel.settings import presets
 from ecgmodel.settings.config import Settings, explain
-
-VARIABLE, PRESET_VARIABLE = "ECG_SETTINGS", "ECG_PRESET"
+from flows.service.settings import PRESET, SETTINGS_FILE
 
 
 def laid_over(given: Any) -> Settings:
@@ -52,7 +51,7 @@ def laid_over(given: Any) -> Settings:
 
 def _own() -> dict[str, Any]:
     """Return the service's settings on top of the deployment's preset."""
-    file, preset = os.environ.get(VARIABLE), os.environ.get(PRESET_VARIABLE)
+    file, preset = os.environ.get(SETTINGS_FILE), os.environ.get(PRESET)
     try:
         tree: dict[str, Any] | None = yaml.safe_load(Path(file).read_text()) if file else None
     except OSError as error:

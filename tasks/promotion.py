@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored
 from tasks.caching import Ref, do, step_task
-from tasks.tracking import Change, Finished, How, Registry, Version, ensure_champion
+from tasks.tracking import Change, Finished, How, Registry, Version, ensure_champion, restore
 
 
 @task(name="first champion", cache_policy=NO_CACHE)
@@ -29,8 +29,10 @@ def register(finished: Finished, registry: Registry, run_id: str) -> Version:
 
 @task(name="fetch model", task_run_name="fetch version {version.number}", cache_policy=NO_CACHE)
 def fetch(version: Version, registry: Registry, store: Store) -> Stored:
-    """Copy a registered network into the store."""
-    return registry.fetch(version, store)
+    """Copy a registered network into the store, and put back what MLflow lost of it."""
+    network = registry.fetch(version, store)
+    restore(registry, version, network, store)
+    return network
 
 
 @step_task("judge")

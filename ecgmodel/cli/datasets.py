@@ -27,18 +27,32 @@ def export(dataset: Path, to: Path, split: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--deep", is_flag=True, help="Also check the SNR of every row.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also hash every file of the dataset and of what it was made from, and check every SNR.",
+)
 def check(dataset: Path, deep: bool) -> None:
     """Check a dataset for leaks between its splits.
 
     It reads the rows alone and checks that no subject and no noise is in two splits.
     """
     from ecgmodel.dataset.checks import check_dataset
+    from ecgmodel.errors import DatasetError
+    from ecgmodel.store import MANIFEST
+    from ecgmodel.store.inputs import damaged_files
 
+    if deep and (dataset / MANIFEST).is_file() and (damaged := damaged_files(dataset)):
+        raise DatasetError(
+            f"{len(damaged)} files are missing or not as they were made, such as {damaged[0]}. Run "
+            "the command again that made the dataset: what is damaged is made again."
+        )
     found = check_dataset(dataset, deep=deep)
     for name, subjects in found["subjects"].items():
         click.echo(f"{name:<11} {found['rows'][name]:>9,} rows of {len(subjects)} subjects")
     for record, spans in found["noise"].items():
         parts = ", ".join(f"{split} {low:,} to {high:,}" for split, (low, high) in spans.items())
         click.echo(f"noise {record}: samples {parts}")
-    click.echo("No subject and no noise is in two splits." + (" SNRs are exact." if deep else ""))
+    click.echo(
+        "No subject and no noise is in two splits." + (" Files and SNRs are exact." if deep else "")
+    )

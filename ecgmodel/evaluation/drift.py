@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecgmodel.errors import unknown_name
-from ecgmodel.signals.statistics import RecordingStatistics
+
+if TYPE_CHECKING:  # the settings import this file, and the statistics import SciPy
+    from ecgmodel.signals.statistics import RecordingStatistics
 
 # Statistics that can be compared, with labels.
 STATISTICS = {

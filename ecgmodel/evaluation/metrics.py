@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal as dsp
 
 from ecgmodel.errors import SettingsError
 from ecgmodel.support.decibels import decibels
@@ -177,6 +176,8 @@ def drift_of(error: Array, fs: float = FS) -> Array:
         error: `(..., samples)`, mV.
         fs: Sampling rate, Hz.
     """
+    from scipy import signal as dsp  # the settings import this file, and SciPy takes a second
+
     sections = dsp.butter(4, DRIFT_HZ, fs=fs, output="sos")
     padding = min(error.shape[-1] - 1, round(4 * fs))
     drift: Array = dsp.sosfiltfilt(sections, error, axis=-1, padtype="even", padlen=padding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecgmodel.errors import SettingsError, unknown_name
+from ecgmodel.evaluation.metrics import METRICS
 from ecgmodel.support import plugins
 from ecgmodel.support.paths import shipped_names
 
@@ -105,8 +106,6 @@ class GateSettings(BaseModel):
     @field_validator("primary")
     @classmethod
     def _measured(cls, name: str) -> str:
-        from ecgmodel.evaluation.metrics import METRICS  # imports scipy
-
         if name not in METRICS:
             raise unknown_name("metric", name, METRICS)
         return name
@@ -115,8 +114,6 @@ class GateSettings(BaseModel):
     def _gain_in_the_metrics_unit(self) -> GateSettings:
         if "primary" not in self.model_fields_set or "smallest_gain" in self.model_fields_set:
             return self
-        from ecgmodel.evaluation.metrics import METRICS  # imports scipy
-
         unit = METRICS[self.primary].unit
         if unit != "dB":
             raise SettingsError(

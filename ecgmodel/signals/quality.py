@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecgmodel.errors import SettingsError
@@ -249,19 +248,21 @@ def _scores(x: np.ndarray, fs: float) -> dict[str, np.ndarray]:
 
 def _bands(x: np.ndarray, fs: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the slow band at 60 Hz, the muscle band and the hum band at 135 Hz."""
+    from scipy import fft  # the settings import this file, and SciPy takes half a second
+
     samples = x.shape[1]
     # The Fourier transform treats the window as periodic: subtract the line between its ends, so
     # that there is no step.
     first, rise = x[:, :1], x[:, -1:] - x[:, :1]
-    spectrum = scipy.fft.rfft(x - first - rise * np.linspace(0, 1, samples, dtype=x.dtype))
-    frequency = scipy.fft.rfftfreq(samples, 1 / fs)
+    spectrum = fft.rfft(x - first - rise * np.linspace(0, 1, samples, dtype=x.dtype))
+    frequency = fft.rfftfreq(samples, 1 / fs)
 
     def band(low: float, high: float, soft: float, rate: float) -> np.ndarray:
         size = 2 * round(samples * rate / fs / 2)
         f = frequency[: size // 2 + 1]
         gain = np.clip((f - low) / soft + 0.5, 0, 1) * np.clip((high - f) / soft + 0.5, 0, 1)
         gain = (gain * size / samples).astype(np.float32)
-        out: np.ndarray = scipy.fft.irfft(spectrum[:, : len(f)] * gain, size)
+        out: np.ndarray = fft.irfft(spectrum[:, : len(f)] * gain, size)
         return out
 
     slow = band(-_SLOW_BELOW, _SLOW_BELOW, 5.0, _LOW)
@@ -334,12 +335,14 @@ def _level_spread(slow: np.ndarray) -> np.ndarray:
 
 def _repeat(slow: np.ndarray) -> np.ndarray:
     """Return the largest autocorrelation of a signal at 60 Hz at lags of 0.3 to 1.4 s."""
+    from scipy import fft
+
     samples = slow.shape[1]
     x = slow - slow.mean(axis=1, keepdims=True)
     lags = np.arange(int(0.3 * _LOW), min(int(1.42 * _LOW) + 1, samples // 2 + 1))
-    size = scipy.fft.next_fast_len(samples + int(lags[-1]), real=True)
-    spectrum = scipy.fft.rfft(x, size)
-    product = scipy.fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), size)[:, lags]
+    size = fft.next_fast_len(samples + int(lags[-1]), real=True)
+    spectrum = fft.rfft(x, size)
+    product = fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), size)[:, lags]
     energy = np.cumsum(x * x, axis=1, dtype=np.float64)
     head, tail = energy[:, samples - 1 - lags], energy[:, -1:] - energy[:, lags - 1]
     best: np.ndarray = (product / np.sqrt(head * tail + _TINY)).max(axis=1)

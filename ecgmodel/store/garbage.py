@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ecgmodel.store import MANIFEST, Store, Stored, read_stored
+from ecgmodel.store import Store, Stored
+from ecgmodel.store.inputs import age, closure, names_of, units_of
 from ecgmodel.store.leases import exclusive
 
 # Stages whose units are derived from others, and are kept as long as those are.
@@ -49,11 +50,11 @@ def find_leftovers(
         datasets: Number of newest datasets of each name to keep.
         days: Age up to which unfinished work may be continued.
     """
-    units = list(_units(store))
+    units = list(units_of(store))
     roots = _newest(units, "dataset", datasets) + _newest(units, "benchmark", 1)
     named = tuple(key[:16] for key in trainings if key)
     roots += [u for u in units if u.path.parent.name == "train" and u.key.startswith(named or "-")]
-    kept = _with_derived(_closure(roots, units), units)
+    kept = _with_derived(closure(roots, units), units)
     unneeded = [u for u in units if u.path not in kept]
     found = [Leftover(u.path, 0, "no kept dataset, model or run needs it") for u in unneeded]
     found += _unfinished(store, days)
@@ -78,60 +79,24 @@ def remove(store: Store, leftovers: Iterable[Leftover]) -> int:
     return freed
 
 
-def _units(store: Store) -> Iterator[Stored]:
-    for manifest in sorted(store.root.glob(f"*/*/{MANIFEST}")):
-        if manifest.parent.suffix in (".partial", ".damaged"):
-            continue
-        try:
-            yield read_stored(manifest.parent)
-        except (OSError, ValueError, KeyError):
-            continue  # not a unit, or a damaged one, which the next run replaces
-
-
 def _newest(units: Iterable[Stored], stage: str, count: int) -> list[Stored]:
     """Return the newest `count` units of each name in a stage."""
     by_name: dict[str, list[Stored]] = {}
     for unit in units:
         if unit.path.parent.name == stage:
             by_name.setdefault(unit.name, []).append(unit)
-    return [unit for same in by_name.values() for unit in sorted(same, key=_age)[:count]]
-
-
-def _closure(roots: Iterable[Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
-    """Return the roots and all their direct and indirect inputs, by folder."""
-    # Several units may have one content, however they were made; the newest is the one in use.
-    oldest_first = sorted(units, key=_age, reverse=True)
-    made_by = {name: unit for unit in oldest_first for name in _names(unit)}
-    kept: dict[Path, Stored] = {}
-    waiting = list(roots)
-    while waiting:
-        unit = waiting.pop()
-        if unit.path not in kept:
-            kept[unit.path] = unit
-            waiting += [made_by[name] for name in unit.inputs.values() if name in made_by]
-    return kept
+    return [unit for same in by_name.values() for unit in sorted(same, key=age)[:count]]
 
 
 def _with_derived(kept: dict[Path, Stored], units: Iterable[Stored]) -> dict[Path, Stored]:
     """Return the kept units, and the derived ones whose inputs are all kept."""
     derived = [u for u in units if u.path.parent.name in DERIVED and u.path not in kept]
-    known = {name for unit in kept.values() for name in _names(unit)}
+    known = {name for unit in kept.values() for name in names_of(unit)}
     while more := [u for u in derived if set(u.inputs.values()) <= known]:
         kept |= {unit.path: unit for unit in more}
-        known |= {name for unit in more for name in _names(unit)}
+        known |= {name for unit in more for name in names_of(unit)}
         derived = [unit for unit in derived if unit.path not in kept]
     return kept
-
-
-def _names(unit: Stored) -> Iterator[str]:
-    """Yield the references under which others name this unit: its own and its files' hashes."""
-    yield from unit.refs
-    for entry in unit.files.values():
-        yield str(entry["sha256"])
-
-
-def _age(unit: Stored) -> float:
-    return time.time() - (unit.path / MANIFEST).stat().st_mtime
 
 
 def _unfinished(store: Store, days: float) -> Iterator[Leftover]:

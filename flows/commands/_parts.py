@@ -72,8 +72,8 @@ def _end(number: int, _frame: FrameType | None) -> None:
     os.kill(os.getpid(), number)
 
 
-def show(training: Training) -> None:
-    """Print result table, headline, paths, and how to open MLflow."""
+def show(training: Training) -> str:
+    """Print result table, headline, paths, and how to open MLflow; return the text."""
     from ecgmodel.evaluation.headline import Headline
     from tasks.summaries import dataset_lines
 
@@ -90,3 +90,4 @@ def show(training: Training) -> None:
         f"Open it     {training.tracker.ui_command}",
     ]
     click.echo("\n".join(lines))
+    return "\n".join(lines)

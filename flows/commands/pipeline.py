@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ecgmodel.cli.parts import with_settings
 from flows.commands._parts import orchestrated, read_settings, show
+
+if TYPE_CHECKING:
+    from ecgmodel.settings.config import Settings
 
 
 @click.command()
@@ -17,11 +21,21 @@ def run(config: Path | None, pairs: tuple[str, ...]) -> None:
 
     Download, resample, mix, train, evaluate, report, register, compare with the model in use.
     """
-    settings = read_settings(config, pairs)
+    _run(read_settings(config, pairs))
+
+
+def _run(settings: Settings) -> None:
+    """Run the whole pipeline, unless a receipt shows that nothing is to be done."""
+    from flows import receipts
+
+    if done := receipts.find(settings):
+        click.echo(done)
+        return
     with orchestrated(logs=True):
         from flows.pipeline import pipeline
 
-        show(pipeline(settings))
+        training = pipeline(settings)
+        receipts.keep(settings, training, show(training))
 
 
 @click.command()
@@ -46,14 +60,13 @@ def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
 def train(dataset: Path | None, config: Path | None, pairs: tuple[str, ...]) -> None:
     """Train, evaluate and register a network."""
     settings = read_settings(config, pairs)
+    if dataset is None:
+        _run(settings)
+        return
     with orchestrated(logs=True):
-        from flows.pipeline import pipeline
         from flows.train import train as train_flow
 
-        if dataset is None:
-            show(pipeline(settings))
-        else:
-            show(train_flow(settings, dataset.absolute()))
+        show(train_flow(settings, dataset.absolute()))
 
 
 @click.command()

@@ -13,9 +13,8 @@ import yaml
 
 from ecgmodel.errors import SettingsError
 from ecgmodel.store import write_text
-from flows.given import VARIABLE
 from flows.service.servers import PROJECT, ServiceError, client_environment, prefect_client
-from flows.service.settings import ServedSettings
+from flows.service.settings import SETTINGS_FILE, ServedSettings
 
 LIMIT_S = 120
 
@@ -37,7 +36,7 @@ def deploy(settings: ServedSettings, environment: Mapping[str, str]) -> list[str
     variables = {**environment, **client_environment(service)}
     # Parameters of a run override these.
     own = yaml.safe_dump(settings.pipeline, sort_keys=False, allow_unicode=True)
-    write_text(Path(variables[VARIABLE]), own)
+    write_text(Path(variables[SETTINGS_FILE]), own)
     _make_pool(service.work_pool, variables)
     _prefect(("--no-prompt", "deploy", "--all", "--prefect-file", str(file)), variables)
     _forget_schedules(declared["deployments"], variables)

@@ -18,8 +18,7 @@ import psutil
 from ecgmodel.errors import EcgError
 from ecgmodel.store import write_text
 from ecgmodel.support import telemetry
-from flows.given import VARIABLE
-from flows.service.settings import ServiceSettings, is_loopback
+from flows.service.settings import SETTINGS_FILE, ServiceSettings, is_loopback
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -61,7 +60,7 @@ def client_environment(settings: ServiceSettings) -> dict[str, str]:
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "ECG_MLFLOW_URI": settings.mlflow_url,
         "ECG_STORE": str(settings.root / "store"),
-        VARIABLE: str(settings.root / "settings.yaml"),
+        SETTINGS_FILE: str(settings.root / "settings.yaml"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     if settings.password:

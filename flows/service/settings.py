@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from ecgmodel.settings.config import Settings
 
 PASSWORD = "ECG_PASSWORD"
+SETTINGS_FILE, PRESET = "ECG_SETTINGS", "ECG_PRESET"
+"""Variables by which flows find the service's settings and their deployment's preset."""
 RETRIES = 6  # bridges five minutes without MLflow
 
 

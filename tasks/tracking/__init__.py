@@ -6,6 +6,7 @@ from tasks.tracking.first import ensure_champion
 from tasks.tracking.live import LiveLog
 from tasks.tracking.people import lineage, recordings, version_start
 from tasks.tracking.registry import TAKEN_BACK, Change, How, Registry, RegistryError, Version
+from tasks.tracking.restoring import restore
 from tasks.tracking.runs import Tracker, flatten, training_name
 from tasks.tracking.store import TrackingError, check_tracking, reaching, warm_up
 
@@ -27,6 +28,7 @@ __all__ = [
     "log_page",
     "reaching",
     "recordings",
+    "restore",
     "training_name",
     "version_start",
     "warm_up",

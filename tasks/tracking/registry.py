@@ -7,6 +7,7 @@ model, one per change, which are only ever added.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,10 +17,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from ecgmodel.denoise.onnx import FILE
 from ecgmodel.errors import EcgError
-from ecgmodel.models.trained import NETWORK
+from ecgmodel.models.trained import NETWORK, shipped
 from ecgmodel.steps.training import trained_window
-from ecgmodel.store import MANIFEST, Store, Stored, Unit, is_intact, read_stored
+from ecgmodel.store import MANIFEST, Store, Stored, Unit, file_sha256, is_intact, read_stored
 from tasks.tracking.describing import version_text, with_verdict
 from tasks.tracking.finished import Finished
 from tasks.tracking.packing import HOW_TO, networks
@@ -219,7 +221,7 @@ class Registry:
         """Return a version's network as a unit of the store, with the file `model.keras`.
 
         This is the training itself if it is still in the store. Otherwise the files come from
-        MLflow, with `model.onnx` except for old versions.
+        the package or MLflow, with `model.onnx` except for old versions.
 
         Raises:
             RegistryError: Its files were deleted.
@@ -236,6 +238,12 @@ class Registry:
 
     def _download(self, version: Version, into: Path) -> None:
         from mlflow.artifacts import download_artifacts
+
+        for one in shipped() if version.is_shipped else ():
+            if file_sha256(one.file(NETWORK)) == version.tags[SHIPPED]:
+                for name in (NETWORK, FILE):
+                    shutil.copy(one.file(name), into / name)
+                return
 
         with self.tracker.reached("The registered model"), TemporaryDirectory(dir=into) as folder:
             source, uri = version.source, self.tracker.uri

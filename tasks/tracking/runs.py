@@ -18,7 +18,7 @@ from ecgmodel.store import Stored
 from ecgmodel.store.versions import git_commit, library_versions
 from tasks.tracking.describing import run_text
 from tasks.tracking.finished import Finished
-from tasks.tracking.packing import log_model
+from tasks.tracking.packing import log_model, missing_parts, restore_model
 from tasks.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TRAINING, LOGGED, DATASET = "ecg.training", "ecg.logged", "ecg.dataset"
 TRIGGER = "ecg.trigger"
 DATASET_FILE, NETWORK_SETTINGS = "dataset.json", "network"
+_FACTS = ("settings.yaml", "environment.json", DATASET_FILE, "history.json")
 LIBRARIES = (
     "tensorflow",
     "keras",
@@ -102,9 +103,29 @@ class Tracker(TrackingStore):
             self.client.log_batch(run_id, metrics[at : at + 1000])
 
     def logged(self, finished: Finished) -> Run | None:
-        """Return the run of a completely logged training, None if there is none."""
+        """Return the run of a completely logged training, None if there is none.
+
+        It is not complete if its report or its model's files were deleted from MLflow.
+        """
         run = self.find(finished.model.key)
-        return run if run and run.data.tags.get(LOGGED) == finished.report.ref else None
+        if run is None or run.data.tags.get(LOGGED) != finished.report.ref:
+            return None
+        if not self.holds(run.info.artifact_uri):
+            return run
+        run_id = str(run.info.run_id)
+        there = {item.path for item in self.client.list_artifacts(run_id)}
+        wanted = {name.partition("/")[0] for name in (*finished.report.files, *_FACTS)}
+        model_id = self.model_id(run_id)
+        if not wanted <= there or model_id is None or self._missing(finished, model_id):
+            return None
+        return run
+
+    def _missing(self, finished: Finished, model_id: str) -> set[str]:
+        if not self.holds(self.client.get_logged_model(model_id).artifact_location):
+            return set()
+        sizes = {NETWORK: finished.model.file(NETWORK), FILE: finished.exported.file(FILE)}
+        known = {name: path.stat().st_size for name, path in sizes.items()}
+        return missing_parts(self.client, model_id, known)
 
     def log(self, finished: Finished) -> str:
         """Log a finished training and return its run's id; existing parts are not logged again."""
@@ -117,9 +138,11 @@ class Tracker(TrackingStore):
             self.log_epochs(run_id, history["rows"])
             self._log_inputs(run_id, finished)
             self._log_results(run_id, finished)
-            if not self.model_id(run_id):
-                keras, onnx = finished.model.file(NETWORK), finished.exported.file(FILE)
+            keras, onnx = finished.model.file(NETWORK), finished.exported.file(FILE)
+            if not (model_id := self.model_id(run_id)):
                 log_model(run_id, keras, onnx)
+            elif parts := self._missing(finished, model_id):
+                restore_model(self.client, run_id, model_id, parts, keras, onnx)
             note = run_text(finished, partial(self.run_page, run_id))
             self.client.set_tag(run_id, "mlflow.note.content", note)
             self.client.set_tag(run_id, TRIGGER, finished.trigger)

@@ -58,6 +58,17 @@ class TrackingStore:
         command = shutil.which("mlflow") or Path(sys.executable).with_name("mlflow")
         return f"{command} ui --backend-store-uri '{self.uri}'  # then '{page}'"
 
+    def holds(self, location: str) -> bool:
+        """Return whether artifacts lie where this tracking store would write them.
+
+        They do not after a store with its own tracking store was copied or moved: MLflow's
+        database has absolute paths.
+
+        Args:
+            location: URI of a run's or a model's artifacts.
+        """
+        return self._artifacts is None or location.startswith(f"{self._artifacts}/")
+
     @contextmanager
     def reached(self, what: str) -> Iterator[None]:
         """Turn MLflow's errors into a `TrackingError` that names the results on disk."""

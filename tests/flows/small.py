@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +148,26 @@ def copy_store(source: Path, target: Path) -> Path:
     """Copy a store as it is: times of change, and files that are one file under two names."""
     subprocess.run(["cp", "-a", str(source), str(target)], check=True)
     return target
+
+
+def move_artifacts(store: Path) -> None:
+    """Let MLflow's database of a copied store name the copy's artifacts, not the original's."""
+    columns = {
+        "experiments": "artifact_location",
+        "runs": "artifact_uri",
+        "logged_models": "artifact_location",
+        "model_versions": "storage_location",
+    }
+    with closing(sqlite3.connect(store / "mlflow" / "mlflow.db")) as database, database:
+        query = "select artifact_location from experiments where artifact_location like 'file:%'"
+        ((before,),) = database.execute(query).fetchall()
+        now = (store / "mlflow" / "artifacts").as_uri()
+        for table, column in columns.items():
+            changed = f"update {table} set {column} = replace({column}, ?, ?)"
+            database.execute(changed, (before, now))
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()  # by run: the original's, if this process has used it
 
 
 def unit_folder(store: Path, unit: str) -> Path:

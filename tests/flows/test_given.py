@@ -12,9 +12,10 @@ from ecgmodel.errors import SettingsError, UnknownNameError
 from ecgmodel.settings.config import Settings
 from flows.benchmark import benchmark
 from flows.denoise import denoise
-from flows.given import PRESET_VARIABLE, VARIABLE, laid_over, named_options
+from flows.given import laid_over, named_options
 from flows.prepare import prepare
 from flows.retrain import retrain
+from flows.service.settings import PRESET, SETTINGS_FILE
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The service's own settings."""
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({"training": {"epochs": 9, "seed": 4}, "mix": {"seed": 2}}))
-    monkeypatch.setenv(VARIABLE, str(file))
+    monkeypatch.setenv(SETTINGS_FILE, str(file))
     return file
 
 
@@ -39,7 +40,7 @@ def test_whole_settings_stay_as_they_are(own: Path) -> None:
 
 
 def test_a_deployments_preset_lies_under_both(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(PRESET_VARIABLE, "classic")
+    monkeypatch.setenv(PRESET, "classic")
     given = laid_over({"training": {"seed": 5}})
     assert given.network.architecture == "conv_autoencoder"
     assert (given.training.epochs, given.training.seed) == (9, 5)

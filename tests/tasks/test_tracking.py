@@ -17,8 +17,9 @@ import pytest
 from ecgmodel.evaluation.headline import Headline
 from ecgmodel.settings.config import Settings
 from ecgmodel.store.versions import git_commit
+from flows import receipts
 from flows.train import Training, train
-from tasks.tracking import TrackingError, flatten
+from tasks.tracking import Registry, TrackingError, flatten
 from tasks.tracking.describing import with_verdict
 from tests.flows import small
 
@@ -173,6 +174,10 @@ def test_a_server_that_comes_late_is_waited_for(first: First, store: Path, tmp_p
         result = train(settings, small.unit_folder(store, small.PUBLISH))
         assert small.loss_steps(result.tracker.client, result.run_id) == [1, 2]
         assert result.judged.version == 1
+        receipts.keep(settings, result, "as it was")
+        assert receipts.find(settings)  # by one request to the server
+        Registry(result.tracker).promote(Registry(result.tracker).version(1), "hand", "a test")
+        assert receipts.find(settings) is None
     finally:
         late.cancel()
         for server in servers:

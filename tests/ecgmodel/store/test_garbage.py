@@ -13,6 +13,7 @@ import pytest
 from ecgmodel.errors import StoreInUseError
 from ecgmodel.store import Store, Stored, Unit, file_sha256, is_intact, read_stored
 from ecgmodel.store.garbage import find_leftovers, remove
+from ecgmodel.store.inputs import damaged_files
 
 MB = 1_000_000
 
@@ -46,6 +47,11 @@ def store(tmp_path: Path) -> Store:
 def key(store: Store, name: str) -> str:
     (folder,) = (store.root / "train").glob(f"{name}-*")
     return read_stored(folder).key
+
+
+def find(store: Store, key: str) -> Path:
+    (folder,) = (store.root / "train").glob(f"*-{key[:16]}")
+    return folder
 
 
 def names(store: Store, *arguments: object) -> list[str]:
@@ -187,3 +193,15 @@ def test_the_export_of_a_kept_network_is_kept(store: Store) -> None:
     left = names(store, [key(store, "new")])
     assert "export/old" in left
     assert "export/new" not in left
+
+
+def test_every_file_behind_a_unit_is_hashed(store: Store) -> None:
+    training = find(store, key(store, "new"))
+    assert damaged_files(training) == []
+    (record,) = (store.root / "download").glob("b-*")
+    stat = (record / "data").stat()
+    (record / "data").write_bytes(b"x" * stat.st_size)
+    os.utime(record / "data", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    (other,) = (store.root / "download").glob("a-*")
+    (other / "data").unlink()  # of the old dataset alone
+    assert damaged_files(training) == [record / "data"]

@@ -1,0 +1,163 @@
+"""What a finished run made and where it was logged, so that the same command finds it at once.
+
+A receipt holds only as long as all that it names is as it was: settings, code, libraries, what the
+source lists, every file, and what the tracking store says. Then nothing else has to be started. It
+is never the only proof: without a receipt a run looks everything up in the store, and writes one.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecgmodel.errors import EcgError
+from ecgmodel.settings.config import Settings
+from ecgmodel.steps.data import open_source
+from ecgmodel.store import MANIFEST, Store, Stored, digest, file_sha256, read_stored, write_text
+from ecgmodel.store.inputs import inputs_of
+from ecgmodel.store.leases import hold
+from ecgmodel.support.paths import ROOT
+from tasks.tracking.glance import glance, logged_files
+
+if TYPE_CHECKING:
+    from flows.train import Training
+
+FOLDER = "receipts"
+_CODE, _KINDS = ("ecgmodel", "tasks", "flows"), (".py", ".html", ".yaml", ".json", ".csv", ".onnx")
+_Files = dict[str, list[Any]]  # relative path: what `_stat` says, sha256
+
+
+def find(settings: Settings) -> str | None:
+    """Return what the run of these settings printed, None if anything is not as it was then."""
+    store = Store(settings.store)
+    path = _place(settings, store)
+    try:
+        receipt = json.loads(path.read_text())
+        hold(store.root)
+        if receipt["decides"] != _decides(settings, store, receipt["needed"]):
+            return None
+        if receipt["tracking"] != glance(settings.tracking, store, receipt["run"]):
+            return None
+        files: _Files = receipt["files"]
+        seen = {name: _same(store.root / name, *known) for name, known in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, EcgError, sqlite3.Error):
+        return None
+    if None in seen.values():
+        return None
+    if seen != files:  # a moved store: other inodes, the same bytes
+        write_text(path, json.dumps(receipt | {"files": seen}))
+    return f"{receipt['by']}\n{receipt['text']}"
+
+
+def keep(settings: Settings, training: Training, text: str) -> None:
+    """Write the receipt of a finished run.
+
+    Args:
+        settings: All settings.
+        training: What it made.
+        text: What it printed.
+    """
+    store, run = Store(settings.store), training.run_id
+    roots = [training.dataset, training.model, training.report]
+    if training.judged.report:
+        roots.append(read_stored(training.judged.report))
+    try:
+        paths = [path for unit in inputs_of(store, roots) for path in _files(unit)]
+        paths += logged_files(settings.tracking, store, run)
+        receipt = {
+            "by": _by(training),
+            "run": run,
+            "text": text,
+            "needed": (needed := _needed(settings)),
+            "decides": _decides(settings, store, needed),
+            "tracking": glance(settings.tracking, store, run),
+            "files": {str(p.relative_to(store.root)): [_stat(p), file_sha256(p)] for p in paths},
+        }
+        path = _place(settings, store)
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, json.dumps(receipt))
+    except (OSError, ValueError, KeyError, EcgError, sqlite3.Error):
+        return  # without it, the next run asks Prefect and MLflow
+
+
+def _by(training: Training) -> str:
+    """Return which runs made everything, in two sentences."""
+    tags = training.tracker.client.get_run(training.run_id).data.tags
+    name, number = (tags.get(f"prefect.flow_run_{what}", "unknown") for what in ("name", "id"))
+    return (
+        f"Nothing to do: all is as the run of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC left it. "
+        f"Trained by the flow run {name!r} ({number})."
+    )
+
+
+def _place(settings: Settings, store: Store) -> Path:
+    return store.root / FOLDER / f"{digest(settings.model_dump(mode='json'))[:32]}.json"
+
+
+def _needed(settings: Settings) -> list[str]:
+    """Return the databases of the protocols that the gate's rules need."""
+    from ecgmodel import protocols
+    from ecgmodel.promotion.judging import needed_protocols
+
+    needed = needed_protocols(*settings.gate.rules)
+    return list(dict.fromkeys(name for one in needed for name in protocols.load(one).records))
+
+
+def _decides(settings: Settings, store: Store, needed: Iterable[str]) -> str:
+    """Return a hash of all that decides what a run makes, besides the settings.
+
+    Args:
+        settings: All settings.
+        store: The store, for the last lists of records of a source that does not answer.
+        needed: Result of `_needed`, which takes a second to find out.
+    """
+    source = settings.source
+    published = source.model_copy(update={"kind": "physionet"})
+    asked = [(published, name) for name in needed]
+    if source.kind != "simulated":  # which depends on the settings alone
+        asked += [(source, name) for name in (*source.clean_databases, source.noise_database)]
+    listed = [
+        [name, [record.settings() for record in open_source(origin, name, store).records(name)]]
+        for origin, name in asked
+    ]
+    return digest([_code(), _libraries(), listed, _named(settings)])
+
+
+def _code() -> list[list[str]]:
+    """Return the hash of every file of code; whatever changes, the run looks into it."""
+    paths = (path for name in _CODE for path in sorted((ROOT / name).rglob("*")))
+    code = (path for path in paths if path.suffix in _KINDS)
+    return [[str(path.relative_to(ROOT)), file_sha256(path)] for path in code]
+
+
+def _libraries() -> list[str]:
+    return sorted(f"{one.name}=={one.version}" for one in distributions())
+
+
+def _named(settings: Settings) -> list[str]:
+    """Return the hashes of the files that settings name: initial weights, and a test set."""
+    names = [Path(one) for one in (settings.training.start_from, settings.gate.test_set) if one]
+    files = (name / MANIFEST if name.is_dir() else name for name in names)
+    return [file_sha256(file) for file in files if file.is_file()]
+
+
+def _files(unit: Stored) -> Iterator[Path]:
+    yield unit.path / MANIFEST
+    yield from (unit.file(name) for name in unit.files)
+
+
+def _stat(path: Path) -> list[int]:
+    """Return size, inode, and the times of change of a file's content and state."""
+    found = path.stat()
+    return [found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _same(path: Path, stat: list[int], sha256: str) -> list[Any] | None:
+    """Return a file's stat and hash if it is as it was, else None; other stats are hashed."""
+    now = _stat(path)
+    return [now, sha256] if now == stat or file_sha256(path) == sha256 else None
