@@ -4,6 +4,10 @@ Prefect itself would start one only with the first flow, after importing the who
 process. Started earlier, it comes up while this process imports its packages. It ends with this
 process, even if that is killed, and not before: Ctrl-C and a SIGTERM to the whole process group
 leave it running, because the flow has yet to report its own end.
+
+Each server has a database of its own, copied from an empty one of this version of Prefect and
+deleted in the end: two commands never wait for each other, and nothing grows or stays "Running".
+A database that `PREFECT_SERVER_DATABASE_CONNECTION_URL` names is used instead.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import atexit
 import gc
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,15 +25,17 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ecgmodel.errors import EcgError
 
 END_S = 10.0  # for what it has yet to write
+FOLDER = "temporary"  # in Prefect's home
 LONGEST = 300  # characters quoted of what it said
 _ERROR = re.compile(r"[\w.]+(Error|Exception)\b")  # the last line of a traceback
 _MARK = "ECG_TEMPORARY_PREFECT_SERVER"
@@ -118,8 +125,8 @@ def _wait(server: subprocess.Popen[bytes], url: str, words: int, home: Path) -> 
     last = (errors or [f"status {server.returncode}"])[-1]
     raise TemporaryServerError(
         f"Prefect's temporary server ended while it started ({last[:LONGEST]}). Its database is in "
-        f"{home} (PREFECT_HOME). Run the same command again, or set PREFECT_API_URL to the API of "
-        "a server of your own."
+        f"{home} (PREFECT_HOME), unless PREFECT_SERVER_DATABASE_CONNECTION_URL names another. Run "
+        "the same command again, or set PREFECT_API_URL to the API of a server of your own."
     )
 
 
@@ -128,6 +135,8 @@ def _serve(port: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # threads inherit it
     gc.disable()  # modules stay: collecting garbage among them takes a fifth of the start
     import_module("prefect.server.api.server")
+    database = ExitStack()
+    database.enter_context(own_database())
     gc.freeze()
     gc.enable()
     import uvicorn
@@ -140,6 +149,7 @@ def _serve(port: int) -> None:
         sys.stdin.buffer.read()
         server.should_exit = True
         time.sleep(END_S)
+        database.close()
         os._exit(0)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -147,7 +157,43 @@ def _serve(port: int) -> None:
         server.run()
     finally:
         sys.stderr.flush()
+        database.close()
         os._exit(0 if server.started else 1)  # the thread that reads standard input never ends
+
+
+@contextmanager
+def own_database() -> Iterator[None]:
+    """Provide a database for this server alone, and delete those of servers that were killed."""
+    import prefect
+    from filelock import FileLock, Timeout
+    from prefect.settings import get_current_settings
+
+    from flows.prefect_database import make_empty, use_database
+
+    settings = get_current_settings()
+    if "connection_url" in settings.server.database.model_fields_set:
+        yield
+        return
+    folder = settings.home / FOLDER
+    empty = folder / f"empty-{prefect.__version__}.db"
+    make_empty(empty)
+    own = folder / uuid4().hex
+    lock = FileLock(own.with_suffix(".lock"))
+    with FileLock(folder / "gate.lock"):
+        lock.acquire()
+        for other in folder.glob(f"{'[0-9a-f]' * 32}.lock"):
+            with suppress(Timeout, OSError), FileLock(other, timeout=0):
+                shutil.rmtree(other.with_suffix(""), ignore_errors=True)
+                other.unlink()
+        own.mkdir()
+    shutil.copyfile(empty, own / "prefect.db")
+    use_database(own / "prefect.db")
+    try:
+        yield
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+        lock.release()
+        own.with_suffix(".lock").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

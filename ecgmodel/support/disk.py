@@ -35,6 +35,13 @@ def disk(path: Path) -> Iterator[None]:
         raise _full(error, path) from error
 
 
+def said_full(error: BaseException, path: Path) -> DiskFullError | None:
+    """Return a `DiskFullError` if an error's own words, such as SQLite's, say so; else None."""
+    if "disk is full" not in str(error) and "No space left" not in str(error):
+        return None
+    return _full(OSError(errno.ENOSPC, str(error)), path)
+
+
 def _is_full(error: OSError, path: Path) -> bool:
     if error.errno is not None:
         return error.errno in _FULL

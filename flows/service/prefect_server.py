@@ -1,35 +1,17 @@
-"""Prefect's server with immediate transactions on SQLite.
+"""Prefect's server; an SQLite database is made whole, and its transactions wait for each other.
 
-SQLite fails at once ("database is locked") when a transaction that began with a read wants to
-write after another one has written. Most of Prefect's transactions begin with a read. With BEGIN
-IMMEDIATE each transaction waits for the write lock instead.
-
-    python -m flows.service.prefect_server --host 127.0.0.1 --port 4200
+python -m flows.service.prefect_server --host 127.0.0.1 --port 4200
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from pathlib import Path
 
 import uvicorn
-from prefect.server.database import dependencies
-from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.settings import get_current_settings
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
-
-class WaitingSqlite(AioSqliteConfiguration):
-    """SQLite with transactions that wait for each other."""
-
-    @asynccontextmanager
-    async def begin_transaction(
-        self, session: AsyncSession, with_for_update: bool = False
-    ) -> AsyncGenerator[AsyncSessionTransaction, None]:
-        """Begin a transaction with the write lock."""
-        async with super().begin_transaction(session, with_for_update=True) as transaction:
-            yield transaction
+from flows.prefect_database import PREFIX, use_database
 
 
 def main() -> None:
@@ -40,8 +22,8 @@ def main() -> None:
     chosen = parser.parse_args()
     address = get_current_settings().server.database.connection_url
     text = address.get_secret_value() if address is not None else ""
-    if text.startswith("sqlite"):
-        dependencies.MODELS_DEPENDENCIES["database_config"] = WaitingSqlite(connection_url=text)
+    if text.startswith(PREFIX):
+        use_database(Path(text.removeprefix(PREFIX)))
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,

@@ -128,7 +128,7 @@ def mlflow_server(settings: ServiceSettings) -> Server:
         else f"sqlite:///{home / 'mlflow.db'}"
     )
     command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", settings.host),
+        *(sys.executable, "-m", "flows.service.mlflow_server", "--host", settings.host),
         *("--port", str(settings.mlflow_port), "--workers", "1"),
         *("--artifacts-destination", str(home / "artifacts")),
     ]

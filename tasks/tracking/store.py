@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ecgmodel.errors import EcgError, SettingsError
 from ecgmodel.settings.config import TrackingSettings
 from ecgmodel.store import Store
+from tasks.tracking.database import make_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -111,6 +112,8 @@ class TrackingStore:
             logging.getLogger(name).setLevel(logging.ERROR)
         import mlflow
 
+        if self._artifacts is not None:
+            make_database(self.store.root / "mlflow" / "mlflow.db", self._artifacts)
         mlflow.set_tracking_uri(self.uri)
         return mlflow.MlflowClient(self.uri, registry_uri=self.uri)
 

@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import prefect
+from filelock import FileLock
+from prefect.server.database import dependencies
+from prefect.settings import PREFECT_HOME, temporary_settings
 
-def prepare(folder: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run `ecg-denoise prepare` with a Prefect home, and no server of anybody else's."""
+from flows.temporary_server import FOLDER, own_database
+
+
+def start(folder: Path, home: Path, **variables: str) -> subprocess.Popen[str]:
+    """Start `ecg-denoise prepare` with a Prefect home, and no server of anybody else's."""
     inherited = {n: v for n, v in os.environ.items() if not n.startswith("PREFECT")}
-    return subprocess.run(
-        [sys.executable, "-m", "ecgmodel.cli.main", "prepare", "--set", f"store={folder / 's'}"],
-        env={**inherited, "PREFECT_HOME": str(home)},
-        capture_output=True,
+    few = ("source.simulated.subjects=4", "source.simulated.minutes=0.5", f"store={folder / 's'}")
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "ecgmodel.cli.main",
+            "prepare",
+            *(x for s in few for x in ("--set", s)),
+        ],
+        env={**inherited, "PREFECT_HOME": str(home), **variables},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=300,
     )
+
+
+def prepare(folder: Path, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `ecg-denoise prepare` to its end."""
+    process = start(folder, home, **variables)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def left(home: Path) -> list[str]:
+    """Return what is in the folder of the temporary servers' databases."""
+    return sorted(path.name for path in (home / FOLDER).iterdir())
 
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -30,13 +58,43 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_server_that_ends_while_it_starts_says_why_at_once(tmp_path: Path) -> None:
-    home = tmp_path / "deep" / "home"
-    home.mkdir(parents=True)
-    (home / "prefect.db").write_bytes(b"This is no database. " * 100)
-    done = prepare(tmp_path, home)
+    bad = tmp_path / "bad.db"
+    bad.write_bytes(b"This is no database. " * 100)
+    address = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{bad}"}
+    done = prepare(tmp_path, tmp_path / "deep" / "home", **address)
     assert done.returncode == 1
     said = done.stderr.strip().splitlines()
     assert "ended while it started (" in said[-1]
     assert "file is not a database" in said[-1]
-    assert str(home) in said[-1]
+    assert "PREFECT_SERVER_DATABASE_CONNECTION_URL names another" in said[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_two_commands_at_once_in_a_new_home_both_end_and_leave_an_empty_database(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    both = [start(tmp_path / name, home) for name in ("a", "b")]
+    for process in both:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    empty = f"empty-{prefect.__version__}.db"
+    assert left(home) == [empty, f"{empty}.lock", "gate.lock"]
+    with closing(sqlite3.connect(home / FOLDER / empty)) as database:
+        assert database.execute("select count(*) from flow_run").fetchone() == (0,)
+
+
+def test_what_killed_servers_left_is_deleted_and_what_others_use_is_not(tmp_path: Path) -> None:
+    killed, used = (tmp_path / FOLDER / (digit * 32) for digit in "ab")
+    for folder in (killed, used):
+        folder.mkdir(parents=True)
+        (folder / "prefect.db").touch()
+        folder.with_suffix(".lock").touch()
+    with FileLock(used.with_suffix(".lock")):
+        before = dict(dependencies.MODELS_DEPENDENCIES)
+        with temporary_settings({PREFECT_HOME: tmp_path}), own_database():
+            assert used.is_dir()
+            assert not killed.exists()
+            assert len([name for name in left(tmp_path) if len(name) == 32]) == 2
+        dependencies.MODELS_DEPENDENCIES.update(before)
+    assert [name for name in left(tmp_path) if len(name) == 32] == [used.name]

@@ -1,0 +1,75 @@
+"""SQLite databases that are never found half-made: made beside their place, then renamed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from ecgmodel.support.disk import disk, said_full
+
+_HALF, _ASIDE = ".half", ".half-made"
+
+
+def make_whole(
+    place: Path, make: Callable[[Path], None], whole: Callable[[sqlite3.Connection], bool]
+) -> None:
+    """Make a database unless it is there, once even if several processes ask at the same time.
+
+    A kill at any moment leaves no database or a whole one. One that was left half-made, by a
+    program that makes it in its place, is renamed to `<name>.half-made` and made again.
+
+    Args:
+        place: The database.
+        make: Makes it at another path, and closes it.
+        whole: Returns whether the database at `place` is to be kept; an error means yes, so that
+            whoever opens it says what is wrong.
+
+    Raises:
+        DiskFullError: The disk is full.
+    """
+    from filelock import FileLock
+
+    if _is_whole(place, whole):
+        return
+    with disk(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(place.with_name(f"{place.name}.lock")):
+            if _is_whole(place, whole):
+                return
+            half = place.with_name(place.name + _HALF)
+            for left in place.parent.glob(f"{half.name}*"):
+                left.unlink()
+            try:
+                make(half)
+                _into_one_file(half)
+            except Exception as error:
+                raise said_full(error, place) or error from error
+            if place.exists():
+                for file in _with_journals(place):
+                    file.replace(file.with_name(file.name + _ASIDE))
+            half.replace(place)
+
+
+def _is_whole(place: Path, whole: Callable[[sqlite3.Connection], bool]) -> bool:
+    if not place.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True, timeout=60)) as found:
+            return whole(found)
+    except sqlite3.Error:
+        return True
+
+
+def _into_one_file(database: Path) -> None:
+    """Move what is in a write-ahead log into the database itself."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("pragma journal_mode = delete")
+    for journal in _with_journals(database)[1:]:
+        journal.unlink()
+
+
+def _with_journals(database: Path) -> list[Path]:
+    names = (database.name + end for end in ("", "-wal", "-shm", "-journal"))
+    return [path for path in map(database.with_name, names) if path.exists()]

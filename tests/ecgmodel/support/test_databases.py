@@ -1,0 +1,105 @@
+"""Databases are made whole, whenever their maker is killed and however many ask at once."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ecgmodel.errors import DiskFullError
+from ecgmodel.support.databases import make_whole
+
+STEPS = 5
+MAKER = """
+import sqlite3, sys, time
+from contextlib import closing
+from pathlib import Path
+from ecgmodel.support.databases import make_whole
+from tests.ecgmodel.support.test_databases import is_whole, make
+def slowly(path):
+    Path(sys.argv[2], str(__import__("os").getpid())).touch()
+    make(path, float(sys.argv[3]))
+make_whole(Path(sys.argv[1]), slowly, is_whole)
+"""
+
+
+def make(path: Path, pause_s: float = 0) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("pragma journal_mode = wal")
+        for number in range(STEPS):
+            with database:
+                database.execute(f"create table t{number} (x)")
+                database.execute(f"insert into t{number} values (1)")
+            time.sleep(pause_s)
+
+
+def is_whole(database: sqlite3.Connection) -> bool:
+    return len(database.execute("select * from sqlite_master").fetchall()) == STEPS
+
+
+def tables(place: Path) -> int:
+    with closing(sqlite3.connect(place)) as database:
+        return len(database.execute("select * from sqlite_master").fetchall())
+
+
+def maker(place: Path, begun: Path, pause_s: float) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", MAKER, str(place), str(begun), str(pause_s)]
+    return subprocess.Popen(command, cwd=Path(__file__).parents[3])
+
+
+def test_a_kill_leaves_none_and_the_next_one_makes_it(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    place = tmp_path / "a" / "some.db"
+    process = maker(place, begun, 60)
+    half = place.with_name("some.db.half")
+    while not (half.exists() and tables(half)):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not place.exists()
+    make_whole(place, make, is_whole)
+    assert tables(place) == STEPS
+    assert sorted(p.name for p in place.parent.iterdir()) == ["some.db", "some.db.lock"]
+
+
+def test_it_is_made_once_by_several_at_the_same_time(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    place = tmp_path / "some.db"
+    makers = [maker(place, begun, 0.1) for _ in range(4)]
+    assert [process.wait() for process in makers] == [0] * 4
+    assert len(list(begun.iterdir())) == 1
+    assert tables(place) == STEPS
+
+
+def test_one_left_half_made_is_put_aside(tmp_path: Path) -> None:
+    place = tmp_path / "some.db"
+    with closing(sqlite3.connect(place)) as database:
+        database.execute("create table t0 (x)")
+    make_whole(place, make, is_whole)
+    assert tables(place) == STEPS
+    assert tables(tmp_path / "some.db.half-made") == 1
+
+
+def test_what_is_no_database_is_left_to_whoever_opens_it(tmp_path: Path) -> None:
+    place = tmp_path / "some.db"
+    place.write_bytes(b"This is no database. " * 100)
+    make_whole(place, make, is_whole)
+    assert place.read_bytes().startswith(b"This is no database.")
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    def full(_: Path) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(DiskFullError, match=r"The disk is full: .*some\.db"):
+        make_whole(tmp_path / "some.db", full, is_whole)
+    assert not (tmp_path / "some.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["some.db.lock"]
