@@ -22,6 +22,7 @@ from mlflow.entities import LoggedModelStatus
 from ecgmodel.networks import load_network
 from ecgmodel.settings.config import Settings, TrackingSettings
 from ecgmodel.store import Store, Stored, read_stored
+from flows.pipeline import pipeline
 from flows.train import Training, train
 from tasks.tracking import Registry, Tracker
 from tests.flows import small
@@ -97,10 +98,10 @@ def test_a_run_killed_in_training_ends_as_one_that_was_not(
     # The first checkpoint is that of no epoch.
     killed_at(settings, tmp_path / "killed", "ecgmodel.training.checkpoint.save", 5)
     assert checkpoints(store) == 3
-    again = small.run_command(settings, tmp_path / "again")
-    again.wait()
-    assert again.made[0] == small.FIT
-    assert set(again.made) == small.TRAINED
+    with small.counted() as made:
+        train(settings, small.unit_folder(store, small.PUBLISH))
+    assert made[0] == small.FIT
+    assert set(made) == small.TRAINED
     assert_same(store, unkilled)
 
 
@@ -194,9 +195,10 @@ def test_two_runs_at_once_do_nothing_twice(
     first: tuple[Settings, Training], tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
-    both = [small.run_command(small.small(store), tmp_path / name) for name in ("one", "two")]
-    for command in both:
-        command.wait()
-    made = Counter(both[0].made) + Counter(both[1].made)
-    assert made == Counter(small.PREPARED | small.TRAINED)
+    other = small.run_command(small.small(store), tmp_path)
+    small.until(lambda: has_begun(store, "download"), what="the other one's first record")
+    with small.counted() as made:
+        pipeline(small.small(store))
+    other.wait()
+    assert Counter(made) + Counter(other.made) == Counter(small.PREPARED | small.TRAINED)
     assert_same(store, first[0].store)

@@ -1,5 +1,7 @@
 """Charts and traces show the data, and are reproducible."""
 
+import base64
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -161,3 +163,24 @@ def test_saved_figures_are_reproducible(summary, tmp_path, ending):
     )
     assert len(first.read_bytes()) > 5000
     assert first.read_bytes() == second.read_bytes()
+
+
+def numbered(uri):
+    """Return an SVG whose ids, hashes of style too, are numbers in order of appearance."""
+    svg = base64.b64decode(uri.partition("base64,")[2]).decode()
+    known = {}
+    return re.sub(r"\b[mhpC][0-9a-f_]{10,}", lambda m: known.setdefault(m[0], str(len(known))), svg)
+
+
+@pytest.mark.parametrize("which", ["snr", "gain", "loss", "section"])
+def test_the_dark_variant_is_what_the_dark_theme_draws(which, summary, example):
+    draw = {
+        "snr": lambda **look: figures.snr_curves(summary, "model", **look),
+        "gain": lambda **look: figures.improvement_dots(summary, "model", **look),
+        "loss": lambda **look: figures.loss_curves(HISTORY, **look),
+        "section": lambda **look: traces.section_figure(example, 4.0, **look),
+    }[which]
+    shown = figures.variants(draw)
+    drawn = figures.data_uri(draw(theme=figures.DARK, width=figures.WIDE))
+    assert numbered(shown["wide_dark"]) == numbered(drawn)
+    assert shown["wide_light"] != shown["wide_dark"]

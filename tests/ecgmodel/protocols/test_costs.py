@@ -70,12 +70,11 @@ def test_what_a_network_costs(network: Path) -> None:
 
 
 def test_memory_is_that_of_the_network_and_not_of_who_asks(network: Path) -> None:
-    small = apply_apart(network, 256, 0.0, 800)
     held = np.ones(800_000_000, np.uint8)
-    again = apply_apart(network, 256, 0.0, 800)
-    assert again.memory_mb < small.memory_mb + 0.2 * held.size / 1e6
-    assert again.ecg == 800
-    assert again.seconds > 0 < again.starting
+    applied = apply_apart(network, 256, 0.0, 800)
+    assert applied.memory_mb < 600 < held.size / 1e6
+    assert applied.ecg == 800
+    assert applied.seconds > 0 < applied.starting
     with pytest.raises(ModelError, match=r"(?s)could not be applied.*There is no network at"):
         apply_apart(network.with_name("no.keras"), 256, 0.0, 800)
 
