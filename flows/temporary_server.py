@@ -33,6 +33,7 @@ from typing import Any
 from uuid import uuid4
 
 from ecgmodel.errors import EcgError
+from ecgmodel.support.locks import lease, locked
 
 END_S = 10.0  # for what it has yet to write
 FOLDER = "temporary"  # in Prefect's home
@@ -165,7 +166,7 @@ def _serve(port: int) -> None:
 def own_database() -> Iterator[None]:
     """Provide a database for this server alone, and delete those of servers that were killed."""
     import prefect
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
     from prefect.settings import get_current_settings
 
     from flows.prefect_database import make_empty, use_database
@@ -178,13 +179,12 @@ def own_database() -> Iterator[None]:
     empty = folder / f"empty-{prefect.__version__}.db"
     make_empty(empty)
     own = folder / uuid4().hex
-    lock = FileLock(own.with_suffix(".lock"))
-    with FileLock(folder / "gate.lock"):
+    lock = lease(own.with_suffix(".lease"))
+    with locked(folder / "gate.lease", str(folder)):
         lock.acquire()
-        for other in folder.glob(f"{'[0-9a-f]' * 32}.lock"):
-            with suppress(Timeout, OSError), FileLock(other, timeout=0):
+        for other in folder.glob(f"{'[0-9a-f]' * 32}.lease"):
+            with suppress(Timeout, OSError), lease(other).acquire(timeout=0):
                 shutil.rmtree(other.with_suffix(""), ignore_errors=True)
-                other.unlink()
         own.mkdir()
     shutil.copyfile(empty, own / "prefect.db")
     use_database(own / "prefect.db")
@@ -193,7 +193,6 @@ def own_database() -> Iterator[None]:
     finally:
         shutil.rmtree(own, ignore_errors=True)
         lock.release()
-        own.with_suffix(".lock").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

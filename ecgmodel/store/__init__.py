@@ -15,15 +15,18 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecgmodel.errors import StoreInUseError
 from ecgmodel.store.leases import hold
 from ecgmodel.support.disk import disk
+from ecgmodel.support.locks import locked
 
 if TYPE_CHECKING:
-    from filelock import FileLock  # the light install hashes and writes files without a store
+    from filelock import SoftFileLease
 
 MANIFEST = "manifest.json"
 INCIDENTAL = frozenset({"seconds", "machine"})
@@ -183,10 +186,12 @@ class Store:
 
         Raises:
             DiskFullError: The disk is full.
+            LockHeldError: Another process works on the unit for over a day.
+            StoreInUseError: Another process took the work over while this one was suspended.
         """
         with disk(self.root):
             hold(self.root)
-        with disk(self.root / unit.folder), self.lock(unit.folder):
+        with disk(self.root / unit.folder), self.lock(unit.folder) as lock:
             if stored := self.get(unit):
                 return stored
             final = self.root / unit.folder
@@ -199,6 +204,11 @@ class Store:
                 half.unlink()
             try:
                 info = build(partial) or {}
+                if lock.compromise:
+                    raise StoreInUseError(
+                        f"{unit.folder}: this process was suspended for so long that another one "
+                        "took over its work. Run the same command again."
+                    )
                 _write_manifest(partial, unit, info)
             except BaseException:
                 if not resume:
@@ -209,13 +219,10 @@ class Store:
             self._checked[final] = (_fingerprint(final), stored)
         return stored
 
-    def lock(self, name: str) -> FileLock:
-        """Return the lock of a name; it is released when its process ends or is killed."""
-        from filelock import FileLock
-
-        path = self.root / "locks" / (hashlib.sha256(name.encode()).hexdigest()[:32] + ".lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
+    def lock(self, name: str) -> AbstractContextManager[SoftFileLease]:
+        """Return the lock of a name; it counts as released when its process ends or is killed."""
+        file = hashlib.sha256(name.encode()).hexdigest()[:32] + ".lease"
+        return locked(self.root / "locks" / file, f"{name} in {self.root}")
 
 
 def read_stored(path: Path) -> Stored:

@@ -1,23 +1,24 @@
-"""Leases on a store: a process that uses the store holds one, which blocks deletion.
-
-A lease is a locked file. The operating system releases it when its process ends or is killed.
-"""
+"""Leases on a store: a process that uses the store holds one, which blocks deletion."""
 
 from __future__ import annotations
 
+import atexit
 import os
+import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgmodel.errors import StoreInUseError
+from ecgmodel.support.locks import LEASE_S, holder, lease, locked
 
 if TYPE_CHECKING:
-    from filelock import FileLock
+    from filelock import SoftFileLease
 
-_held: dict[tuple[Path, int], FileLock] = {}
+GATE_S = 600.0
+_held: dict[tuple[Path, int], SoftFileLease] = {}
 _guard = threading.Lock()
 
 
@@ -26,12 +27,14 @@ def hold(root: Path) -> None:
     with _guard:
         if (root, os.getpid()) in _held:
             return
-        from filelock import FileLock
-
         with _gate(root):
-            lease = FileLock(_folder(root) / f"{os.getpid()}.lock", thread_local=False)
-            lease.acquire()
-        _held[root, os.getpid()] = lease
+            for other in _folder(root).glob("*.lease"):
+                _clear_if_gone(other)
+            # Processes in several containers may have one number.
+            own = lease(_folder(root) / f"{os.getpid()}-{secrets.token_hex(4)}.lease")
+            own.acquire(timeout=0)
+        atexit.register(own.release)
+        _held[root, os.getpid()] = own
 
 
 @contextmanager
@@ -41,29 +44,43 @@ def exclusive(root: Path) -> Iterator[None]:
     Raises:
         StoreInUseError: Another process uses the store.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
+    hold(root)
+    own = _held[root, os.getpid()]
     with _gate(root):
-        for lease in sorted(_folder(root).glob("*.lock")):
-            if lease.stem == str(os.getpid()):
+        for path in sorted(_folder(root).glob("*.lease")):
+            if path == Path(own.lock_file):
                 continue
+            other = lease(path)
             try:
-                with FileLock(lease, timeout=0):
-                    pass
+                other.acquire(timeout=0 if _is_here(other, own) else LEASE_S + 5)
             except Timeout as error:
                 raise StoreInUseError(
-                    f"The store {root} is in use by process {lease.stem}. Nothing was deleted. "
+                    f"The store {root} is in use by {holder(other)}. Nothing was deleted. "
                     "Wait for the process to end, then run the same command again."
                 ) from error
-            lease.unlink(missing_ok=True)
+            other.release()
         yield
 
 
-def _gate(root: Path) -> FileLock:
-    """Return the lock that serialises `hold` and `exclusive`."""
-    from filelock import FileLock
+def _is_here(other: SoftFileLease, own: SoftFileLease) -> bool:
+    """Return whether a holder is on this machine, and in this container: its end is then seen."""
+    theirs, mine = other.owner, own.owner
+    return theirs is None or mine is None or theirs.hostname == mine.hostname
 
-    return FileLock(_folder(root).with_name("gate.lock"))
+
+def _clear_if_gone(path: Path) -> None:
+    from filelock import Timeout
+
+    with suppress(Timeout), lease(path).acquire(timeout=0):
+        pass
+
+
+def _gate(root: Path) -> AbstractContextManager[SoftFileLease]:
+    """Return the lock that serialises `hold` and `exclusive`."""
+    gate = _folder(root).with_name("gate.lease")
+    return locked(gate, f"the list of processes that use {root}", GATE_S)
 
 
 def _folder(root: Path) -> Path:

@@ -22,7 +22,7 @@ PLUMBING = (
     *(
         f"ecgmodel.support.{name}"
         for name in (
-            *("disk", "extras", "machine", "paths", "plugins"),
+            *("databases", "disk", "extras", "locks", "machine", "paths", "plugins"),
             *("progress", "quiet", "stopping", "telemetry"),
         )
     ),

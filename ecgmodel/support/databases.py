@@ -8,6 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from ecgmodel.support.disk import disk, said_full
+from ecgmodel.support.locks import locked
+
+WAIT_S = 600.0
 
 _HALF, _ASIDE = ".half", ".half-made"
 
@@ -28,14 +31,13 @@ def make_whole(
 
     Raises:
         DiskFullError: The disk is full.
+        LockHeldError: Another process has been making it for minutes.
     """
-    from filelock import FileLock
-
     if _is_whole(place, whole):
         return
     with disk(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(place.with_name(f"{place.name}.lock")):
+        with locked(place.with_name(f"{place.name}.lease"), str(place), WAIT_S):
             if _is_whole(place, whole):
                 return
             half = place.with_name(place.name + _HALF)

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from httpx import TransportError
 
+from ecgmodel.support.locks import holder, lease
 from flows.service.deploying import deploy
 from flows.service.first_champion import NAME as CHAMPION
 from flows.service.first_champion import first_champion
@@ -53,7 +54,7 @@ class Supervisor:
         self.service = settings.service
         self.root = settings.service.root
         self.known = self.root / "service.json"
-        self.lock = FileLock(self.root / "service.lock")
+        self.lock = lease(self.root / "service.lease")
         self.say = say
         self._stopping = False
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -70,7 +71,9 @@ class Supervisor:
         try:
             self.lock.acquire(timeout=0)
         except Timeout as error:
-            raise ServiceError(f"The service of {self.root} is already running.") from error
+            raise ServiceError(
+                f"The service of {self.root} is already running, as {holder(self.lock)}."
+            ) from error
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop_soon)
         try:

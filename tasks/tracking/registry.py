@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -29,7 +29,6 @@ from tasks.tracking.runs import DATASET, TRAINING, Tracker
 from tasks.tracking.same import with_weights
 
 if TYPE_CHECKING:
-    from filelock import FileLock
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -145,7 +144,7 @@ class Registry:
             return self.version(number)
         return None
 
-    def lock(self) -> FileLock:
+    def lock(self) -> AbstractContextManager[object]:
         """Return the lock for registering and promoting."""
         return self.tracker.store.lock(f"registry {self.name}")
 

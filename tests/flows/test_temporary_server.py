@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,11 +11,21 @@ from contextlib import closing
 from pathlib import Path
 
 import prefect
-from filelock import FileLock
 from prefect.server.database import dependencies
 from prefect.settings import PREFECT_HOME, temporary_settings
 
+from ecgmodel.store.versions import ROOT
+from ecgmodel.support.locks import lease
 from flows.temporary_server import FOLDER, own_database
+
+LEAVES_A_LEASE = """
+import os, sys
+from pathlib import Path
+from ecgmodel.support.locks import lease
+held = lease(Path(sys.argv[1]))
+held.acquire()
+os.kill(os.getpid(), 9)
+"""
 
 
 def start(folder: Path, home: Path, **variables: str) -> subprocess.Popen[str]:
@@ -79,7 +90,7 @@ def test_two_commands_at_once_in_a_new_home_both_end_and_leave_an_empty_database
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
     empty = f"empty-{prefect.__version__}.db"
-    assert left(home) == [empty, f"{empty}.lock", "gate.lock"]
+    assert left(home) == [empty]
     with closing(sqlite3.connect(home / FOLDER / empty)) as database:
         assert database.execute("select count(*) from flow_run").fetchone() == (0,)
 
@@ -89,8 +100,9 @@ def test_what_killed_servers_left_is_deleted_and_what_others_use_is_not(tmp_path
     for folder in (killed, used):
         folder.mkdir(parents=True)
         (folder / "prefect.db").touch()
-        folder.with_suffix(".lock").touch()
-    with FileLock(used.with_suffix(".lock")):
+    ended = [sys.executable, "-c", LEAVES_A_LEASE, str(killed.with_suffix(".lease"))]
+    assert subprocess.run(ended, cwd=ROOT).returncode == -signal.SIGKILL
+    with lease(used.with_suffix(".lease")):
         before = dict(dependencies.MODELS_DEPENDENCIES)
         with temporary_settings({PREFECT_HOME: tmp_path}), own_database():
             assert used.is_dir()
