@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from prefect import flow
@@ -115,7 +115,25 @@ def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
 def list_clean(
     origin: SourceSettings, split: SplitSettings, store: Store
 ) -> list[tuple[Source, RecordSource]]:
+    """Return the selected records of clean ECG, asked with retries; see `choose_records`."""
+    return choose_records(origin, split, store, list_names, list_records)
+
+
+def choose_records(
+    origin: SourceSettings,
+    split: SplitSettings,
+    store: Store,
+    names_of: Callable[[Source, str, SourceSettings], tuple[str, ...]],
+    records_of: Callable[[Source, str, tuple[str, ...], SourceSettings], tuple[RecordSource, ...]],
+) -> list[tuple[Source, RecordSource]]:
     """Return the selected records of clean ECG.
+
+    Args:
+        origin: Where they come from, and which of them.
+        split: Subjects and splits that must exist.
+        store: The store.
+        names_of: Asks a source for the names of a database's records.
+        records_of: Asks a source for records; without names, for all.
 
     Raises:
         UnknownNameError: The settings name a record or subject that no source lists.
@@ -125,16 +143,16 @@ def list_clean(
     sources = {name: open_source(origin, name, store) for name in databases}
     wanted = origin.records
     if wanted:  # names first: listing the records of a folder reads all files
-        known = {n: list_names(s, n, origin) for n, s in sources.items()}
+        known = {n: names_of(s, n, origin) for n, s in sources.items()}
         chosen = choose_names(wanted, known)
         listed = [
             (sources[name], record)
             for name, names in chosen.items()
             if names
-            for record in list_records(sources[name], name, names, origin)
+            for record in records_of(sources[name], name, names, origin)
         ]
     else:
-        listed = [(s, r) for n, s in sources.items() for r in list_records(s, n, (), origin)]
+        listed = [(s, r) for n, s in sources.items() for r in records_of(s, n, (), origin)]
         known = {n: tuple(r.name for _, r in listed if r.database == n) for n in databases}
     if not listed:
         raise DatasetError(f"The source lists no record of {', '.join(databases)}.")

@@ -215,6 +215,7 @@ class Store:
                     shutil.rmtree(partial, ignore_errors=True)
                 raise
             _replace(partial, final)
+            _remember(self.root, unit)
             stored = read_stored(final)
             self._checked[final] = (_fingerprint(final), stored)
         return stored
@@ -292,6 +293,12 @@ def _write_manifest(folder: Path, unit: Unit, info: Mapping[str, Any]) -> None:
     }
     manifest["seal"] = digest(manifest)
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+
+
+def _remember(root: Path, unit: Unit) -> None:
+    from ecgmodel.store.explaining import remember_functions  # which imports this module
+
+    remember_functions(root, unit.code.get("modules", {}))
 
 
 def _replace(partial: Path, final: Path) -> None:

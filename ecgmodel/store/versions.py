@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -61,6 +62,39 @@ def reached(*modules: str) -> list[str]:
     return sorted(found)
 
 
+def functions(module: str) -> dict[str, str]:
+    """Return a hash of each function, method and other statement of a module, by name.
+
+    They change as the hash of `code_version` does, and say where.
+
+    Raises:
+        ModuleNotFoundError: It is not part of this project.
+    """
+    file = _file(module)
+    if file is None:
+        raise ModuleNotFoundError(f"{module} is not a module of this project", name=module)
+    hashes: dict[str, str] = {}
+    for name, node in _statements(_bare(file)):
+        own = hashlib.sha256((hashes.get(name, "") + ast.dump(node)).encode()).hexdigest()
+        hashes[name] = own[:16]
+    return hashes
+
+
+def _statements(tree: ast.Module | ast.ClassDef, inside: str = "") -> Iterator[tuple[str, ast.AST]]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield from _statements(node, f"{inside}{node.name}.")
+            head = [*node.bases, *node.keywords, *node.decorator_list]
+            yield inside + node.name, ast.Expression(ast.List(head))  # type: ignore[arg-type]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield inside + node.name, node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            yield inside + ast.unparse(target), node
+        else:
+            yield f"{inside}imports and other statements", node
+
+
 def is_plumbing(name: str) -> bool:
     """Return whether a module is one of `PLUMBING`, or inside one."""
     return any(name == part or name.startswith(f"{part}.") for part in PLUMBING)
@@ -109,13 +143,19 @@ def _read(name: str) -> tuple[str, tuple[str, ...]]:
 @cache
 def _parse(name: str, file: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a module's tree and the names of the project modules it imports."""
+    imported = tuple(
+        sorted(_imports(ast.parse(file.read_bytes()), name, file.name == "__init__.py"))
+    )
+    return hashlib.sha256(ast.dump(_bare(file)).encode()).hexdigest(), imported
+
+
+def _bare(file: Path) -> ast.Module:
+    """Return a module's tree without docstrings and without what errors and warnings say."""
     tree = ast.parse(file.read_bytes())
-    is_package = file.name == "__init__.py"
-    imported = tuple(sorted(_imports(tree, name, is_package)))
     for node in ast.walk(tree):
         _drop_docstring(node)
         _drop_words(node)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+    return tree
 
 
 def _drop_docstring(node: ast.AST) -> None:

@@ -87,4 +87,26 @@ def evaluate(model: Path, dataset: Path, config: Path | None, pairs: tuple[str, 
         click.echo(evaluate_flow(settings, model.absolute(), dataset.absolute()))
 
 
-PIPELINE_COMMANDS = (run, prepare, train, evaluate)
+@click.command()
+@click.argument("what", required=False, metavar="[STAGE|FOLDER]")
+@with_settings
+def explain(what: str | None, config: Path | None, pairs: tuple[str, ...]) -> None:
+    """Say what a run would make again, and why.
+
+    For all stages, one stage, or the folder of one result: which setting, input, function or
+    library is another one than when it was made. Nothing is made.
+    """
+    settings = read_settings(config, pairs)
+    from flows.explaining import explain as explain_run
+
+    told = explain_run(settings, what)
+    again = [one for one in told if one.reasons]
+    for one in again:
+        click.echo(f"{one.stage} {one.name}")
+        for reason in one.reasons:
+            click.echo(f"    {reason}")
+    kept = len(told) - len(again)
+    click.echo(f"{len(again)} would be made again, {kept} {'is' if kept == 1 else 'are'} kept.")
+
+
+PIPELINE_COMMANDS = (run, prepare, train, evaluate, explain)
