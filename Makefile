@@ -34,10 +34,10 @@ run: $(READY)  ## the whole pipeline on simulated recordings
 	@$(BIN)/ecg-denoise run $(ARGS)
 
 test: check  ## linter, formatter, types and the tests
-	@$(BIN)/python -m pytest -rs -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -rs -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-all: check  ## also long series and heavy servers
-	@$(BIN)/python -m pytest -rs -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -rs -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(TEST_READY)
 	@$(BIN)/ruff check .
