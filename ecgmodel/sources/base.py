@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -10,6 +10,13 @@ from typing import Any, Protocol
 from ecgmodel.errors import unknown_name
 from ecgmodel.store import file_sha256
 from ecgmodel.wfdb.names import safe_name
+
+HASHED = "published sha256"
+CUT_FROM_HASHED = "cut from a file with the published sha256"
+BY_TLS = "TLS"
+TWICE = "fetched twice, equal"
+COPIED = "copied; no published hash"
+"""How bytes are known to be the published ones."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ def fetch_info(
     start_s: float = 0.0,
     partial: bool = False,
     missing: Iterable[str] = (),
+    checked: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the facts about a fetch.
 
@@ -111,10 +119,11 @@ def fetch_info(
         start_s: Start of the files in the original record, s.
         partial: Whether the files are a cut of the record.
         missing: Annotation files that the source does not have.
+        checked: How each file's bytes are known to be the published ones, e.g. `HASHED`.
 
     Returns:
         "record", "database", "version", "header" (the stem of the record's files in the folder),
-        "partial", "start_s", "files" and "missing".
+        "partial", "start_s", "files", "missing" and "checked".
     """
     return {
         "record": record.name,
@@ -125,6 +134,7 @@ def fetch_info(
         "start_s": start_s,
         "files": files,
         "missing": sorted(missing),
+        "checked": dict(checked or {}),
     }
 
 

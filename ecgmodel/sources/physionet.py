@@ -7,14 +7,31 @@ import re
 import shutil
 import threading
 import warnings
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecgmodel.errors import MissingFileError, RecordError, TransientSourceError
 from ecgmodel.sources._cutting import cut_annotations, write_cut_header
-from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
-from ecgmodel.sources.transport import Transport, open_transport
+from ecgmodel.sources._known import KnownFiles
+from ecgmodel.sources._partial_file import Received
+from ecgmodel.sources.base import (
+    CUT_FROM_HASHED,
+    HASHED,
+    TWICE,
+    RecordSource,
+    choose,
+    fetch_info,
+    file_info,
+)
+from ecgmodel.sources.transport import (
+    COPIES,
+    FolderTransport,
+    Transport,
+    never_twice,
+    open_transport,
+)
 from ecgmodel.store import digest, file_sha256, write_text
 from ecgmodel.support import plugins
 from ecgmodel.wfdb.layout import Cut, Header, check_segment, check_size, check_sizes, read_header
@@ -24,6 +41,8 @@ SUMS = "SHA256SUMS.txt"
 
 # Suffixes of required files; the other listed files are annotations.
 _ESSENTIAL = (".hea", ".dat")
+
+Check = Callable[[int], None]
 
 # Subfolder for the unmodified files while a record is fetched.
 _WORK = ".published"
@@ -40,6 +59,7 @@ class PhysioNetSource:
         base_url: https://, http://, file:// or a folder.
         listings: Folder that stores the mirror's last listings, used when it is unreachable.
         timeout_s: Timeout of a connection and of each read, s.
+        downloads: Folder of downloads whose files are not fetched again.
 
     Example:
         >>> source = PhysioNetSource("https://physionet.org/files", Path("store/listings"))
@@ -48,9 +68,14 @@ class PhysioNetSource:
     """
 
     def __init__(
-        self, base_url: str = PHYSIONET, listings: Path = Path("listings"), timeout_s: float = 30.0
+        self,
+        base_url: str = PHYSIONET,
+        listings: Path = Path("listings"),
+        timeout_s: float = 30.0,
+        downloads: Path | None = None,
     ) -> None:
         self._transport = open_transport(base_url, timeout_s)
+        self._known = KnownFiles(downloads)
         self._listings = Path(listings)
 
     def names(self, database: str) -> tuple[str, ...]:
@@ -105,7 +130,8 @@ class PhysioNetSource:
         if kept := _read_listing(self._kept(record.database, record.version)):
             sums = _parse_sums(kept["sums"]) | sums
         try:
-            info = _Fetch(self._transport, record, sums, into, work).run(start_s, seconds, whole)
+            fetch = _Fetch(self._transport, record, sums, into, work, self._known)
+            info = fetch.run(start_s, seconds, whole)
         except RecordError:
             shutil.rmtree(work)  # a corrected record must not reuse files of the bad one
             raise
@@ -149,6 +175,7 @@ class _Fetch:
         sums: Published hashes, by file name relative to the database's folder.
         into: The record's folder.
         work: Subfolder for the unmodified files.
+        known: Files that are there already.
     """
 
     def __init__(
@@ -158,9 +185,10 @@ class _Fetch:
         sums: dict[str, str | None],
         into: Path,
         work: Path,
+        known: KnownFiles,
     ) -> None:
         self.transport, self.record, self.sums = transport, record, sums
-        self.into, self.work = into, work
+        self.into, self.work, self.known = into, work, known
         names = (PurePosixPath(name).name for name, _ in record.files)
         self.annotations = [name for name in names if not name.endswith(_ESSENTIAL)]
 
@@ -179,14 +207,46 @@ class _Fetch:
         path, published = self.work / name, self._published(name)
         if path.is_file() and published in (None, file_sha256(path)):
             return path
-        self.transport.download(self._remote(name), path)
+        path.unlink(missing_ok=True)
+        if published and self.known.take(published, path):
+            return path
+        self._receive(name, path, 0, None, None)
+        self._verify(name, path)
+        return path
+
+    def _verify(self, name: str, path: Path) -> None:
+        """Compare a whole file with its published hash, and delete it if it is another one."""
+        published = self._published(name)
         if published and (found := file_sha256(path)) != published:
-            path.unlink()
+            if path.is_relative_to(self.work):
+                path.unlink()
             raise TransientSourceError(
                 f"{self.transport.where}/{self._remote(name)} has the sha256 {found}, expected "
                 f"{published} from {SUMS}. Try again later, or use another mirror."
             )
-        return path
+
+    def _receive(
+        self, name: str, path: Path, first: int, last: int | None, check: Check | None
+    ) -> Received:
+        """Download a file or a range; where nothing vouches for the bytes, until it came twice.
+
+        The hashes seen are kept beside it, so that a later attempt goes on from them.
+        """
+        remote = self._remote(name)
+        seen_path = path.with_name(f"{path.name}.seen")
+        seen = set(seen_path.read_text().split()) if seen_path.is_file() else set()
+        for _ in range(COPIES):
+            received = self.transport.download(remote, path, first, last, check)
+            if self.transport.sure or (received.whole and self._published(name)):
+                return received
+            found = file_sha256(path)
+            if found in seen:
+                seen_path.unlink()
+                return received
+            seen.add(found)
+            write_text(seen_path, "\n".join(sorted(seen)))
+            path.unlink()
+        raise never_twice(f"{self.transport.where}/{remote}", len(seen))
 
     def _take_ranges(self, header: Header, cut: Cut) -> dict[str, tuple[int, int]] | None:
         """Fetch the byte range of each signal file; None if the mirror sent a whole file."""
@@ -196,13 +256,38 @@ class _Fetch:
             path = self._range_path(file.name, (first, last))
             if path.is_file():
                 continue
-            received = self.transport.download(
-                self._remote(file.name), path, first, last, partial(check_size, header, file)
-            )
+            check = partial(check_size, header, file)
+            if whole := self._whole_here(file.name):
+                received = FolderTransport(whole.parent).download(
+                    whole.name, path, first, last, check
+                )
+                self._note(path, CUT_FROM_HASHED)
+            else:
+                received = self._receive(file.name, path, first, last, check)
+                self._note(path, self.transport.sure or TWICE)
             if (received.first, received.last) != (first, last):
                 path.replace(self.work / file.name)
                 return None
         return spans
+
+    def _whole_here(self, name: str) -> Path | None:
+        """Return a whole file with the published hash, from the store or a mirror in a folder."""
+        published = self._published(name)
+        if published is None:
+            return None
+        if isinstance(self.transport, FolderTransport):
+            path = self.transport.root / self._remote(name)
+            if path.is_file():
+                self._verify(name, path)
+                return path
+        return self.known.find(published)
+
+    def _note(self, path: Path, checked: str) -> None:
+        """Keep how a range is known, for an attempt that goes on after an interruption."""
+        write_text(path.with_name(f"{path.name}.checked"), checked)
+
+    def _noted(self, path: Path) -> str:
+        return path.with_name(f"{path.name}.checked").read_text()
 
     def _take_annotations(self) -> tuple[list[str], list[str]]:
         """Fetch the annotation files, and return the names of those found and those missing."""
@@ -235,7 +320,9 @@ class _Fetch:
         for name in [*names, *found]:
             (self.work / name).replace(self.into / name)
             files[name] = file_info(self.into / name, self._published(name) is not None)
-        return fetch_info(self.record, files, missing=missing)
+            if self._published(name):
+                self.known.compare(self.record.database, self.record.name, self.into / name)
+        return fetch_info(self.record, files, missing=missing, checked=self._checked(files))
 
     def _finish_cut(
         self, header: Header, cut: Cut, spans: dict[str, tuple[int, int]]
@@ -251,11 +338,19 @@ class _Fetch:
             name: file_info(self.into / name, self._published(name) is not None)
             for name in [header.path.name, *found]
         }
-        files |= {name: file_info(self.into / name, False, span) for name, span in spans.items()}
-        return fetch_info(self.record, files, cut.first / header.fs, True, missing)
+        checked = self._checked(files)
+        for name, span in spans.items():
+            files[name] = file_info(self.into / name, False, span)
+            checked[name] = self._noted(self._range_path(name, span))
+        return fetch_info(self.record, files, cut.first / header.fs, True, missing, checked)
 
     def _remote(self, name: str) -> str:
         return f"{self.record.database}/{self.record.version}/{self.record.sibling(name)}"
+
+    def _checked(self, names: Iterable[str]) -> dict[str, str]:
+        """Return how whole files are known to be the published ones."""
+        unpublished = self.transport.sure or TWICE
+        return {name: HASHED if self._published(name) else unpublished for name in names}
 
     def _published(self, name: str) -> str | None:
         return self.sums.get(self.record.sibling(name))

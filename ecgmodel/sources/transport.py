@@ -4,29 +4,50 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 import httpx
 
-from ecgmodel.errors import MissingFileError, SettingsError, SourceError, TransientSourceError
+from ecgmodel.errors import (
+    MissingFileError,
+    RecordError,
+    SettingsError,
+    SourceError,
+    TransientSourceError,
+)
 from ecgmodel.sources._partial_file import Part, Received
+from ecgmodel.sources.base import BY_TLS, COPIED
 
 # Status codes that are retried, besides 5xx: timeout, too early, too many requests.
 _TRANSIENT = {408, 425, 429}
 _CHUNK = 1 << 20
+PUBLISHER = "physionet.org"
+COPIES = 4
+"""How often bytes are fetched to see the same twice, before it is left to a later attempt."""
+ASKED = 3
+"""How often the same has to be said before it is final, e.g. that a file is not there."""
+PAUSE_S = 0.2
+_Answer = TypeVar("_Answer")
 
 
 class Transport(Protocol):
-    """Reads the files of a mirror; thread-safe."""
+    """Reads the files of a mirror; thread-safe.
+
+    Attributes:
+        where: The mirror's address.
+        sure: How what arrives is known to be what was sent (`BY_TLS`, `COPIED`); "" if it is not.
+    """
 
     where: str
+    sure: str
 
     def read(self, path: str) -> bytes:
         """Return a small file's bytes.
@@ -78,6 +99,9 @@ class HttpTransport:
 
     def __init__(self, base_url: str, timeout_s: float = 30.0) -> None:
         self.where = base_url.rstrip("/")
+        address = urlsplit(base_url)
+        published = address.scheme.lower() == "https" and address.hostname == PUBLISHER
+        self.sure = BY_TLS if published else ""
         # "identity" forbids compression, which would invalidate sizes and ranges.
         headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
         self._client = httpx.Client(
@@ -89,7 +113,19 @@ class HttpTransport:
         return f"{self.where}/{quote(path)}"
 
     def read(self, path: str) -> bytes:
-        """Return a small file's bytes; see `Transport.read`."""
+        """Return a small file's bytes; see `Transport.read`.
+
+        Where nothing else vouches for them, they have to come twice.
+        """
+        seen: set[bytes] = set()
+        for _ in range(COPIES):
+            data = _confirmed(lambda: self._read(path))
+            if self.sure or data in seen:
+                return data
+            seen.add(data)
+        raise never_twice(self.url(path), COPIES)
+
+    def _read(self, path: str) -> bytes:
         with self._answer(path) as response:
             return response.read()
 
@@ -103,10 +139,14 @@ class HttpTransport:
     ) -> Received:
         """Download a file, or a range of its bytes; see `Transport.download`."""
         part = Part(into, first, last, self.url(path))
-        if not part.complete:
+
+        def ask() -> None:
             with self._answer(path, part.request_headers()) as response:
                 _begin(part, response, check)
                 part.append(response.iter_bytes())
+
+        if not part.complete:
+            _confirmed(ask)
         return part.finish()
 
     @contextmanager
@@ -142,6 +182,7 @@ class FolderTransport:
     def __init__(self, path: str | Path) -> None:
         self.root = Path(path).expanduser().resolve()
         self.where = str(self.root)
+        self.sure = COPIED
 
     def read(self, path: str) -> bytes:
         """Return a small file's bytes; see `Transport.read`."""
@@ -199,6 +240,35 @@ def open_transport(base_url: str, timeout_s: float = 30.0) -> HttpTransport | Fo
             "Expected https://, http://, file:// or the path of a folder."
         )
     return FolderTransport(base_url)
+
+
+def never_twice(what: str, times: int) -> TransientSourceError:
+    """Return the error for bytes that came several times, and never the same twice."""
+    return TransientSourceError(
+        f"{what} was fetched {times} times, and never came the same twice. Try again later, or use "
+        "https://physionet.org/files as source.base_url."
+    )
+
+
+def _confirmed(ask: Callable[[], _Answer]) -> _Answer:
+    """Return an answer; one that would be final is asked for again before it is believed.
+
+    Raises:
+        TransientSourceError: The source is not reached, or says one thing now and another then.
+    """
+    said: list[str] = []
+    while True:
+        try:
+            return ask()
+        except TransientSourceError:
+            raise
+        except (SourceError, RecordError) as error:
+            said.append(str(error))
+            if len(set(said)) > 1:
+                raise TransientSourceError(f"{said[0]} Asked again: {error}") from error
+            if len(said) == ASKED:
+                raise
+            time.sleep(PAUSE_S)
 
 
 def _pieces(source: BinaryIO, first: int, end: int) -> Iterator[bytes]:

@@ -67,7 +67,8 @@ def open_source(source: SourceSettings, database: str, store: Store) -> Source:
         return FolderSource(folder)
     from ecgmodel.sources.physionet import PhysioNetSource
 
-    return PhysioNetSource(source.base_url, store.root / "listings", source.timeout_s)
+    kept = store.root / "listings", source.timeout_s, store.root / "download"
+    return PhysioNetSource(source.base_url, *kept)
 
 
 def download_step(

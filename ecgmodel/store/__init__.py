@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from filelock import SoftFileLease
 
 MANIFEST = "manifest.json"
-INCIDENTAL = frozenset({"seconds", "machine"})
+INCIDENTAL = frozenset({"seconds", "machine", "checked"})
 """Facts of a manifest that say how a unit came about, and are no part of its content."""
 _HALF = ".half"
 

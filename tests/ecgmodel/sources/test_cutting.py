@@ -12,7 +12,9 @@ import wfdb
 
 from ecgmodel.errors import RecordError, SourceError, TransientSourceError
 from ecgmodel.sources._cutting import cut_annotations
+from ecgmodel.sources.base import CUT_FROM_HASHED, HASHED, TWICE
 from ecgmodel.sources.physionet import PhysioNetSource
+from ecgmodel.store import Store, Unit
 from ecgmodel.wfdb.layout import Cut, read_header
 from tests.mirror_server import MirrorServer
 from tests.tiny_wfdb import digital, publish, write_record
@@ -95,8 +97,9 @@ def test_unusual_layouts_are_cut_too(tmp_path: Path, how: dict[str, Any]) -> Non
 
 def test_only_the_needed_bytes_are_downloaded(mirror: MirrorServer, tmp_path: Path) -> None:
     info = fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
-    assert mirror.ranges[DAT] == ["bytes=384-1151"]
-    assert mirror.bytes_sent[DAT] == 768
+    assert mirror.ranges[DAT] == ["bytes=384-1151"] * 2  # nothing else vouches for them
+    assert mirror.bytes_sent[DAT] == 2 * 768
+    assert info["checked"] == {"r.hea": HASHED, "r.atr": HASHED, "r.dat": TWICE}
     entry = info["files"]["r.dat"]
     assert (entry["range"], entry["bytes"], entry["verified"]) == ([384, 1151], 768, False)
     assert info["partial"]
@@ -131,10 +134,51 @@ def test_a_server_without_ranges_gives_whole_verified_files(
 def test_a_file_size_that_contradicts_the_header_is_refused(
     mirror: MirrorServer, tmp_path: Path
 ) -> None:
-    mirror.fail("*.dat", times=1, total=5000)
+    fault = mirror.fail("*.dat", total=5000)
     with pytest.raises(RecordError, match=r"r\.dat has 5000 bytes, expected 3000"):
         fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
+    fault.times = 1  # said once, it is not believed
     assert fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)["partial"]
+
+
+def test_ranges_that_come_once_right_and_once_wrong_are_fetched_until_two_agree(
+    mirror: MirrorServer, database: Path, tmp_path: Path
+) -> None:
+    mirror.fail("*.dat", times=1, corrupt=True)
+    info = fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
+    assert mirror.count("*.dat") == 3
+    assert_cut_is_right(info, tmp_path / "cut/r.hea", database / "r.hea", slice(128, 384))
+
+
+def test_a_listing_that_came_wrong_once_is_read_again(mirror: MirrorServer, tmp_path: Path) -> None:
+    mirror.fail("*/SHA256SUMS.txt", times=1, corrupt=True)
+    mirror.fail("*/RECORDS", times=1, status=404)
+    assert fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)["files"]["r.hea"]["verified"]
+
+
+def test_a_file_that_the_store_has_is_not_fetched_again(
+    mirror: MirrorServer, database: Path, tmp_path: Path
+) -> None:
+    """Whatever made the unit that has it: its published hash says what it is."""
+    downloads = tmp_path / "download"
+    listings = tmp_path / "listings"
+
+    def source() -> PhysioNetSource:
+        return PhysioNetSource(mirror.url, listings, downloads=downloads)
+
+    (record,) = source().records("nsrdb", ("r",))
+    store = Store(tmp_path)
+    cut_unit, whole_unit = (Unit("download", name, {}) for name in ("cut", "whole"))
+    cut = store.make(cut_unit, lambda into: source().fetch(record, into, 1.0, 2.0, whole=False))
+    # Bytes that nothing vouched for at the time; the whole file finds them out.
+    (cut.path / "r.dat").write_bytes(b"x" * 768)
+    store.make(whole_unit, lambda into: source().fetch(record, into, 0.0, 0.0, whole=True))
+    assert store.get(cut_unit) is None
+    mirror.forget()
+    again = source().fetch(record, tmp_path / "again", 1.0, 2.0, whole=False)
+    assert mirror.count() == 0
+    assert again["checked"]["r.dat"] == CUT_FROM_HASHED
+    assert_cut_is_right(again, tmp_path / "again/r.hea", database / "r.hea", slice(128, 384))
 
 
 def test_a_header_with_a_wrong_hash_is_refused(mirror: MirrorServer, tmp_path: Path) -> None:
@@ -154,7 +198,7 @@ def test_an_interrupted_cut_is_resumed(
     with pytest.raises(TransientSourceError):
         fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     info = fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
-    assert mirror.ranges[DAT] == ["bytes=384-1151", "bytes=484-1151"]
+    assert mirror.ranges[DAT] == ["bytes=384-1151", "bytes=484-1151", "bytes=384-1151"]
     assert mirror.count("*.hea") == 1
     assert_cut_is_right(info, tmp_path / "cut/r.hea", database / "r.hea", slice(128, 384))
 
@@ -241,7 +285,7 @@ def test_a_cut_of_a_real_record_equals_the_original(
         info = source.fetch(record, tmp_path / "cut", 1800, 1805.5556, whole=False)
         sent = mirror.bytes_sent["/nsrdb/1.0.0/16265.dat"]
     count = 231_112  # ceil(1805.5556 * 128)
-    assert sent == (count * 3 if over_http else 0)
+    assert sent == (2 * count * 3 if over_http else 0)
     assert info["files"]["16265.dat"]["range"] == [230_400 * 3, (230_400 + count) * 3 - 1]
     assert info["start_s"] == 1800
     cut = digital(tmp_path / "cut/16265.hea")
