@@ -298,7 +298,9 @@ def _write_manifest(folder: Path, unit: Unit, info: Mapping[str, Any]) -> None:
 def _remember(root: Path, unit: Unit) -> None:
     from ecgmodel.store.explaining import remember_functions  # which imports this module
 
-    remember_functions(root, unit.code.get("modules", {}))
+    modules = unit.code.get("modules")
+    if isinstance(modules, Mapping):  # `code_version`, which names modules
+        remember_functions(root, modules)
 
 
 def _replace(partial: Path, final: Path) -> None:

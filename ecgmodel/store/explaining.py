@@ -48,8 +48,8 @@ def differences(store: Store, folder: Path, unit: Unit) -> list[str]:
     found = [
         *_values("setting", before["settings"], unit.settings),
         *(f"input {role} is another one, or has other content" for role in _roles(before, unit)),
-        *_modules(store.root, code.pop("modules", {}), dict(unit.code).get("modules", {})),
-        *_values("library", code.pop("libraries", {}), dict(unit.code).get("libraries", {})),
+        *_modules(store.root, code.pop("modules", {}), unit.code.get("modules", {})),
+        *_values("library", code.pop("libraries", {}), unit.code.get("libraries", {})),
         *_values("code", code, {n: v for n, v in unit.code.items() if n not in _TOLD}),
     ]
     return found or list(_damage(folder, before["files"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -29,6 +30,10 @@ PLUMBING = (
     ),
 )
 """Modules and packages that carry an output and do not shape it. No key depends on them."""
+
+
+# Python 3.11 fails to parse in two threads at once: SystemError, "AST constructor recursion depth".
+_PARSING = threading.Lock()
 
 
 def code_version(*modules: str) -> dict[str, str]:
@@ -143,19 +148,22 @@ def _read(name: str) -> tuple[str, tuple[str, ...]]:
 @cache
 def _parse(name: str, file: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a module's tree and the names of the project modules it imports."""
-    imported = tuple(
-        sorted(_imports(ast.parse(file.read_bytes()), name, file.name == "__init__.py"))
-    )
+    imported = tuple(sorted(_imports(_tree(file), name, file.name == "__init__.py")))
     return hashlib.sha256(ast.dump(_bare(file)).encode()).hexdigest(), imported
 
 
 def _bare(file: Path) -> ast.Module:
     """Return a module's tree without docstrings and without what errors and warnings say."""
-    tree = ast.parse(file.read_bytes())
+    tree = _tree(file)
     for node in ast.walk(tree):
         _drop_docstring(node)
         _drop_words(node)
     return tree
+
+
+def _tree(file: Path) -> ast.Module:
+    with _PARSING:
+        return ast.parse(file.read_bytes())
 
 
 def _drop_docstring(node: ast.AST) -> None:

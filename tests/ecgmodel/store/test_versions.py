@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gc
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,23 @@ def test_tensorflow_without_cuda_is_tensorflow() -> None:
 
     named = versions.library_versions("tensorflow", "no-such-library")
     assert named == {"tensorflow": tensorflow.__version__, "no-such-library": "absent"}
+
+
+def test_threads_may_read_code_at_once() -> None:
+    """Collecting garbage may let another thread run while one parses."""
+
+    def pause(*_: object) -> None:
+        time.sleep(0.0001)
+
+    names = ["ecgmodel.store.versions", "ecgmodel.signals.resampling"] * 20
+    before = gc.get_threshold()
+    gc.set_threshold(50)
+    gc.callbacks.append(pause)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            read = list(threads.map(versions.functions, names))
+    finally:
+        gc.callbacks.remove(pause)
+        gc.set_threshold(*before)
+    assert all(one == read[at % 2] for at, one in enumerate(read))
+    assert "resample_record" in read[1]
