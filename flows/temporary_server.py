@@ -27,12 +27,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ecgmodel.errors import EcgError
+from ecgmodel.support.disk import said_full
 from ecgmodel.support.locks import lease, locked
 
 END_S = 10.0  # for what it has yet to write
@@ -51,14 +53,24 @@ def is_temporary() -> bool:
     return _MARK in os.environ
 
 
-def start_prefect_server() -> Callable[[], None]:
+@dataclass(frozen=True)
+class TemporaryServer:
+    """A Prefect API for one command; all functions do nothing where a server is configured.
+
+    Attributes:
+        wait: Waits until the API answers; call it before the first flow.
+        check: Raises `DiskFullError` if the server said that its disk is full.
+    """
+
+    wait: Callable[[], None] = lambda: None
+    check: Callable[[], None] = lambda: None
+
+
+def start_prefect_server() -> TemporaryServer:
     """Provide a Prefect API: the configured one, else that of a temporary server.
 
     Call it before Prefect is imported: Prefect sends its last events when this process exits, and
     the server has to live until then.
-
-    Returns:
-        A function that waits until the API answers; call it before the first flow.
     """
     ending = ExitStack()
     atexit.register(ending.close)
@@ -67,7 +79,7 @@ def start_prefect_server() -> Callable[[], None]:
 
     settings = get_current_settings()
     if settings.api.url is not None or not settings.server.ephemeral.enabled:
-        return lambda: None
+        return TemporaryServer()
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,7 +99,10 @@ def start_prefect_server() -> Callable[[], None]:
     ending.callback(_stop, server)
     os.environ.update({"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", _MARK: "true"})
     refresh_global_settings_context()
-    return lambda: _wait(server, f"http://127.0.0.1:{port}/api/health", words, settings.home)
+    url = f"http://127.0.0.1:{port}/api/health"
+    return TemporaryServer(
+        lambda: _wait(server, url, words, settings.home), lambda: _check_disk(words, settings.home)
+    )
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
@@ -120,8 +135,8 @@ def _wait(server: subprocess.Popen[bytes], url: str, words: int, home: Path) -> 
                 return
         except OSError:
             time.sleep(0.05)
-    said = os.pread(words, os.fstat(words).st_size, 0)
-    lines = said.decode("utf-8", "replace").splitlines()
+    _check_disk(words, home)
+    lines = _said(words).splitlines()
     errors = [line for line in lines if _ERROR.match(line)]
     last = (errors or [f"status {server.returncode}"])[-1]
     raise TemporaryServerError(
@@ -129,6 +144,20 @@ def _wait(server: subprocess.Popen[bytes], url: str, words: int, home: Path) -> 
         f"{home} (PREFECT_HOME), unless PREFECT_SERVER_DATABASE_CONNECTION_URL names another. Run "
         "the same command again, or set PREFECT_API_URL to the API of a server of your own."
     )
+
+
+def _said(words: int) -> str:
+    return os.pread(words, os.fstat(words).st_size, 0).decode("utf-8", "replace")
+
+
+def _check_disk(words: int, home: Path) -> None:
+    """Raise an error if the server said that the disk of its database is full.
+
+    Raises:
+        DiskFullError: It did.
+    """
+    if full := said_full(RuntimeError(_said(words)), home / FOLDER):
+        raise full
 
 
 def _serve(port: int) -> None:

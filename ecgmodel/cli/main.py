@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
+import traceback
 from typing import Any
 
 import click
@@ -19,7 +21,6 @@ from ecgmodel.support.telemetry import switch_off as switch_off_telemetry
 _ENVIRONMENT = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
@@ -93,21 +94,37 @@ def main() -> None:
 
 
 def _told(error: Exception) -> str:
-    """Return the message of an error that a user can fix.
-
-    Raises:
-        Exception: The error is a bug in the program.
-    """
+    """Return one line on an error: what to do, or where the details of a bug are."""
     from ecgmodel.errors import EcgError
+    from ecgmodel.support.disk import full_disk
     from ecgmodel.support.extras import missing
 
-    if isinstance(error, EcgError) or (isinstance(error, OSError) and error.errno is not None):
+    if isinstance(error, EcgError):
+        return str(error)
+    if full := full_disk(error):
+        return str(full)
+    if isinstance(error, OSError) and error.errno is not None:
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
         library = error.name.partition(".")[0]
         if library not in _OWN:
             return missing(library)
-    raise error
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> str:
+    """Write the details of a bug to a file, and return what to say."""
+    words = str(error).strip().partition("\n")[0][:300]
+    said = f"Unexpected {type(error).__name__}: {words or 'no message'}."
+    details = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="ecg-denoise-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(details)
+    except OSError:  # nowhere to write
+        return f"{said} Set TMPDIR to a folder that you may write to, to see the details."
+    return f"{said} This is a bug, or something that nobody foresaw. Details: {file.name}"
 
 
 if __name__ == "__main__":

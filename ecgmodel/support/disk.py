@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from ecgmodel.errors import DiskFullError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_WORDS = ("disk is full", "No space left on device", "Disk quota exceeded")
 # Some libraries report a short write without an errno; then the free space decides.
 _NOTHING_LEFT = 2**20
 
@@ -37,9 +39,31 @@ def disk(path: Path) -> Iterator[None]:
 
 def said_full(error: BaseException, path: Path) -> DiskFullError | None:
     """Return a `DiskFullError` if an error's own words, such as SQLite's, say so; else None."""
-    if "disk is full" not in str(error) and "No space left" not in str(error):
+    if not any(words in str(error) for words in _WORDS):
         return None
     return _full(OSError(errno.ENOSPC, str(error)), path)
+
+
+def full_disk(error: BaseException) -> DiskFullError | None:
+    """Return a `DiskFullError` if an error, or one that caused it, is a full disk; else None.
+
+    If it names no file, the fullest of the usual places is named.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DiskFullError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return _full(cause, Path(cause.filename) if cause.filename else _fullest())
+        if full := said_full(cause, _fullest()):
+            return full
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _fullest() -> Path:
+    places = (Path.cwd(), Path.home(), Path(tempfile.gettempdir()))
+    return min(places, key=lambda place: shutil.disk_usage(_existing(place)).free)
 
 
 def _is_full(error: OSError, path: Path) -> bool:

@@ -25,6 +25,9 @@ def read_settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
     Call it before importing Prefect or MLflow, which read their addresses once.
     """
     from ecgmodel.settings.config import Settings, load_as
+    from ecgmodel.support.extras import need
+
+    need("prefect")  # before a library of its own that nobody knows is missed
     from flows.service.servers import client_environment
     from flows.service.settings import ServedSettings
 
@@ -47,7 +50,7 @@ def orchestrated(logs: bool = False) -> Iterator[None]:
 
     signal.signal(signal.SIGTERM, _end)
     gc.disable()  # imported modules are no garbage
-    wait = start_prefect_server()
+    server = start_prefect_server()
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     import_module("flows.pipeline")
@@ -55,11 +58,15 @@ def orchestrated(logs: bool = False) -> Iterator[None]:
         from tasks.tracking import warm_up
 
         warm_up()
-    wait()
+    server.wait()
     gc.enable()
     # Heartbeats serve a worker's runs; each flow would wait up to 1 s for them to end.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield
+        try:
+            yield
+        except Exception:
+            server.check()  # its answer, a status of 500, does not say why
+            raise
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

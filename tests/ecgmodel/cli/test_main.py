@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +37,37 @@ def test_a_missing_extra_is_named(library: str, extra: str, arguments: tuple[str
 
 def test_it_tells_its_version() -> None:
     assert run("--version").stdout.startswith("ecg-denoise, version ")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("OSError(28, 'No space left on device', '/x/y')", "The disk is full: "),
+        ("RuntimeError('(sqlite3.OperationalError) database or disk is full')", "The disk is full"),
+        ("PermissionError(13, 'Permission denied', '/x/y')", "Permission denied: '/x/y'"),
+        ("ZeroDivisionError('by zero\\nand more')", "Unexpected ZeroDivisionError: by zero. This"),
+    ],
+)
+def test_no_failure_prints_a_traceback(code: str, said: str, tmp_path: Path) -> None:
+    command = (
+        "from ecgmodel.cli import main\n"
+        "@main.cli.command()\n"
+        f"def fail():\n    raise {code}\n"
+        "import sys; sys.argv = ['ecg-denoise', 'fail']; main.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: ")
+    assert said in line
+    details = list(tmp_path.glob("ecg-denoise-*.txt"))
+    assert bool(details) == ("Unexpected" in line)
+    for file in details:
+        assert str(file) in line
+        assert "Traceback" in file.read_text()
