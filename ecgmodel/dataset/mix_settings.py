@@ -157,7 +157,7 @@ def fitted(mix: MixSettings, samples: Sequence[int]) -> MixSettings:
 
     Args:
         mix: The settings.
-        samples: Length of each recording at 360 Hz, without padding.
+        samples: Length of each recording at 360 Hz.
     """
     most = int(np.quantile(samples, LEFT_OUT, method="lower")) if len(samples) else mix.window
     if most >= mix.window:

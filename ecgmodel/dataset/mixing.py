@@ -114,7 +114,7 @@ def row_length(mix: MixSettings, split: str, samples: int) -> int:
     Args:
         mix: Lengths of windows and segments.
         split: The record's split.
-        samples: Length of the recording at 360 Hz, without padding.
+        samples: Length of the recording at 360 Hz.
     """
     if split != "test" or samples >= mix.test.segment:
         return mix.length(split)

@@ -1,4 +1,4 @@
-"""Resampling of a record to 360 Hz, mV and a standard length, with a mask of usable samples."""
+"""Resampling of a record to 360 Hz, mV and at most a length, with a mask of usable samples."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class ResampleSettings(BaseModel):
     length: int | None = Field(
         650_000,
         gt=0,
-        description="Standard length, samples at 360 Hz: longer records are trimmed, shorter ones "
-        "padded. null keeps every sample.",
+        description="Longest record, samples at 360 Hz: longer ones are trimmed. null keeps every "
+        "sample.",
     )
     target: Literal["highpass", "as_recorded"] = Field(
         "highpass",
@@ -43,7 +43,7 @@ class ResampleSettings(BaseModel):
 
     @property
     def seconds(self) -> float | None:
-        """The standard length, s; None keeps every sample."""
+        """The longest record, s; None keeps every sample."""
         return None if self.length is None else self.length / FS
 
 
@@ -86,12 +86,11 @@ def resample_record(
         )
     signal, usable_360 = to_standard_rate(recording.signal, usable, recording.fs)
     target = highpass(signal) if settings.target == "highpass" else signal
-    real = len(signal) if settings.length is None else min(len(signal), settings.length)
-    length = settings.length or len(signal)
-    np.save(into / RECORDED, _fit(signal.astype(np.float32), length))
-    np.save(into / TARGET, _fit(target.astype(np.float32), length))
-    np.save(into / USABLE, _fit(usable_360, length))
-    annotations = _beats(source, beats, recording.fs, start_s, real)
+    length = len(signal) if settings.length is None else min(len(signal), settings.length)
+    np.save(into / RECORDED, signal[:length].astype(np.float32))
+    np.save(into / TARGET, target[:length].astype(np.float32))
+    np.save(into / USABLE, usable_360[:length])
+    annotations = _beats(source, beats, recording.fs, start_s, length)
     if annotations is not None:
         annotations.to_parquet(into / BEATS, index=False)
     return {
@@ -100,9 +99,8 @@ def resample_record(
         "fs": FS,
         "units": "mV",
         "leads": list(recording.leads),
-        "samples": real,
-        "padding": length - real,
-        "usable_share": [round(float(u), 6) for u in usable_360[:real].mean(axis=0)],
+        "samples": length,
+        "usable_share": [round(float(u), 6) for u in usable_360[:length].mean(axis=0)],
         "beats": None if annotations is None else len(annotations),
         "remarks": list(recording.remarks),
         "target": settings.target,
@@ -148,12 +146,6 @@ def _interpolated(lead: np.ndarray) -> np.ndarray:
         return np.zeros_like(lead)
     at = np.arange(len(lead))
     return np.interp(at, at[there], lead[there])
-
-
-def _fit(signal: np.ndarray, length: int) -> np.ndarray:
-    """Trim a signal to a length, or pad it with zeros."""
-    padding = length - len(signal)
-    return np.pad(signal, ((0, padding), (0, 0))) if padding > 0 else signal[:length]
 
 
 def _beats(

@@ -161,7 +161,7 @@ def describe_steps(dataset: Path | None, store: Store, quality: QualitySettings)
 
 
 def _describe_step(record: Stored, quality: QualitySettings) -> Step:
-    """Return the step that describes a resampled record, unfiltered and without its padding."""
+    """Return the step that describes a resampled record, unfiltered."""
     unit = Unit(
         "describe",
         record.name,
@@ -176,7 +176,7 @@ def _describe_step(record: Stored, quality: QualitySettings) -> Step:
 
 
 def _describe(record: Stored, quality: QualitySettings, into: Path) -> dict[str, Any]:
-    real = slice(0, int(record.info["samples"]))  # without padding
+    real = slice(0, int(record.info["samples"]))  # stores of earlier code have padding after it
     recorded = read_array(record.file(RECORDED), mmap_mode="r")[real]
     usable = read_array(record.file(USABLE), mmap_mode="r")[real]
     found = describe(recorded, usable, float(record.info["original_fs"]), quality)

@@ -32,13 +32,12 @@ def test_a_tone_keeps_its_frequency_and_height(fs: float) -> None:
     assert usable.all()
 
 
-def test_short_records_are_padded_and_the_padding_is_masked(tmp_path: Path) -> None:
+def test_short_records_are_stored_as_they_are(tmp_path: Path) -> None:
     path = write_record(tmp_path, "a", ecg(10, 128), 128)
     out = resampled(path, tmp_path / "out", length=7200)
-    assert out["recorded"].shape == out["usable"].shape == (7200, 1)
+    assert out["recorded"].shape == out["target"].shape == out["usable"].shape == (3600, 1)
     assert out["recorded"].dtype == np.float32
-    assert out["info"]["padding"] == 3600
-    assert not out["usable"][3600:].any()
+    assert out["info"]["samples"] == 3600
     assert out["usable"][400:3200].all()
 
 
