@@ -12,7 +12,7 @@ import uvicorn
 
 from ecgmodel.errors import ModelError
 from ecgmodel.web.app import make_app
-from ecgmodel.web.connections import AT_ONCE, HEAD_S, Connection, WebServer
+from ecgmodel.web.connections import AT_ONCE, HEAD_S, Connection, WebServer, allow_files
 from ecgmodel.web.refusing import Refused
 from ecgmodel.web.service import Service
 from ecgmodel.web.settings import Limits
@@ -53,6 +53,7 @@ def serve(
         ModelError: The network cannot be loaded.
         OSError: The port is taken.
     """
+    allow_files()
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.create_server((address.host, address.port), family=family) as listening:
         for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn hears them first, then ends

@@ -11,13 +11,13 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ecgmodel.web import archives
+from ecgmodel.web.connections import RETRY_AFTER_S
 from ecgmodel.web.counters import Metrics
 from ecgmodel.web.intake import take_in
 from ecgmodel.web.refusing import Refused
 from ecgmodel.web.settings import Job, Limits, Options, Outcome, Setup
 from ecgmodel.web.workers import Workers
 
-RETRY_AFTER_S = 5
 LOOK_S = 0.5  # how often it is seen whether the client is still there
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +18,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from ecgmodel.web import connections
-from ecgmodel.web.connections import HEAD_S, MOST
+from ecgmodel.web.connections import HEAD_S
 from tests.ecgmodel.web.running import Web, awaited, web
 
 HALF = b"POST /denoise HTTP/1.1\r\nHost: localhost\r\n"
@@ -65,7 +68,7 @@ def test_an_answer_comes_whatever_others_hold_open(narrow: Web) -> None:
 def test_a_connection_that_is_answered_is_not_closed_for_others(narrow: Web) -> None:
     with connect(narrow) as busy, ExitStack() as stack:
         busy.sendall(HALF + b"Content-Type: text/csv\r\nContent-Length: 9\r\n\r\nI (mV)\n")
-        for _ in range(2 * MOST):
+        for _ in range(256):
             stack.enter_context(connect(narrow))
         busy.sendall(b"1\n")
         assert busy.recv(65536).startswith(b"HTTP/1.1 422")
@@ -101,3 +104,29 @@ def test_who_reads_nothing_of_an_answer_gets_no_more_of_it(
             return count
 
     assert (awaited(asyncio.wait_for(got(), 30)) > pieces * size) == comes
+
+
+def test_of_many_at_once_each_gets_a_result_or_is_told_to_come_again(tmp_path: Path) -> None:
+    """Also where a recording is larger than what is read before it is refused."""
+    body = json.dumps({"fs": 360, "signal": [0.123456] * 40_000}).encode()
+    head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    async def ask(host: str, port: int) -> bytes:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(HALF + b"Connection: close\r\n" + head + body)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def ask_all(count: int, host: str, port: int) -> list[bytes | BaseException]:
+        asked = (ask(host, port) for _ in range(count))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    with web(tmp_path) as running:
+        host, _, port = running.url.removeprefix("http://").partition(":")
+        answers = awaited(ask_all(200, host, int(port)))
+    said = Counter(a[9:12] if isinstance(a, bytes) else repr(a).encode() for a in answers)
+    assert set(said) <= {b"200", b"503"}, said
+    assert said[b"200"] >= 1
+    refused = [a for a in answers if isinstance(a, bytes) and a[9:12] == b"503"]
+    assert all(b"retry-after: 5" in answer.lower() for answer in refused)
