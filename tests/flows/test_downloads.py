@@ -9,6 +9,7 @@ import pytest
 
 from ecgmodel.errors import TransientSourceError
 from ecgmodel.settings.config import Settings
+from ecgmodel.sources.transport import ASKED
 from flows.prepare import prepare
 from flows.train import Training
 from tests.flows import small
@@ -38,7 +39,7 @@ def test_each_record_gets_over_what_may_pass_and_only_that(
     dataset = prepare(settings)
 
     tries = {n: mirror.count(f"/mitdb/*/sim{n:02d}.dat") for n in range(1, 7)}
-    assert tries == {1: 3, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}
+    assert tries == {1: 3, 2: 2, 3: 2, 4: 1, 5: ASKED, 6: 1}  # what is final is asked for again
     assert mirror.count("*/sim04.atr") == 2
     # The second request for a body that was cut off asks for the rest of it only.
     assert mirror.ranges["/mitdb/1.0.0/sim02.dat"][1] == "bytes=3000-"
@@ -56,7 +57,7 @@ def test_each_record_gets_over_what_may_pass_and_only_that(
         assert prepare(settings).ref == dataset.ref
     assert made == ["download mitdb/sim05"]
     # The mirror is asked what it lists, and once more for what it did not give.
-    assert mirror.count("*.dat") == 1 == mirror.count("*/sim05.dat")
+    assert mirror.count("*.dat") == ASKED == mirror.count("*/sim05.dat")
 
 
 def test_a_source_that_goes_down_loses_nothing(mirror: MirrorServer, tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_a_source_that_goes_down_loses_nothing(mirror: MirrorServer, tmp_path: P
         prepare(settings)
     again = {unit for unit in made if unit.startswith("download")}
     assert again == small.units("download", "mitdb/sim05", "mitdb/sim06")
-    assert mirror.count("*.dat") == 2
+    assert mirror.count("*.dat") == 4  # a range comes twice, as nothing vouches for it
     # Their headers had come before the source went down.
     assert mirror.count("*.hea") == 0
 
@@ -101,5 +102,5 @@ def test_a_new_record_of_a_mirror_is_fetched_alone(mirror: MirrorServer, tmp_pat
         after = prepare(settings).info["splits"]
     steps = {f"{stage} mitdb/sim03" for stage in ("download", "resample", "mix")}
     assert sorted(made) == sorted(steps | {"dataset mitdb"})
-    assert mirror.count("*.dat") == 1 == mirror.count("*/sim03.dat")
+    assert mirror.count("*.dat") == 2 == mirror.count("*/sim03.dat")
     assert after == before | {"mitdb/sim03": "train"}
