@@ -159,7 +159,7 @@ def move_artifacts(store: Path) -> None:
         "model_versions": "storage_location",
     }
     with closing(sqlite3.connect(store / "mlflow" / "mlflow.db")) as database, database:
-        query = "select artifact_location from experiments where artifact_location like 'file:%'"
+        query = "select artifact_location from experiments where name = 'ecg-denoiser'"
         ((before,),) = database.execute(query).fetchall()
         now = (store / "mlflow" / "artifacts").as_uri()
         for table, column in columns.items():
