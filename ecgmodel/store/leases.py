@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgmodel.errors import StoreInUseError
-from ecgmodel.support.locks import LEASE_S, holder, lease, locked
+from ecgmodel.support.locks import LEASE_S, holder, is_here, lease, locked
 
 if TYPE_CHECKING:
     from filelock import SoftFileLease
@@ -54,7 +54,7 @@ def exclusive(root: Path) -> Iterator[None]:
                 continue
             other = lease(path)
             try:
-                other.acquire(timeout=0 if _is_here(other, own) else LEASE_S + 5)
+                other.acquire(timeout=0 if is_here(other) else LEASE_S + 5)
             except Timeout as error:
                 raise StoreInUseError(
                     f"The store {root} is in use by {holder(other)}. Nothing was deleted. "
@@ -62,12 +62,6 @@ def exclusive(root: Path) -> Iterator[None]:
                 ) from error
             other.release()
         yield
-
-
-def _is_here(other: SoftFileLease, own: SoftFileLease) -> bool:
-    """Return whether a holder is on this machine, and in this container: its end is then seen."""
-    theirs, mine = other.owner, own.owner
-    return theirs is None or mine is None or theirs.hostname == mine.hostname
 
 
 def _clear_if_gone(path: Path) -> None:

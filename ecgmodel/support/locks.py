@@ -11,7 +11,9 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ecgmodel.errors import EcgError
@@ -74,6 +76,21 @@ def locked(path: Path, what: str, timeout_s: float = DAY_S) -> Iterator[SoftFile
         yield lock
     finally:
         lock.release()
+
+
+def is_here(lock: SoftFileLease) -> bool:
+    """Return whether a lock's holder is on this machine, and in this container.
+
+    Then it is known at once whether it is gone; else only after `LEASE_S` without a renewal.
+    """
+    return lock.owner is None or lock.owner.hostname == _own_host()
+
+
+@cache
+def _own_host() -> str:
+    with TemporaryDirectory() as folder, lease(Path(folder) / "own") as own:
+        assert own.owner  # it is held
+        return str(own.owner.hostname)
 
 
 def holder(lock: SoftFileLease) -> str:

@@ -13,7 +13,7 @@ from types import FrameType
 from filelock import Timeout
 from httpx import TransportError
 
-from ecgmodel.support.locks import holder, lease
+from ecgmodel.support.locks import LEASE_S, holder, is_here, lease
 from flows.service.deploying import deploy
 from flows.service.first_champion import NAME as CHAMPION
 from flows.service.first_champion import first_champion
@@ -69,7 +69,7 @@ class Supervisor:
         """
         self.root.mkdir(parents=True, exist_ok=True)
         try:
-            self.lock.acquire(timeout=0)
+            self.lock.acquire(timeout=0 if is_here(self.lock) else LEASE_S + 5)
         except Timeout as error:
             raise ServiceError(
                 f"The service of {self.root} is already running, as {holder(self.lock)}."

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import prefect
 from prefect.server.database import dependencies
-from prefect.settings import PREFECT_HOME, temporary_settings
+from prefect.settings import (
+    PREFECT_HOME,
+    PREFECT_SERVER_DATABASE_CONNECTION_URL,
+    temporary_settings,
+)
 
 from ecgmodel.store.versions import ROOT
 from ecgmodel.support.locks import lease
@@ -96,6 +100,8 @@ def test_two_commands_at_once_in_a_new_home_both_end_and_leave_an_empty_database
 
 
 def test_what_killed_servers_left_is_deleted_and_what_others_use_is_not(tmp_path: Path) -> None:
+    own = {PREFECT_HOME: tmp_path}  # another test's server in this process may name a database
+    named = {PREFECT_SERVER_DATABASE_CONNECTION_URL}
     killed, used = (tmp_path / FOLDER / (digit * 32) for digit in "ab")
     for folder in (killed, used):
         folder.mkdir(parents=True)
@@ -104,7 +110,7 @@ def test_what_killed_servers_left_is_deleted_and_what_others_use_is_not(tmp_path
     assert subprocess.run(ended, cwd=ROOT).returncode == -signal.SIGKILL
     with lease(used.with_suffix(".lease")):
         before = dict(dependencies.MODELS_DEPENDENCIES)
-        with temporary_settings({PREFECT_HOME: tmp_path}), own_database():
+        with temporary_settings(own, restore_defaults=named), own_database():
             assert used.is_dir()
             assert not killed.exists()
             assert len([name for name in left(tmp_path) if len(name) == 32]) == 2

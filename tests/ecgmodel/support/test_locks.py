@@ -15,7 +15,7 @@ import pytest
 
 from ecgmodel.store.versions import ROOT
 from ecgmodel.support import locks
-from ecgmodel.support.locks import LockHeldError, lease, locked
+from ecgmodel.support.locks import LockHeldError, is_here, lease, locked
 
 HOLDS = """
 import sys, time
@@ -42,6 +42,7 @@ def test_a_lock_that_is_held_says_by_whom(
     monkeypatch.setattr(locks, "_TOLD_S", 0.1)
     process = held(tmp_path / "a.lease")
     try:
+        assert is_here(lease(tmp_path / "a.lease"))
         with (
             caplog.at_level(logging.WARNING),
             pytest.raises(LockHeldError, match=f"The unit is in use by process {process.pid} on "),
@@ -85,6 +86,7 @@ def test_a_holder_in_another_container_is_gone_when_it_renews_no_more(
     process = held(tmp_path / "a.lease", *apart)
     assert "pid=1\n" in (tmp_path / "a.lease").read_text()
     try:
+        assert not is_here(lease(tmp_path / "a.lease"))
         with pytest.raises(LockHeldError), locked(tmp_path / "a.lease", "it", 1):
             pass
     finally:
