@@ -292,7 +292,7 @@ def _darkened(svg: bytes) -> bytes:
 
 
 def _colours(theme: Theme) -> list[str]:
-    return [*(value for value in astuple(theme)[:-1]), *theme.others]
+    return [*astuple(theme)[:-1], *theme.others]
 
 
 def style_axes(axes: Axes, theme: Theme) -> None:

@@ -230,22 +230,24 @@ class _Fetch:
     ) -> Received:
         """Download a file or a range; where nothing vouches for the bytes, until it came twice.
 
-        The hashes seen are kept beside it, so that a later attempt goes on from them.
+        Only then it gets its name: after a kill, a file that came once is no finished one. The
+        hashes seen are kept beside it, so that a later attempt goes on from them.
         """
         remote = self._remote(name)
-        seen_path = path.with_name(f"{path.name}.seen")
+        self._note(path, self.transport.sure or TWICE)
+        if self.transport.sure or (last is None and self._published(name)):
+            return self.transport.download(remote, path, first, last, check)
+        copy, seen_path = (path.with_name(f"{path.name}.{end}") for end in ("copy", "seen"))
         seen = set(seen_path.read_text().split()) if seen_path.is_file() else set()
         for _ in range(COPIES):
-            received = self.transport.download(remote, path, first, last, check)
-            if self.transport.sure or (received.whole and self._published(name)):
-                return received
-            found = file_sha256(path)
-            if found in seen:
-                seen_path.unlink()
+            received = self.transport.download(remote, copy, first, last, check)
+            found = file_sha256(copy)
+            if found in seen or (received.whole and self._published(name)):
+                copy.replace(path)
+                seen_path.unlink(missing_ok=True)
                 return received
             seen.add(found)
             write_text(seen_path, "\n".join(sorted(seen)))
-            path.unlink()
         raise never_twice(f"{self.transport.where}/{remote}", len(seen))
 
     def _take_ranges(self, header: Header, cut: Cut) -> dict[str, tuple[int, int]] | None:
@@ -258,13 +260,11 @@ class _Fetch:
                 continue
             check = partial(check_size, header, file)
             if whole := self._whole_here(file.name):
-                received = FolderTransport(whole.parent).download(
-                    whole.name, path, first, last, check
-                )
                 self._note(path, CUT_FROM_HASHED)
+                here = FolderTransport(whole.parent)
+                received = here.download(whole.name, path, first, last, check)
             else:
                 received = self._receive(file.name, path, first, last, check)
-                self._note(path, self.transport.sure or TWICE)
             if (received.first, received.last) != (first, last):
                 path.replace(self.work / file.name)
                 return None

@@ -11,10 +11,11 @@ import pytest
 import wfdb
 
 from ecgmodel.errors import RecordError, SourceError, TransientSourceError
+from ecgmodel.sources import physionet
 from ecgmodel.sources._cutting import cut_annotations
 from ecgmodel.sources.base import CUT_FROM_HASHED, HASHED, TWICE
 from ecgmodel.sources.physionet import PhysioNetSource
-from ecgmodel.store import Store, Unit
+from ecgmodel.store import Store, Unit, file_sha256
 from ecgmodel.wfdb.layout import Cut, read_header
 from tests.mirror_server import MirrorServer
 from tests.tiny_wfdb import digital, publish, write_record
@@ -147,6 +148,24 @@ def test_ranges_that_come_once_right_and_once_wrong_are_fetched_until_two_agree(
     mirror.fail("*.dat", times=1, corrupt=True)
     info = fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
     assert mirror.count("*.dat") == 3
+    assert_cut_is_right(info, tmp_path / "cut/r.hea", database / "r.hea", slice(128, 384))
+
+
+def test_a_range_that_came_once_before_a_kill_is_not_taken_for_a_finished_one(
+    mirror: MirrorServer, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path) -> str:
+        if path.name.startswith("r.dat."):
+            raise KeyboardInterrupt
+        return file_sha256(path)
+
+    mirror.fail("*.dat", times=1, corrupt=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(physionet, "file_sha256", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
+    info = fetch(mirror.url, tmp_path / "cut", 1.0, 2.0)
+    assert info["checked"]["r.dat"] == TWICE
     assert_cut_is_right(info, tmp_path / "cut/r.hea", database / "r.hea", slice(128, 384))
 
 
