@@ -79,25 +79,26 @@ def functions(module: str) -> dict[str, str]:
     if file is None:
         raise ModuleNotFoundError(f"{module} is not a module of this project", name=module)
     hashes: dict[str, str] = {}
-    for name, node in _statements(_bare(file)):
-        own = hashlib.sha256((hashes.get(name, "") + ast.dump(node)).encode()).hexdigest()
+    for name, text in _statements(_bare(file)):
+        own = hashlib.sha256((hashes.get(name, "") + text).encode()).hexdigest()
         hashes[name] = own[:16]
     return hashes
 
 
-def _statements(tree: ast.Module | ast.ClassDef, inside: str = "") -> Iterator[tuple[str, ast.AST]]:
+def _statements(tree: ast.Module | ast.ClassDef, inside: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the name and the dumped tree of each statement, those of classes one by one."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             yield from _statements(node, f"{inside}{node.name}.")
             head = [*node.bases, *node.keywords, *node.decorator_list]
-            yield inside + node.name, ast.Expression(ast.List(head))  # type: ignore[arg-type]
+            yield inside + node.name, "".join(map(ast.dump, head))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield inside + node.name, node
+            yield inside + node.name, ast.dump(node)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            yield inside + ast.unparse(target), node
+            yield inside + ast.unparse(target), ast.dump(node)
         else:
-            yield f"{inside}imports and other statements", node
+            yield f"{inside}imports and other statements", ast.dump(node)
 
 
 def is_plumbing(name: str) -> bool:

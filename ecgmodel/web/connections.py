@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from typing import Any
+from typing import Any, cast
 
 import h11
 import uvicorn
@@ -85,8 +85,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head, and make room."""
-        super().connection_made(transport)
-        self.transport = _Answered(transport, self)  # type: ignore[assignment]
+        super().connection_made(cast("asyncio.Transport", _Answered(transport, self)))
         self._await_head()
         if len(self.connections) > room():
             self._make_room()

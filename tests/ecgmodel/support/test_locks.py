@@ -78,11 +78,16 @@ def test_another_process_of_the_same_number_is_not_the_holder(tmp_path: Path) ->
         pass
 
 
-@pytest.mark.skipif(not shutil.which("unshare") or os.getuid() != 0, reason="needs unshare")
 def test_a_holder_in_another_container_is_gone_when_it_renews_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apart = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    apart = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
+    apart = (*apart, "--mount-proc")
+    tried = (
+        subprocess.run([*apart, "true"], capture_output=True) if shutil.which("unshare") else None
+    )
+    if tried is None or tried.returncode:
+        pytest.skip("this machine lets nobody make a process namespace (unshare)")
     process = held(tmp_path / "a.lease", *apart)
     assert "pid=1\n" in (tmp_path / "a.lease").read_text()
     try:
