@@ -42,15 +42,17 @@ class Step:
         unit: Stage, settings, inputs and code version, which determine the output.
         build: Writes the files into a folder, and returns facts for the manifest.
         resume: Whether `build` can resume from the folder of an interrupted call.
+        scratch: Folders that serve resuming alone; see `Store.make`.
     """
 
     unit: Unit
     build: Callable[[Path], Mapping[str, Any] | None]
     resume: bool = False
+    scratch: frozenset[str] = frozenset()
 
     def run(self, store: Store) -> Stored:
         """Return the finished unit, from the store if it is there already."""
-        return store.make(self.unit, self.build, self.resume)
+        return store.make(self.unit, self.build, self.resume, self.scratch)
 
 
 def open_source(source: SourceSettings, database: str, store: Store) -> Source:

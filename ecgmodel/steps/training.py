@@ -19,6 +19,7 @@ from ecgmodel.support import plugins
 from ecgmodel.support.dataclass_files import save
 from ecgmodel.support.progress import bar
 from ecgmodel.support.quiet import import_keras
+from ecgmodel.training.checkpoint import FOLDER
 
 if TYPE_CHECKING:
     from ecgmodel.training.batches import Batches
@@ -87,7 +88,8 @@ def fit_step(
             "libraries": library_versions("keras", "tensorflow", "numpy"),
         },
     )
-    return Step(unit, partial(_fit, dataset, settings, live, start), resume=True)
+    build = partial(_fit, dataset, settings, live, start)
+    return Step(unit, build, resume=True, scratch=frozenset({FOLDER}))
 
 
 def baseline_steps(dataset: Stored, how: EvaluationSettings) -> list[Step]:
@@ -256,13 +258,14 @@ def _fit(
         network = seeded(build_network(name, options), how.seed)
         return start_from(network, start.file, start.network) if start else network
 
+    if live:
+        live.open()
     history = train(
         build,
         batches,
         validation,
         into,
         how,
-        extra={"tracking_run": live.open()} if live else None,
         on_start=live,
         on_epoch=(lambda _epoch, row: live([row])) if live else None,
         progress=True,

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,6 +173,7 @@ class Store:
         unit: Unit,
         build: Callable[[Path], Mapping[str, Any] | None],
         resume: bool = False,
+        scratch: Collection[str] = (),
     ) -> Stored:
         """Return the finished unit, and build it first if it is missing.
 
@@ -183,6 +184,8 @@ class Store:
             build: Writes the unit's files into the given folder, and returns facts for the
                 manifest (JSON-serialisable) or None.
             resume: Pass `build` the folder of an interrupted call instead of an empty one.
+            scratch: Folders that `build` needs only to resume, e.g. checkpoints. They are no part
+                of the unit, and are deleted when it is finished.
 
         Raises:
             DiskFullError: The disk is full.
@@ -192,9 +195,10 @@ class Store:
         with disk(self.root):
             hold(self.root)
         with disk(self.root / unit.folder), self.lock(unit.folder) as lock:
-            if stored := self.get(unit):
-                return stored
             final = self.root / unit.folder
+            if stored := self.get(unit):
+                _drop(final, scratch)  # left by a kill between rename and deletion
+                return stored
             partial = final.with_name(final.name + ".partial")
             shutil.rmtree(_damaged(final), ignore_errors=True)
             if not resume:
@@ -209,12 +213,13 @@ class Store:
                         f"{unit.folder}: this process was suspended for so long that another one "
                         "took over its work. Run the same command again."
                     )
-                _write_manifest(partial, unit, info)
+                _write_manifest(partial, unit, info, scratch)
             except BaseException:
                 if not resume:
                     shutil.rmtree(partial, ignore_errors=True)
                 raise
             _replace(partial, final)
+            _drop(final, scratch)
             _remember(self.root, unit)
             stored = read_stored(final)
             self._checked[final] = (_fingerprint(final), stored)
@@ -274,11 +279,14 @@ def _fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(p), s.st_size, s.st_mtime_ns) for p, s in stats)
 
 
-def _write_manifest(folder: Path, unit: Unit, info: Mapping[str, Any]) -> None:
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+def _write_manifest(
+    folder: Path, unit: Unit, info: Mapping[str, Any], scratch: Collection[str]
+) -> None:
+    paths = {p.relative_to(folder): p for p in sorted(folder.rglob("*")) if p.is_file()}
     files = {
-        p.relative_to(folder).as_posix(): {"sha256": _sha256_once(p), "bytes": p.stat().st_size}
-        for p in paths
+        name.as_posix(): {"sha256": _sha256_once(path), "bytes": path.stat().st_size}
+        for name, path in paths.items()
+        if name.parts[0] not in {MANIFEST, *scratch}
     }
     manifest: dict[str, Any] = {
         "stage": unit.stage,
@@ -301,6 +309,11 @@ def _remember(root: Path, unit: Unit) -> None:
     modules = unit.code.get("modules")
     if isinstance(modules, Mapping):  # `code_version`, which names modules
         remember_functions(root, modules)
+
+
+def _drop(folder: Path, scratch: Collection[str]) -> None:
+    for name in scratch:
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _replace(partial: Path, final: Path) -> None:

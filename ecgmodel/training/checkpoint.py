@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
+FOLDER = "checkpoints"
+"""The folder of checkpoints within that of a training."""
 FACTS = "facts"
 _NAME = re.compile(r"epoch-(\d{6})\.npz")
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ Row = dict[str, float]
 OnStart = Callable[[list[Row]], None]
 OnEpoch = Callable[[int, Row], None]
 
-CHECKPOINTS = "checkpoints"
 NETWORK, WEIGHTS, HISTORY = "model.keras", "model.weights.h5", "history.json"
 _log = logging.getLogger(__name__)
 
@@ -81,7 +80,6 @@ class _Run:
     schedule: Schedule
     best: list[NDArray[Any]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
-    extra: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -102,7 +100,6 @@ def train(
     work: Path,
     settings: TrainingSettings | None = None,
     *,
-    extra: Mapping[str, Any] | None = None,
     on_start: OnStart | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = False,
@@ -119,7 +116,6 @@ def train(
         validation: Validation windows, which select the epoch that is saved; not shuffled.
         work: Folder of the training; created if it does not exist.
         settings: Settings of the training.
-        extra: Facts to store in the checkpoints, e.g. the id of a tracking run; see `peek`.
         on_start: Called once with the rows of the epochs completed before.
         on_epoch: Called after each further epoch with its number (from 1) and its row, once its
             checkpoint is on disk. After a kill in between, the row is passed to `on_start`.
@@ -138,9 +134,8 @@ def train(
     settings = settings or TrainingSettings()
     keras.utils.set_random_seed(settings.seed)
     run = _begin(build(), batches, validation, settings)
-    folder = work / CHECKPOINTS
+    folder = work / checkpoint.FOLDER
     _resume(run, folder)
-    run.extra |= extra or {}
     if run.epoch == 0:
         if trained:
             _validate_start(run, validation)
@@ -155,12 +150,6 @@ def train(
             on_epoch(run.epoch, dict(row))
     shown.close()
     return _finish(run, work)
-
-
-def peek(work: Path) -> dict[str, Any]:
-    """Return the `extra` facts in the checkpoint from which `train` would resume, or {}."""
-    found = checkpoint.load(work / CHECKPOINTS)
-    return dict(found.facts["extra"]) if found else {}
 
 
 def _begin(
@@ -245,7 +234,6 @@ def _save(run: _Run, folder: Path) -> None:
         "identity": run.identity,
         "schedule": asdict(run.schedule),
         "rows": run.rows,
-        "extra": run.extra,
         "seconds": run.seconds,
     }
     checkpoint.save(folder, run.epoch, arrays, facts)
@@ -271,7 +259,6 @@ def _resume(run: _Run, folder: Path) -> None:
     run.best = [found.arrays[name] for name in sorted(found.arrays) if name.startswith("best/")]
     run.schedule = Schedule(**found.facts["schedule"])
     run.rows = found.facts["rows"]
-    run.extra = found.facts["extra"]
     run.seconds = found.facts["seconds"]
 
 

@@ -23,6 +23,7 @@ from ecgmodel.steps.data import Step
 from ecgmodel.store import Stored, Unit
 from ecgmodel.store.versions import code_version, library_versions
 from ecgmodel.support.quiet import import_keras
+from ecgmodel.training.checkpoint import FOLDER
 from ecgmodel.training.settings import TrainingSettings
 
 VALIDATION_WINDOWS = 200  # a record: the long ones do not decide alone
@@ -108,7 +109,8 @@ def fit_step(prepared: Stored, version: int, recipe: Recipe, label: str = "") ->
             "libraries": library_versions("keras", "tensorflow", "numpy"),
         },
     )
-    return Step(unit, partial(_fit, prepared, version, recipe, label), resume=True)
+    build = partial(_fit, prepared, version, recipe, label)
+    return Step(unit, build, resume=True, scratch=frozenset({FOLDER}))
 
 
 def _fit(prepared: Stored, version: int, recipe: Recipe, label: str, into: Path) -> dict[str, Any]:

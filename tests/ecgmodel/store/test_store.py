@@ -121,6 +121,21 @@ def test_a_resumable_unit_keeps_its_work_when_it_fails(tmp_path: Path) -> None:
     assert store.make(UNIT, rest, resume=True).info == {"found": "half"}
 
 
+def test_what_serves_resuming_alone_is_no_part_of_the_unit(tmp_path: Path) -> None:
+    def work(into: Path) -> None:
+        (into / "steps").mkdir()
+        (into / "steps" / "1").write_text(str(time.time_ns()))
+        build(into)
+
+    store = Store(tmp_path)
+    made = store.make(UNIT, work, resume=True, scratch={"steps"})
+    assert set(made.files) == {"a.txt", "sub/b.bin"}
+    assert not made.file("steps").exists()
+    made.file("steps").mkdir()  # as a kill right after the rename leaves it
+    assert store.make(UNIT, work, resume=True, scratch={"steps"}).ref == made.ref
+    assert not made.file("steps").exists()
+
+
 def test_a_half_written_file_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     partial = tmp_path / f"{UNIT.folder}.partial"

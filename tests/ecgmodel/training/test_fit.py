@@ -20,7 +20,7 @@ from ecgmodel.networks import build_network, load_network
 from ecgmodel.support import stopping
 from ecgmodel.training import checkpoint
 from ecgmodel.training.batches import ShardBatches
-from ecgmodel.training.fit import CHECKPOINTS, HISTORY, NETWORK, WEIGHTS, History, peek, train
+from ecgmodel.training.fit import HISTORY, NETWORK, WEIGHTS, History, train
 from ecgmodel.training.settings import TrainingSettings
 from tests.ecgmodel.training.test_batches import write_shard
 from tests.processes import PROCESSES
@@ -150,21 +150,18 @@ def broken(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a training that was interrupted after four epochs."""
     work = tmp_path_factory.mktemp("broken")
     with pytest.raises(KilledError):
-        fit(shards, work, extra={"run": "42"}, on_epoch=stop_at(4))
+        fit(shards, work, on_epoch=stop_at(4))
     return work
 
 
 def test_each_row_is_reported_once_and_facts_are_stored(
     shards: Path, whole: tuple[Path, History], broken: Path, tmp_path: Path
 ) -> None:
-    assert peek(tmp_path) == {}
     work = shutil.copytree(broken, tmp_path / "work")
-    assert peek(work) == {"run": "42"}
     before, after = [], []
     history = fit(shards, work, on_start=before.extend, on_epoch=lambda _, row: after.append(row))
     assert [row["epoch"] for row in before] == [1, 2, 3, 4]
     assert before + after == whole[1].rows
-    assert peek(work) == {"run": "42"}
     assert history == whole[1]
     assert_same(work, whole)
 
@@ -173,7 +170,7 @@ def test_the_duration_is_summed_over_resumptions(
     shards: Path, whole: tuple[Path, History], broken: Path, tmp_path: Path
 ) -> None:
     work = shutil.copytree(broken, tmp_path / "work")
-    saved = checkpoint.load(work / CHECKPOINTS)
+    saved = checkpoint.load(work / checkpoint.FOLDER)
     assert saved is not None
     before = saved.facts["seconds"]
     assert before > 0
@@ -219,7 +216,7 @@ def test_damaged_checkpoints_are_skipped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     work = shutil.copytree(broken, tmp_path / "work")
-    paths = sorted((work / CHECKPOINTS).iterdir())
+    paths = sorted((work / checkpoint.FOLDER).iterdir())
     for path in paths[-damaged:]:
         path.write_bytes(path.read_bytes()[:1000])
     before: list[dict[str, float]] = []
@@ -263,7 +260,7 @@ def test_a_loss_that_is_not_finite_is_refused(shards: Path, tmp_path: Path) -> N
     settings = SETTINGS.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(ModelError, match=r"Epoch 1: .*nan.*training\.learning_rate \(now 1e\+30\)"):
         fit(shards, tmp_path, settings)
-    found = checkpoint.load(tmp_path / CHECKPOINTS)
+    found = checkpoint.load(tmp_path / checkpoint.FOLDER)
     assert found is not None
     assert found.epoch == 0  # the epoch was not saved
 
@@ -300,7 +297,7 @@ def train_in_a_process(shards: Path, work: Path, log: Path, moment: str, at: int
             be_killed()
 
     def writing(handle: int) -> None:
-        half = any((work / CHECKPOINTS).glob("*.tmp"))
+        half = any((work / checkpoint.FOLDER).glob("*.tmp"))
         if moment == "while it writes" and half and newest(work) == at:
             be_killed()
         fsync(handle)
@@ -324,7 +321,7 @@ def be_killed() -> None:
 
 
 def newest(work: Path) -> int:
-    return max(checkpoint._epochs(work / CHECKPOINTS), default=-1)
+    return max(checkpoint._epochs(work / checkpoint.FOLDER), default=-1)
 
 
 def test_a_kill_changes_nothing_wherever_it_comes(
