@@ -6,13 +6,15 @@ import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ecgmodel.cli.parts import with_settings
 from ecgmodel.cli.pipeline import pipeline
 from ecgmodel.errors import SettingsError
+from ecgmodel.support.stopping import Stopped, ask_to_stop
 
 if TYPE_CHECKING:
     from ecgmodel.denoise.denoiser import Denoiser
@@ -135,16 +137,28 @@ def _direct(
         write for write, wanted in zip((plot, report, quality), extras, strict=True) if wanted
     ]
     direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # partly written files are removed
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     try:
         direct.clean(found)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         told = f"Stopped: {direct.cleaned} of {len(found)} recordings were cleaned"
         click.echo(f"{told}. Run the same command again to clean them all.", err=True)
         sys.exit(130)
     if len(found) > 1:
         click.echo(f"Cleaned {direct.cleaned} of {len(found)} recordings into {out}.")
     return direct.cleaned, len(direct.failed)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Stop with what is under way undone.
+
+    An interrupt that meets Python's own clean-up can come out as another error, such as "Bad file
+    descriptor"; the request to stop stays known.
+    """
+    ask_to_stop()
+    raise KeyboardInterrupt
 
 
 def _check_writable(out: Path) -> None:

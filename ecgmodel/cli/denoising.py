@@ -14,10 +14,11 @@ import click
 
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleanedFile, CleaningOptions, FoundRecording, clean_file
-from ecgmodel.denoise.trust import Cleaned, median_quality
+from ecgmodel.denoise.trust import Window, median_quality, unreliable
 from ecgmodel.errors import DiskFullError, EcgError, HintNeededError
 from ecgmodel.files import QUALITY, Hints
 from ecgmodel.store import write_text
+from ecgmodel.support import stopping
 from ecgmodel.support.progress import bar
 from ecgmodel.support.units import clock
 
@@ -74,12 +75,14 @@ class Direct:
         """
         with bar(len(recordings), "denoise", "recording") as shown:
             for number, recording in enumerate(recordings, 1):
+                stopping.check()
                 try:
                     text = self._one(recording, shown.update)
                     self.cleaned += 1
                 except DiskFullError:
                     raise
                 except (EcgError, OSError, MemoryError) as error:
+                    stopping.check()
                     text = f"not cleaned: {error or type(error).__name__}"
                     self.failed += ((recording, str(error)),)
                 shown.update(number - shown.n)
@@ -134,27 +137,26 @@ def _valued(hints: Hints, field: str, convert: Callable[[str], Any]) -> Callable
 
 def told(done: CleanedFile) -> str:
     """Summarise a cleaned recording in a line: length, leads, quality, unreliable sections."""
-    ecg, cleaned = done.ecg, done.cleaned
+    ecg = done.ecg
     samples, leads = ecg.signal.shape
     words = f"{clock(samples / ecg.fs)}, {leads} {'lead' if leads == 1 else 'leads'}, {ecg.fs:g} Hz"
-    return "; ".join([words, *_quality(cleaned), *_untrusted(cleaned), *ecg.remarks])
+    return "; ".join([words, *_quality(done.windows), *_untrusted(done.windows), *ecg.remarks])
 
 
-def _quality(cleaned: Cleaned) -> list[str]:
+def _quality(windows: Sequence[Window]) -> list[str]:
     """Return the median quality as text."""
-    known = median_quality(cleaned.windows)
+    known = median_quality(windows)
     return ["quality {:.2f} to {:.2f}".format(*known)] if known else []
 
 
-def _untrusted(cleaned: Cleaned) -> list[str]:
+def _untrusted(windows: Sequence[Window]) -> list[str]:
     """Return the number of unreliable sections, with the reasons."""
-    if not cleaned.untrusted:
+    reasons = [window.reason for window in unreliable(windows)]
+    if not reasons:
         return []
-    reasons = [window.reason for window in cleaned.untrusted]
     counts = [f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons)]
     return [
-        f"unreliable in {len(reasons)} of {len(cleaned.windows)} sections of 10 s "
-        f"({', '.join(counts)})"
+        f"unreliable in {len(reasons)} of {len(windows)} sections of 10 s ({', '.join(counts)})"
     ]
 
 
@@ -164,7 +166,7 @@ def plot(done: CleanedFile, beside: Path) -> Path:
     from ecgmodel.evaluation.figures import save
 
     ecg = done.ecg
-    figure = before_after_figure(ecg.signal, done.cleaned, ecg.fs, ecg.leads)
+    figure = before_after_figure(ecg.signal, done.signal, done.windows, ecg.fs, ecg.leads)
     return save(figure, _named(beside, ".png"))
 
 
@@ -173,7 +175,8 @@ def report(done: CleanedFile, beside: Path) -> Path:
     from ecgmodel.web.report import write_report
 
     name = done.recording.name
-    return write_report(_named(beside, ".html"), name, done.ecg, done.cleaned, done.label)
+    path = _named(beside, ".html")
+    return write_report(path, name, done.ecg, done.signal, done.windows, done.label)
 
 
 def quality(done: CleanedFile, beside: Path) -> Path:
@@ -181,7 +184,7 @@ def quality(done: CleanedFile, beside: Path) -> Path:
     path, ecg, text = _named(beside, QUALITY), done.ecg, io.StringIO()
     table = csv.writer(text)
     table.writerow(QUALITY_COLUMNS)
-    for window in done.cleaned.windows:
+    for window in done.windows:
         values = window.to_dict()
         times = (window.start / ecg.fs, window.stop / ecg.fs)
         table.writerow(

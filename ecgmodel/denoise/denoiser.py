@@ -15,9 +15,10 @@ from ecgmodel.denoise.levels import Levelling
 from ecgmodel.denoise.onnx import FILE, Facts, read_onnx
 from ecgmodel.denoise.streams import BRIDGE_S, Bridging, Resampling, ratio_to
 from ecgmodel.denoise.tiles import TiledNetwork, Tiling
-from ecgmodel.denoise.trust import Assessment, Cleaned, Untrusted
+from ecgmodel.denoise.trust import Assessment, Cleaned, Marks, Untrusted, Window
 from ecgmodel.errors import MissingFileError, SignalError
 from ecgmodel.support.paths import MODELS, shipped_names
+from ecgmodel.support.samples import Samples, Writable
 
 LOWEST_FS, HIGHEST_FS = 50.0, 4000.0
 MOST_LEADS = 256
@@ -80,7 +81,11 @@ class Denoiser:
             SignalError: The signal has another shape or is not numeric, or the rate is out of
                 range.
         """
-        return self._whole(signal, fs, None).signal
+        array = _checked(signal, fs)
+        columns = _columns(array)
+        cleaned = np.empty(columns.shape, np.float32 if array.dtype == np.float32 else np.float64)
+        self._clean(columns, fs, cleaned)
+        return cleaned.reshape(array.shape)
 
     def clean(
         self,
@@ -106,9 +111,51 @@ class Denoiser:
             SignalError: As in `__call__`; or the number of ADC ranges differs from that of the
                 leads, or `untrusted` is invalid.
         """
+        array = _checked(signal, fs)
+        columns = _columns(array)
+        cleaned = np.empty(columns.shape, np.float32 if array.dtype == np.float32 else np.float64)
+        windows = self.clean_into(
+            cleaned, columns, fs, untrusted=untrusted, adc_ranges=adc_ranges, progress=progress
+        )
+        return Cleaned(
+            signal=cleaned.reshape(array.shape),
+            noise=(columns - cleaned).reshape(array.shape),
+            windows=windows,
+        )
+
+    def clean_into(
+        self,
+        cleaned: Writable,
+        signal: Samples,
+        fs: float,
+        *,
+        untrusted: Untrusted = "mark",
+        adc_ranges: Iterable[tuple[float, float] | None] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> tuple[Window, ...]:
+        """Clean a signal that may be larger than memory; else as `clean`.
+
+        Args:
+            cleaned: Room for the cleaned signal, of the shape of `signal`.
+            signal: `(samples, leads)` in mV, missing samples NaN; read piece by piece, twice.
+            fs: As in `__call__`.
+            untrusted: As in `clean`.
+            adc_ranges: As in `clean`.
+            progress: As in `clean`.
+
+        Returns:
+            The assessment of each section of 10 s, by lead and time.
+
+        Raises:
+            SignalError: As in `clean`.
+        """
+        _check_rate(fs)
         given = None if adc_ranges is None else tuple(adc_ranges)
         assessment = Assessment(fs, untrusted, given, self.threads)
-        return self._whole(signal, fs, assessment, progress)
+        assessment.check_adc_ranges(signal.shape[1])
+        out_of_range = Marks(signal.shape)
+        self._clean(signal, fs, cleaned, out_of_range, progress)
+        return assessment.of(signal, cleaned, out_of_range)
 
     def stream(self, chunks: Iterable[ArrayLike], fs: float) -> Iterator[NDArray[Any]]:
         """Clean a signal in chunks; the concatenated output equals that of `__call__`.
@@ -155,41 +202,28 @@ class Denoiser:
         _check_rate(fs)
         return _Pipe(self.tiled, fs, 1).latency
 
-    def _whole(
+    def _clean(
         self,
-        signal: ArrayLike,
+        signal: Samples,
         fs: float,
-        assessment: Assessment | None,
+        cleaned: Writable,
+        out_of_range: Marks | None = None,
         progress: Callable[[float], None] | None = None,
-    ) -> Cleaned:
-        array = _checked(signal, fs)
-        if assessment:
-            assessment.check_adc_ranges(_leads(array))
-        dtype = np.float32 if array.dtype == np.float32 else np.float64
-        columns = _columns(array)
-        samples, leads = columns.shape
-        cleaned = np.empty(columns.shape, dtype)
-        out_of_range = np.zeros(columns.shape if assessment else (0, 0), bool)
-        if columns.size:
-            pipe = _Pipe(self.tiled, fs, leads, out_of_range if assessment else None)
-            done = 0
-            step = pipe.step
-            for start in range(0, samples + 1, step):
-                piece = columns[start : start + step]
-                parts = [pipe.push(piece)]
-                if start + step > samples:
-                    parts.append(pipe.finish())
-                for part in parts:
-                    cleaned[done : done + len(part)] = part
-                    done += len(part)
-                if progress:
-                    progress(len(piece) / samples)
-        found = assessment.of(columns, cleaned, out_of_range) if assessment else None
-        return Cleaned(
-            signal=cleaned.reshape(array.shape),
-            noise=(columns - cleaned).reshape(array.shape) if assessment else np.zeros(0),
-            windows=found or (),
-        )
+    ) -> None:
+        samples, leads = signal.shape
+        if not samples * leads:
+            return
+        pipe, done = _Pipe(self.tiled, fs, leads, out_of_range), 0
+        for start in range(0, samples + 1, pipe.step):
+            piece = signal[start : start + pipe.step]
+            parts = [pipe.push(piece)]
+            if start + pipe.step > samples:
+                parts.append(pipe.finish())
+            for part in parts:
+                cleaned[done : done + len(part)] = part
+                done += len(part)
+            if progress:
+                progress(len(piece) / samples)
 
 
 def network_path(model: str | Path) -> Path:
@@ -227,7 +261,7 @@ class _Pipe:
         tiled: The network.
         fs: The signal's rate, Hz.
         leads: Number of leads.
-        out_of_range: Output mask `(samples, leads)` of the samples that cannot be ECG.
+        out_of_range: Receives the samples that cannot be ECG.
     """
 
     def __init__(
@@ -235,7 +269,7 @@ class _Pipe:
         tiled: TiledNetwork,
         fs: float,
         leads: int,
-        out_of_range: NDArray[np.bool_] | None = None,
+        out_of_range: Marks | None = None,
     ) -> None:
         ratio = ratio_to(fs)
         self.seen = self.done = 0
@@ -280,7 +314,7 @@ class _Pipe:
     def _level(self, x: Array, out: NDArray[np.bool_]) -> Array:
         """Record the out-of-range samples."""
         if self._out_of_range is not None:
-            self._out_of_range[self._levelled : self._levelled + len(out)] = out
+            self._out_of_range.add(self._levelled, out)
         self._levelled += len(out)
         return x
 

@@ -16,6 +16,7 @@ from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleaningOptions, FoundRecording, clean_file
 from ecgmodel.denoise.network_file import NetworkFile
 from ecgmodel.errors import MissingFileError, SourceError
+from ecgmodel.files import in_memory
 from ecgmodel.signals.masks import MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import to_standard_rate
@@ -75,7 +76,7 @@ def denoise_recording(
         with _loading:
             denoiser = _denoiser(model.file, model.sha256)
         done = clean_file(copy, denoiser, into, model.label, options)
-    ecg = done.ecg
+    ecg = in_memory(done.ecg)
     usable = usable_samples(ecg.signal, ecg.fs, how.mask, ecg.adc_ranges)
     signal, usable_360 = to_standard_rate(ecg.signal, usable, ecg.fs)
     statistics = describe(signal, usable_360, ecg.fs, how.quality)
@@ -90,7 +91,7 @@ def denoise_recording(
         "fs": ecg.fs,
         "remarks": list(ecg.remarks),
         STATISTICS: statistics.to_dict(),
-        "windows": [window.to_dict() for window in done.cleaned.windows],
+        "windows": [window.to_dict() for window in done.windows],
     }
 
 

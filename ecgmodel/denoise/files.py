@@ -6,11 +6,22 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import gettempdir
 
 from ecgmodel.denoise.denoiser import Denoiser
-from ecgmodel.denoise.trust import Cleaned, Untrusted
+from ecgmodel.denoise.trust import Untrusted, Window
 from ecgmodel.errors import SettingsError
-from ecgmodel.files import Ecg, Hints, files_of, find_recordings, read_ecg, write_ecg, written_name
+from ecgmodel.files import (
+    Hints,
+    Recording,
+    files_of,
+    find_recordings,
+    open_ecg,
+    write_ecg,
+    written_name,
+)
+from ecgmodel.support.disk import disk
+from ecgmodel.support.samples import Samples, room_for
 
 # A network uses all CPU cores: one recording at a time.
 _network = threading.Lock()
@@ -63,14 +74,16 @@ class CleanedFile:
         recording: The recording.
         files: The files that were written, the main file first.
         ecg: The input.
-        cleaned: The output and its quality.
+        signal: The cleaned samples, of the shape of the input's.
+        windows: The assessment of each section of 10 s, by lead and time.
         label: The network's label in the header.
     """
 
     recording: FoundRecording
     files: tuple[Path, ...]
-    ecg: Ecg
-    cleaned: Cleaned
+    ecg: Recording
+    signal: Samples
+    windows: tuple[Window, ...]
     label: str
 
 
@@ -129,9 +142,11 @@ def clean_file(
     label: str,
     options: CleaningOptions | None = None,
     progress: Callable[[float], None] | None = None,
-    check: Callable[[Ecg], None] | None = None,
+    check: Callable[[Recording], None] | None = None,
 ) -> CleanedFile:
-    """Read a recording, clean it and write it.
+    """Read a recording, clean it and write it; a long one piece by piece.
+
+    A long recording takes 8 bytes a sample and lead of temporary space in the output folder.
 
     Args:
         recording: The recording.
@@ -148,32 +163,49 @@ def clean_file(
         DiskFullError: The disk is full.
     """
     how = options or CleaningOptions()
-    ecg = read_ecg(recording.path, how.hints)
+    ecg = open_ecg(recording.path, how.hints)
     if check:
         check(ecg)
-    cleaned = clean_ecg(ecg, denoiser, how, progress)
+    signal, windows = clean_ecg(ecg, denoiser, how, progress, out)
     files = write_ecg(
         recording.path,
-        replace(ecg, signal=cleaned.signal),
+        replace(ecg, signal=signal),
         out / recording.folder,
         comment=f"ECG cleaned by ecg-denoise with {label}",
         format=how.format,
     )
-    return CleanedFile(recording, tuple(files), ecg, cleaned, label)
+    return CleanedFile(recording, tuple(files), ecg, signal, windows, label)
 
 
 def clean_ecg(
-    ecg: Ecg,
+    ecg: Recording,
     denoiser: Denoiser,
     options: CleaningOptions,
     progress: Callable[[float], None] | None = None,
-) -> Cleaned:
-    """Clean a recording that was read before; see `clean_file`."""
-    with _network:
-        return denoiser.clean(
+    folder: Path | None = None,
+) -> tuple[Samples, tuple[Window, ...]]:
+    """Clean a recording that was opened before; see `clean_file`.
+
+    Args:
+        ecg: The recording.
+        denoiser: The denoiser.
+        options: Options for cleaning.
+        progress: As in `clean_file`.
+        folder: Folder of the temporary file of a long recording; None for the system's.
+
+    Returns:
+        The cleaned samples, and the assessment of each section of 10 s.
+    """
+    with _network, disk(folder or Path(gettempdir())):
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+        cleaned = room_for(ecg.signal.shape, folder)
+        windows = denoiser.clean_into(
+            cleaned,
             ecg.signal,
             ecg.fs,
             untrusted=options.untrusted,
             adc_ranges=ecg.adc_ranges,
             progress=progress,
         )
+    return cleaned, windows

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from statistics import median
 from typing import Any, Literal, get_args
 
@@ -21,6 +20,7 @@ from ecgmodel.signals.masks import AdcRanges, MaskSettings, usable_samples
 from ecgmodel.signals.quality import QualitySettings, judge, noisiness
 from ecgmodel.support.decibels import decibels
 from ecgmodel.support.machine import core_count
+from ecgmodel.support.samples import Samples, Writable
 
 SECTION_S = 10.0
 AT_ONCE = 60  # sections: 10 minutes
@@ -89,7 +89,12 @@ class Cleaned:
     @property
     def untrusted(self) -> tuple[Window, ...]:
         """The sections with unreliable output."""
-        return tuple(window for window in self.windows if window.reason)
+        return unreliable(self.windows)
+
+
+def unreliable(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """Return the sections with unreliable output."""
+    return tuple(window for window in windows if window.reason)
 
 
 def median_quality(windows: Sequence[Window]) -> tuple[float, float] | None:
@@ -98,6 +103,34 @@ def median_quality(windows: Sequence[Window]) -> tuple[float, float] | None:
     if not known:
         return None
     return median(w.quality_in for w in known), median(w.quality_out for w in known)
+
+
+class Marks:
+    """Marked samples of a signal; a piece without any takes no memory.
+
+    Args:
+        shape: `(samples, leads)`.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._found: list[tuple[int, int, NDArray[np.uint8]]] = []
+
+    def add(self, start: int, mask: NDArray[np.bool_]) -> None:
+        """Add the mask `(n, leads)` of the samples from `start` on; called in order of time."""
+        if mask.any():
+            self._found.append((start, start + len(mask), np.packbits(mask, axis=0)))
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.bool_]:
+        """Return the mask of a piece of time, `(n, leads)`."""
+        first, last, _ = part.indices(self.shape[0])
+        made = np.zeros((last - first, self.shape[1]), bool)
+        for start, stop, packed in self._found:
+            if start < last and first < stop:
+                low, high = max(start, first), min(stop, last)
+                mask = np.unpackbits(packed, axis=0, count=stop - start).astype(bool)
+                made[low - first : high - first] = mask[low - start : high - start]
+        return made
 
 
 class Assessment:
@@ -143,53 +176,62 @@ class Assessment:
                 f"{len(self.adc_ranges)}. Use None for a lead whose range is unknown."
             )
 
-    def of(
-        self, noisy: NDArray[Any], cleaned: NDArray[Any], out_of_range: NDArray[np.bool_]
-    ) -> tuple[Window, ...]:
+    def of(self, noisy: Samples, cleaned: Writable, out_of_range: Marks) -> tuple[Window, ...]:
         """Return the assessed sections, by lead and time.
 
         Args:
             noisy: The input, `(samples, leads)`, mV, NaN where a sample is missing.
             cleaned: The output, of the same shape; changed in place with `untrusted` "pass".
-            out_of_range: Mask of the samples that cannot be ECG, of the same shape.
+            out_of_range: The samples that cannot be ECG.
         """
-        found: list[Window] = []
-        starts = range(0, len(noisy), AT_ONCE * self.length)
+        samples, leads = noisy.shape
+        length = AT_ONCE * self.length
+        found: list[list[Window]] = [[] for _ in range(leads)]
+        together = -(-self.threads // max(1, leads)) * length  # work for all threads
         with ThreadPoolExecutor(self.threads, "assess") as pool:
-            for lead in range(noisy.shape[1]):
-                block = partial(self._block, noisy, cleaned, out_of_range, lead)
-                blocks = pool.map(block, starts)
-                windows = [window for block in blocks for window in block]
-                if self.untrusted == "pass":
-                    self._pass(noisy[:, lead], cleaned[:, lead], windows)
-                found += windows
-        return tuple(found)
+            for first in range(0, samples, together):
+                here = slice(first, min(first + together, samples))
+                x, y, far = noisy[here], cleaned[here], out_of_range[here]
+                starts = range(0, len(x), length)
+                blocks = [(i, slice(at, at + length)) for i in range(leads) for at in starts]
+                jobs = [(x[b, i], y[b, i], far[b, i], i, first + b.start) for i, b in blocks]
+                for windows in pool.map(self._block, *zip(*jobs, strict=True)):
+                    found[windows[0].lead] += windows
+        if self.untrusted == "pass":
+            self._pass(noisy, cleaned, found)
+        return tuple(window for windows in found for window in windows)
 
-    def _pass(self, x: NDArray[Any], y: NDArray[Any], windows: list[Window]) -> None:
+    def _pass(self, noisy: Samples, cleaned: Writable, found: Sequence[Sequence[Window]]) -> None:
         """Replace unreliable output by the input, with fades at the edges."""
         fade = max(1, round(FADE_S * self.fs))
-        for window in windows:
-            if not window.reason:
+        for at in range(0, len(found[0]) if found else 0, AT_ONCE):
+            sections = [window for lead in found for window in lead[at : at + AT_ONCE]]
+            doubtful = unreliable(sections)
+            if not doubtful:
                 continue
-            first, last = max(0, window.start - fade), min(len(y), window.stop + fade)
-            places = np.arange(first, last)
-            inside = np.minimum(places - window.start, window.stop - 1 - places) + fade
-            weight = np.clip(inside / fade, 0, 1)
-            y[first:last] += weight * (x[first:last] - y[first:last])
+            begin = max(0, sections[0].start - fade)
+            here = slice(begin, min(len(noisy), sections[-1].stop + fade))
+            x, y = noisy[here], cleaned[here]
+            for window in doubtful:
+                first, last = max(0, window.start - fade), min(len(noisy), window.stop + fade)
+                places = np.arange(first, last)
+                inside = np.minimum(places - window.start, window.stop - 1 - places) + fade
+                weight = np.clip(inside / fade, 0, 1)
+                part = (slice(first - begin, last - begin), window.lead)
+                y[part] += weight * (x[part] - y[part])
+            cleaned[here] = y
 
     def _block(
         self,
-        noisy: NDArray[Any],
-        cleaned: NDArray[Any],
-        out_of_range: NDArray[np.bool_],
+        x: NDArray[Any],
+        y: NDArray[Any],
+        far: NDArray[np.bool_],
         lead: int,
         first: int,
     ) -> list[Window]:
-        here = slice(first, first + AT_ONCE * self.length)
-        x = noisy[here, lead].astype(np.float64)
-        y = cleaned[here, lead].astype(np.float64)
+        """Return the sections of a block of a lead that starts at the sample `first`."""
+        x, y = x.astype(np.float64), y.astype(np.float64)
         missing = ~np.isfinite(x)
-        far = out_of_range[here, lead]
         x[far] = np.nan
         unusable = {"missing": missing, "out of range": far, **self._unusable(x, missing, lead)}
         before, after = self._quality(x), self._quality(y)

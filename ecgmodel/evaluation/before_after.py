@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgmodel.denoise.trust import Cleaned, Window
+from ecgmodel.denoise.trust import Window
 from ecgmodel.evaluation.figures import LIGHT, WIDE, Theme
 from ecgmodel.evaluation.traces import (
     CALIBRATION_S,
@@ -23,14 +23,16 @@ from ecgmodel.evaluation.traces import (
     rule,
     sheet,
 )
+from ecgmodel.support.samples import Samples
 from ecgmodel.support.units import clock
 
 MOST_LEADS = 12
 
 
 def before_after_figure(
-    signal: NDArray[np.float64],
-    cleaned: Cleaned,
+    signal: Samples,
+    cleaned: Samples,
+    windows: Sequence[Window],
     fs: float,
     leads: Sequence[str],
     seconds: float = SECTION_S,
@@ -44,7 +46,8 @@ def before_after_figure(
     Args:
         signal: The recording before cleaning, `(samples, leads)` in mV, NaN where a sample is
             missing.
-        cleaned: The cleaned recording.
+        cleaned: The cleaned recording, of the same shape.
+        windows: Its assessed sections, by lead and time.
         fs: Sampling rate, Hz.
         leads: Names of the leads; only the first twelve are drawn.
         seconds: Length of a section.
@@ -53,12 +56,16 @@ def before_after_figure(
     """
     length = min(len(signal), max(2, round(seconds * fs)))
     strips: list[tuple[str, NDArray[np.float64], str]] = []
+    removed = _removed(signal, cleaned, windows)
     for lead, name in enumerate(leads[:MOST_LEADS]):
-        at = _noisiest(cleaned, lead, length, len(signal))
+        own = [window for window in windows if window.lead == lead]
+        noisiest = max(own, key=lambda w: (not w.reason, removed[w.start][w.lead]))
+        middle = (noisiest.start + noisiest.stop - length) // 2
+        at = max(0, min(middle, len(signal) - length))
         part = slice(at, at + length)
         place = f"{name}, {clock(at / fs)}"
-        strips.append((f"{place}, before", signal[part, lead], theme.noisy))
-        strips.append(("after", cleaned.signal[part, lead], theme.model))
+        strips.append((f"{place}, before", signal[part][:, lead], theme.noisy))
+        strips.append(("after", cleaned[part][:, lead], theme.model))
     swings = [
         float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0 for _, v, _ in strips
     ]
@@ -80,15 +87,13 @@ def before_after_figure(
     return figure
 
 
-def _noisiest(cleaned: Cleaned, lead: int, length: int, samples: int) -> int:
-    """Return the first sample of the section with most removed noise."""
-
-    def removed(window: Window) -> tuple[bool, float]:
-        part = cleaned.noise[window.start : window.stop, lead]
-        finite = part[np.isfinite(part)]
-        return not window.reason, float(np.std(finite)) if len(finite) else -1.0
-
-    own = [window for window in cleaned.windows if window.lead == lead]
-    chosen = max(own, key=removed)
-    middle = (chosen.start + chosen.stop - length) // 2
-    return max(0, min(middle, samples - length))
+def _removed(
+    signal: Samples, cleaned: Samples, windows: Sequence[Window]
+) -> dict[int, list[float]]:
+    """Return the removed noise by first sample and lead: its standard deviation, -1 if unknown."""
+    found = {}
+    for start, stop in sorted({(window.start, window.stop) for window in windows}):
+        noise = signal[start:stop] - cleaned[start:stop]
+        columns = (column[np.isfinite(column)] for column in noise.T)
+        found[start] = [float(np.std(column)) if len(column) else -1.0 for column in columns]
+    return found

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgmodel.support.samples import Lead
+
 PART_S = 30.0
 PARTS = 8
 """Maximum number of evenly spread parts of `PART_S` that are analysed; beat detection in a whole
@@ -15,7 +17,7 @@ FEWEST_BEATS = 4
 LOWEST_FS = 50.0  # Hz; XQRS uses the power of QRS complexes up to 20 Hz
 
 
-def heart_rate(lead: NDArray[Any], fs: float) -> float | None:
+def heart_rate(lead: NDArray[Any] | Lead, fs: float) -> float | None:
     """Return the heart rate, beats/min: 60 over the median RR interval of all parts.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ecgmodel.denoise.trust import Cleaned, Window
+from ecgmodel.denoise.trust import Window
 from ecgmodel.evaluation.before_after import before_after_figure
 from ecgmodel.files import Ecg
 from ecgmodel.support.units import clock
@@ -91,8 +91,7 @@ def minute_figure(minute: Minute, before: Ecg, after: Ecg) -> Figure:
     lead = slice(minute.lead, minute.lead + 1)
     noisy, clean = before.signal[:, lead], after.signal[:, lead]
     windows = tuple(replace(window, lead=0) for window in minute.windows)
-    cleaned = Cleaned(clean, noisy - clean, windows)
-    return before_after_figure(noisy, cleaned, before.fs, before.leads[lead])
+    return before_after_figure(noisy, clean, windows, before.fs, before.leads[lead])
 
 
 def _minute(name: str, lead: int, at: int, windows: Sequence[Window]) -> Minute:

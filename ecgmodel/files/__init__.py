@@ -3,7 +3,8 @@
 Each format defines
 
 - `LABEL`, a short description, and `SUFFIXES`, its file name suffixes;
-- `read(path, hints) -> Ecg`;
+- `read(path, hints) -> Recording`, or `Ecg`; the signal of a `Recording` may be read piece by piece
+  (`ecgmodel.support.samples`);
 - `rewrite(source, ecg, into, comment)`: a copy of the file with other samples in the leads;
 - `write(name, ecg, into, comment)`: a new file for a recording read from another format;
 - `plain_name(name)`, if the format restricts file names: a valid name;
@@ -13,7 +14,7 @@ Each format defines
 `rewrite` and `write` write into an empty folder; `write_ecg` moves the files to the target folder.
 """
 
-from ecgmodel.files._ecg import Annotation, Ecg, Hints
+from ecgmodel.files._ecg import Annotation, Ecg, Hints, Recording, in_memory
 from ecgmodel.files._finding import (
     QUALITY,
     files_of,
@@ -23,7 +24,7 @@ from ecgmodel.files._finding import (
     stale_files,
     written_name,
 )
-from ecgmodel.files._reading import read_ecg
+from ecgmodel.files._reading import open_ecg, read_ecg
 from ecgmodel.files._writing import write_ecg
 
 __all__ = [
@@ -31,10 +32,13 @@ __all__ = [
     "Annotation",
     "Ecg",
     "Hints",
+    "Recording",
     "files_of",
     "find_recordings",
     "format_of",
     "formats",
+    "in_memory",
+    "open_ecg",
     "read_ecg",
     "stale_files",
     "write_ecg",

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError
 from ecgmodel.files._ecg import Hints
+from ecgmodel.support import samples
+from ecgmodel.support.samples import LazySamples, Samples, is_small, spans
 from ecgmodel.support.units import millivolts
 
 # Plausible range of 98 % of the samples of a surface ECG, mV. Numbers without a unit are taken as
 # mV only within it; a stated unit is accepted up to electrode offsets without a high-pass.
 LEAST_MV, MOST_MV = 0.05, 20.0
 MOST_STATED_MV = 1000.0
+PIECES = 64
+"""Of a recording that is larger than memory, from which its range is taken."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +28,18 @@ class Scaled:
     """Leads in millivolts.
 
     Attributes:
-        signal: `(samples, leads)` float64, mV, NaN where missing.
+        signal: `(samples, leads)` float64, mV, NaN where missing; converted piece by piece.
         scales: The file's unit of each lead, mV.
         remarks: Assumptions and corrections.
     """
 
-    signal: NDArray[np.float64]
+    signal: Samples
     scales: tuple[float, ...]
     remarks: tuple[str, ...]
 
 
 def to_millivolts(
-    raw: NDArray[Any], units: Sequence[str | None], leads: Sequence[str], hints: Hints, path: Path
+    raw: Samples, units: Sequence[str | None], leads: Sequence[str], hints: Hints, path: Path
 ) -> Scaled:
     """Return a file's numbers in mV.
 
@@ -50,16 +53,28 @@ def to_millivolts(
     Raises:
         HintNeededError: The unit is unknown or implausible.
     """
-    signal = raw.astype(np.float64)
-    missing = ~np.isfinite(signal)
-    remarks = [f"{int(np.isinf(signal).sum())} infinite samples treated as missing"]
-    remarks = remarks if np.isinf(signal).any() else []
-    signal[missing] = np.nan
+    infinite = sum(int(np.isinf(raw[part]).sum()) for part in spans(raw.shape))
+    remarks = [f"{infinite} infinite samples treated as missing"] if infinite else []
+    seen = _some(raw)
     scales = [
-        _scale(signal[:, i], units[i], lead, hints, path, remarks) for i, lead in enumerate(leads)
+        _scale(seen[:, i], units[i], lead, hints, path, remarks) for i, lead in enumerate(leads)
     ]
-    signal *= np.asarray(scales)
-    return Scaled(signal, tuple(scales), tuple(remarks))
+
+    def read(start: int, stop: int) -> NDArray[np.float64]:
+        piece = raw[start:stop].astype(np.float64)
+        piece[~np.isfinite(piece)] = np.nan
+        return piece * np.asarray(scales)
+
+    return Scaled(LazySamples((len(raw), len(leads)), read), tuple(scales), tuple(remarks))
+
+
+def _some(raw: Samples) -> NDArray[np.float64]:
+    """Return all samples of a short recording, and pieces spread over a long one."""
+    if is_small(raw.shape):
+        return raw[:].astype(np.float64)
+    length = samples.IN_MEMORY // raw.shape[1] // PIECES
+    starts = np.linspace(0, len(raw) - length, PIECES).astype(int)
+    return np.concatenate([raw[start : start + length] for start in starts]).astype(np.float64)
 
 
 def _scale(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from math import isclose, isfinite
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import EcgError, RecordError, SettingsError
+from ecgmodel.support.samples import Samples, spans, whole
 from ecgmodel.support.units import millivolts
 
 LOWEST_FS, HIGHEST_FS = 1.0, 100_000.0
@@ -81,8 +82,8 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class Ecg:
-    """A recording.
+class Recording:
+    """A recording whose samples may be larger than memory.
 
     Attributes:
         signal: `(samples, leads)` float64, mV; NaN where a sample is missing.
@@ -97,7 +98,7 @@ class Ecg:
         hints: The hints used for reading, needed to write the file back.
     """
 
-    signal: NDArray[np.float64]
+    signal: Samples
     fs: float
     leads: tuple[str, ...]
     adc_ranges: tuple[AdcRange, ...]
@@ -108,25 +109,38 @@ class Ecg:
     hints: Hints = Hints()
 
 
-def check_ecg(ecg: Ecg, path: Path) -> Ecg:
+@dataclass(frozen=True)
+class Ecg(Recording):
+    """A recording in memory; see `Recording`."""
+
+    signal: NDArray[np.float64]
+
+
+def in_memory(recording: Recording) -> Ecg:
+    """Return a recording with all its samples in memory."""
+    values = {field.name: getattr(recording, field.name) for field in fields(recording)}
+    return Ecg(**values | {"signal": whole(recording.signal)})
+
+
+def check_ecg(ecg: Recording, path: Path) -> Recording:
     """Return a recording unchanged after a check of its rate, leads and samples.
 
     Raises:
         RecordError: The rate or the number of leads is out of range, or all samples are missing.
     """
     _check_rate(ecg.fs, RecordError, f"{path.name}: ")
-    samples, leads = ecg.signal.shape
+    leads = ecg.signal.shape[1]
     if leads > MOST_LEADS:
         raise RecordError(
             f"{path.name}: expected at most {MOST_LEADS} leads. Received: {leads}. Select leads "
             "with --column."
         )
-    if not samples or not np.isfinite(ecg.signal).any():
+    if not any(np.isfinite(ecg.signal[part]).any() for part in spans(ecg.signal.shape)):
         raise RecordError(f"{path.name} contains no ECG samples. Leave it out.")
     return ecg
 
 
-def check_shape(ecg: Ecg, shape: tuple[int, ...], path: Path) -> None:
+def check_shape(ecg: Recording, shape: tuple[int, ...], path: Path) -> None:
     """Check that a recording has the shape of its source.
 
     Raises:

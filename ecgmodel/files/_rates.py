@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._ecg import HIGHEST_FS
+from ecgmodel.support.samples import Samples, spans
 from ecgmodel.support.units import LONGEST_NAME
 
 _TIME = re.compile(
@@ -55,14 +56,14 @@ def time_unit(name: str, unit: str | None) -> float | None:
     return None
 
 
-def rate_of_times(times: NDArray[np.float64], seconds: float | None, path: Path) -> float:
+def rate_of_times(times: Samples, seconds: float | None, path: Path) -> float:
     """Return the sampling rate of a column of times, Hz.
 
     Rounded times (milliseconds at 360 Hz) count as evenly spaced. A rate that is an integer within
     the rounding error is rounded to it.
 
     Args:
-        times: `(samples,)`, in any unit.
+        times: `(samples, 1)`, in any unit.
         seconds: The unit of the times, s; None if unknown.
         path: The file, for errors.
 
@@ -72,59 +73,93 @@ def rate_of_times(times: NDArray[np.float64], seconds: float | None, path: Path)
     """
     if len(times) < 3:
         raise _ask(path, f"contains {len(times)} times, too few to determine the sampling rate")
-    if not np.isfinite(times).all():
-        row = int(np.flatnonzero(~np.isfinite(times))[0]) + 1
-        raise RecordError(
-            f"{path.name}: the time of sample {row} is missing. Give the sampling rate with --fs."
-        )
-    steps = np.diff(times)
-    if (steps < 0).any() or times[-1] <= times[0]:
-        row = int(np.argmin(steps)) + 2
-        raise RecordError(
-            f"{path.name}: the times are not ascending at sample {row}. Sort the rows, or give the "
-            "sampling rate with --fs."
-        )
-    resolution = _resolution(times)
-    step = (times[-1] - times[0]) / (len(times) - 1)
-    _check_even(times, steps, step, resolution, path)
+    largest = _largest(times, path)
+    first, last = float(times[:1][0, 0]), float(times[-1:][0, 0])
+    _check_ascending(times, first < last, path)
+    resolution = _resolution(times[: 2**14][:, 0], largest)
+    step = (last - first) / (len(times) - 1)
+    furthest = max(float(np.abs(steps - step).max()) for _, steps in _steps(times))
+    _check_even(times, step, furthest, resolution, largest, path)
     scale = seconds if seconds is not None else _scale(step, path)
-    doubt = 2 * resolution / (times[-1] - times[0])
+    doubt = 2 * resolution / (last - first)
     fs = 1 / (step * scale)
-    if doubt > _DOUBT and not np.all(np.abs(steps - step) < 1e-6 * step):
+    if doubt > _DOUBT and furthest >= 1e-6 * step:
         raise _ask(path, f"has times too coarse to determine the rate (about {fs:.4g} Hz)")
     nearest = round(fs)
     return float(nearest) if abs(nearest - fs) <= fs * max(doubt, 1e-6) else fs
 
 
+def _steps(times: Samples) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield the differences of neighbouring times, each with the index of its second time."""
+    for part in spans(times.shape):
+        start = max(1, part.start)
+        steps = np.diff(times[start - 1 : part.stop][:, 0])
+        if len(steps):
+            yield start, steps
+
+
+def _largest(times: Samples, path: Path) -> float:
+    """Return the largest absolute time.
+
+    Raises:
+        RecordError: A time is missing.
+    """
+    largest = 0.0
+    for part in spans(times.shape):
+        piece = times[part][:, 0]
+        if not np.isfinite(piece).all():
+            row = part.start + int(np.flatnonzero(~np.isfinite(piece))[0]) + 1
+            raise RecordError(
+                f"{path.name}: the time of sample {row} is missing. Give the sampling rate with "
+                "--fs."
+            )
+        largest = max(largest, float(np.abs(piece).max()))
+    return largest
+
+
+def _check_ascending(times: Samples, ends_later: bool, path: Path) -> None:
+    """Raise RecordError if times descend, or the last one is not after the first."""
+    lowest = [(float(s.min()), start + int(np.argmin(s)) + 1) for start, s in _steps(times)]
+    step, row = min(lowest)
+    if step < 0 or not ends_later:
+        raise RecordError(
+            f"{path.name}: the times are not ascending at sample {row}. Sort the rows, or give the "
+            "sampling rate with --fs."
+        )
+
+
 def _check_even(
-    times: NDArray[np.float64],
-    steps: NDArray[np.float64],
-    step: float,
-    resolution: float,
-    path: Path,
+    times: Samples, step: float, furthest: float, resolution: float, largest: float, path: Path
 ) -> None:
     """Raise RecordError if the times are not an even grid with rounding errors."""
-    grid = times[0] + step * np.arange(len(times))
-    apart = times - grid
-    noise = 1e-3 * step + 4 * np.spacing(np.abs(times).max())
+    first, low, high = float(times[:1][0, 0]), np.inf, -np.inf
+    for part in spans(times.shape):
+        apart = times[part][:, 0] - (first + step * np.arange(part.start, part.stop))
+        low, high = min(low, float(apart.min())), max(high, float(apart.max()))
+    noise = 1e-3 * step + 4 * np.spacing(largest)
     # The ends of the grid are rounded too, so times deviate by up to 1.5 units of the resolution.
     # With a resolution near the sampling interval a missing sample could not be detected.
-    even = np.ptp(apart) <= 1.51 * resolution + noise
-    even &= np.abs(steps - step).max() <= 1.01 * resolution + noise
-    if even and (step > 1.75 * resolution or np.allclose(steps, step, rtol=1e-6)):
+    even = high - low <= 1.51 * resolution + noise
+    even &= furthest <= 1.01 * resolution + noise
+    if even and (step > 1.75 * resolution or furthest <= 1e-6 * step + 1e-8):
         return
-    row = int(np.argmax(np.abs(steps - np.median(steps)))) + 2
+    usual = float(np.median(next(_steps(times))[1]))
+    _, row, odd = max(
+        (float(np.abs(steps - usual).max()), -start - at, float(steps[at]))
+        for start, steps in _steps(times)
+        for at in [int(np.argmax(np.abs(steps - usual)))]
+    )
     raise RecordError(
-        f"{path.name}: the times are uneven. Sample {row} comes {steps[row - 2]:g} after the "
-        f"previous one, usual are {np.median(steps):g}. Fill gaps with empty rows or, if there are "
-        "none, give the sampling rate with --fs."
+        f"{path.name}: the times are uneven. Sample {1 - row} comes {odd:g} after the previous "
+        f"one, usual are {usual:g}. Fill gaps with empty rows or, if there are none, give the "
+        "sampling rate with --fs."
     )
 
 
-def _resolution(times: NDArray[np.float64]) -> float:
-    """Return the largest power of ten (1 to 1e-9) of which all times are multiples, else 0."""
-    part = times[: 2**14] - np.floor(times[0])
-    noise = 2 * np.spacing(np.abs(times).max())
+def _resolution(times: NDArray[np.float64], largest: float) -> float:
+    """Return the largest power of ten (1 to 1e-9) of which the times are multiples, else 0."""
+    part = times - np.floor(times[0])
+    noise = 2 * np.spacing(largest)
     for decimals in range(10):
         if np.abs(np.round(part, decimals) - part).max() <= max(1e-4 * 10.0**-decimals, noise):
             return float(10.0**-decimals)

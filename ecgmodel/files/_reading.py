@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ecgmodel.errors import EcgError, RecordError
-from ecgmodel.files._ecg import Ecg, Hints, check_ecg
+from ecgmodel.files._ecg import Ecg, Hints, Recording, check_ecg, in_memory
 from ecgmodel.files._finding import format_of, load
+from ecgmodel.support.samples import LazySamples, is_small
 
 
 def read_ecg(path: str | Path, hints: Hints | None = None) -> Ecg:
@@ -21,17 +28,42 @@ def read_ecg(path: str | Path, hints: Hints | None = None) -> Ecg:
         MissingFileError: A file is missing.
         RecordError: The file is not a recording, or is damaged.
     """
+    return in_memory(open_ecg(path, hints))
+
+
+def open_ecg(path: str | Path, hints: Hints | None = None) -> Recording:
+    """Open a recording that may be larger than memory; see `read_ecg`.
+
+    The samples of a long recording are read when a piece of them is asked for, which may raise the
+    errors of `read_ecg`.
+    """
     path, hints = Path(path).expanduser(), hints or Hints()
     name = format_of(path)
+    with _damage(path, name):
+        recording = check_ecg(load(name).read(path, hints), path)
+        if is_small(recording.signal.shape):
+            return in_memory(recording)
+
+    def read(start: int, stop: int) -> NDArray[np.float64]:
+        with _damage(path, name):
+            return recording.signal[start:stop]
+
+    samples, leads = recording.signal.shape
+    return replace(recording, signal=LazySamples((samples, leads), read))
+
+
+@contextmanager
+def _damage(path: Path, name: str) -> Iterator[None]:
+    """Convert the errors of a format's library on damaged files to RecordError."""
     try:
-        return check_ecg(load(name).read(path, hints), path)
+        yield
     except EcgError:
         raise
     except (OSError, UnicodeError) as error:
         raise RecordError(
             f"{path.name} cannot be read ({error}). Check its permissions and content."
         ) from error
-    except Exception as error:  # the formats' libraries raise various errors on damaged files
+    except Exception as error:  # the libraries raise various errors
         raise RecordError(
             f"{path.name} cannot be read as {name} ({error!r}). Obtain the file again, or export "
             "it again from its recording software."

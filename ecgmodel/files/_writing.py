@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ecgmodel.errors import EcgError, RecordError
-from ecgmodel.files._ecg import Ecg, Hints
+from ecgmodel.files._ecg import Hints, Recording
 from ecgmodel.files._finding import format_of, load, stale_files, written_name
-from ecgmodel.files._reading import read_ecg
+from ecgmodel.files._reading import open_ecg
 from ecgmodel.support.disk import disk
 
 
 def write_ecg(
     source: str | Path,
-    ecg: Ecg | ArrayLike,
+    ecg: Recording | ArrayLike,
     into: str | Path,
     *,
     comment: str,
@@ -56,8 +56,8 @@ def write_ecg(
     own = format_of(source)
     target = own if format is None else format
     writing = load(target)
-    given = ecg if isinstance(ecg, Ecg) else _with_signal(source, ecg, hints)
-    if given.signal.ndim != 2 or given.signal.shape[1] != len(given.leads):
+    given = ecg if isinstance(ecg, Recording) else _with_signal(source, ecg, hints)
+    if len(given.signal.shape) != 2 or given.signal.shape[1] != len(given.leads):
         raise RecordError(
             f"{source.name}: expected a signal of shape (samples, {len(given.leads)}). "
             f"Received: {given.signal.shape}."
@@ -74,8 +74,8 @@ def write_ecg(
             shutil.rmtree(staged, ignore_errors=True)
 
 
-def _with_signal(source: Path, signal: ArrayLike, hints: Hints | None) -> Ecg:
-    read = read_ecg(source, hints)
+def _with_signal(source: Path, signal: ArrayLike, hints: Hints | None) -> Recording:
+    read = open_ecg(source, hints)
     given = np.asarray(signal, np.float64)
     if given.ndim == 1:
         given = given[:, None]
@@ -88,7 +88,7 @@ def _with_signal(source: Path, signal: ArrayLike, hints: Hints | None) -> Ecg:
 
 
 def _write(
-    writing: ModuleType, name: str | None, source: Path, ecg: Ecg, into: Path, comment: str
+    writing: ModuleType, name: str | None, source: Path, ecg: Recording, into: Path, comment: str
 ) -> None:
     """Write a recording in a format into an empty folder; `name` None keeps the source's format.
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import csv
 import math
 from array import array
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import RecordError
-from ecgmodel.files._amplitude import to_millivolts
+from ecgmodel.files._amplitude import Scaled, to_millivolts
 from ecgmodel.files._dialect import Dialect, find_dialect
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, table_rate_remark
+from ecgmodel.files._ecg import Hints, Recording, check_rate, check_shape, table_rate_remark
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
 from ecgmodel.files._text import is_comment, lines, number, opened, replaced, seconds, split
+from ecgmodel.support import samples
+from ecgmodel.support.samples import LazySamples, Samples, gathered, spans
 
 LABEL = "text table"
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
@@ -28,7 +30,7 @@ STEP_MV, MOST_DECIMALS = 1e-5, 9
 _DAY_S = 86_400.0
 
 
-def read(path: Path, hints: Hints) -> Ecg:
+def read(path: Path, hints: Hints) -> Recording:
     """Read a table. See `ecgmodel.files.read_ecg`.
 
     Names and units are taken from one or two lines above the samples ("ECG (mV)", "MLII_uV", or a
@@ -45,7 +47,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     raw, times = _numbers(path, dialect, roles, hints.fs is None)
     scaled = to_millivolts(raw, roles.units, roles.names, hints, path)
     fs, remarks = _rate(path, dialect, roles, hints, times)
-    return Ecg(
+    return Recording(
         signal=scaled.signal,
         fs=check_rate(fs, path),
         leads=roles.names,
@@ -56,7 +58,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     )
 
 
-def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     """Write a copy of a table with other numbers in the leads; all other text is kept verbatim.
 
     Cells whose number did not change are kept too. The comment is added after the table's first
@@ -67,37 +69,45 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     raw, _ = _numbers(source, dialect, roles, False)
     scaled = to_millivolts(raw, roles.units, roles.names, ecg.hints, source)
     check_shape(ecg, scaled.signal.shape, source)
-    kept = (scaled.signal == ecg.signal) | (np.isnan(scaled.signal) & np.isnan(ecg.signal))
-    decimals = [min(MOST_DECIMALS, max(dialect.decimals, _least(s))) for s in scaled.scales]
-    values = ecg.signal / np.asarray(scaled.scales)
+    cells = _new_cells(scaled, ecg.signal, dialect, roles)
     with opened(into / source.name, dialect.encoding, "w") as file:
-        row = 0
         for line, is_sample in _marked(source, dialect):
-            if is_sample:
-                cells = {
-                    column: _text(values[row, i], decimals[i], dialect.decimal)
-                    for i, column in enumerate(roles.leads)
-                    if not kept[row, i]
-                }
+            if is_sample and (new := next(cells)):
                 text = line.rstrip("\r\n")
-                end = line[len(text) :]
-                line = replaced(text, dialect.delimiter, cells) + end if cells else line
-                row += 1
+                line = replaced(text, dialect.delimiter, new) + line[len(text) :]
             file.write(line)
             if is_comment(line) and comment:
                 file.write(f"# {comment}{line[len(line.rstrip()) :] or chr(10)}")
                 comment = ""
 
 
-def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+def _new_cells(
+    old: Scaled, new: Samples, dialect: Dialect, roles: Roles
+) -> Iterator[dict[int, str]]:
+    """Yield the text of each sample's changed cells, by column."""
+    decimals = [min(MOST_DECIMALS, max(dialect.decimals, _least(s))) for s in old.scales]
+    for part in spans(new.shape):
+        before, after = old.signal[part], new[part]
+        kept = (before == after) | (np.isnan(before) & np.isnan(after))
+        values = after / np.asarray(old.scales)
+        for row in range(len(after)):
+            yield {
+                column: _text(values[row, i], decimals[i], dialect.decimal)
+                for i, column in enumerate(roles.leads)
+                if not kept[row, i]
+            }
+
+
+def write(name: str, ecg: Recording, into: Path, comment: str) -> None:
     """Write a new comma-separated table: times in s (to 1 us), one column per lead in mV."""
     decimals = _least(1.0)
     with (into / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["time (s)", *(f"{lead} (mV)" for lead in ecg.leads)])
-        for row, sample in enumerate(ecg.signal.tolist()):
-            cells = [_text(value, decimals, ".") for value in sample]
-            table.writerow([f"{row / ecg.fs:.6f}", *cells])
+        for part in spans(ecg.signal.shape):
+            for row, sample in enumerate(ecg.signal[part].tolist(), part.start):
+                cells = [_text(value, decimals, ".") for value in sample]
+                table.writerow([f"{row / ecg.fs:.6f}", *cells])
 
 
 def _marked(path: Path, dialect: Dialect) -> Iterator[tuple[str, bool]]:
@@ -109,8 +119,8 @@ def _marked(path: Path, dialect: Dialect) -> Iterator[tuple[str, bool]]:
 
 def _numbers(
     path: Path, dialect: Dialect, roles: Roles, by_times: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return the leads `(samples, leads)` and the times `(samples,)` of a table.
+) -> tuple[Samples, Samples | None]:
+    """Return the leads `(samples, leads)` and the times `(samples, 1)` of a table.
 
     Args:
         path: The table.
@@ -121,10 +131,41 @@ def _numbers(
     Raises:
         RecordError: A line has another number of cells, or a cell is not a number.
     """
-    count, decimal = len(dialect.columns), dialect.decimal
-    leads = [(column, array("d")) for column in roles.leads]
-    times = array("d")
-    time = roles.time
+    leads, timed = len(roles.leads), roles.time is not None
+    read = gathered(_pieces(path, dialect, roles, by_times), leads + timed)
+    if not timed:
+        return read, None
+    raw = LazySamples((len(read), leads), lambda start, stop: read[start:stop][:, :leads])
+    times = LazySamples((len(read), 1), lambda start, stop: read[start:stop][:, leads:])
+    is_read = len(read) > 0 and not np.isinf(times[-1:]).any()
+    return raw, times if is_read else None
+
+
+def _pieces(
+    path: Path, dialect: Dialect, roles: Roles, by_times: bool
+) -> Iterator[NDArray[np.float64]]:
+    """Yield leads and times in pieces; from an unreadable time on, times are infinite."""
+    decimal, columns = dialect.decimal, len(roles.leads) + (roles.time is not None)
+    clock = _Clock(path, dialect, roles.time, by_times) if roles.time is not None else None
+    values = array("d")
+    for place, cells in _rows(path, dialect):
+        for column in roles.leads:
+            values.append(_value(number(cells[column], decimal), path, place, cells[column]))
+        if clock:
+            values.append(clock.read(cells, place))
+        if len(values) >= samples.PIECE:
+            yield np.array(values).reshape(-1, columns)
+            del values[:]
+    yield np.array(values).reshape(-1, columns)
+
+
+def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of each sample.
+
+    Raises:
+        RecordError: A line has another number of cells.
+    """
+    count = len(dialect.columns)
     for place, (line, is_sample) in enumerate(_marked(path, dialect), 1):
         if not is_sample:
             continue
@@ -138,18 +179,49 @@ def _numbers(
                 f"Received {len(cells)}. The file may be truncated; correct the line or export the "
                 "file again."
             )
-        for column, values in leads:
-            values.append(_value(number(cells[column], decimal), path, place, cells[column]))
-        if time is not None:
-            moment = seconds(cells[time], decimal)
-            if moment is None and not by_times:
-                time = None
-            elif moment is None and not times:
-                raise ask_rate(path, unread=cells[time])
-            else:
-                times.append(_value(moment, path, place, cells[time]))
-    raw = np.stack([np.frombuffer(values) for _, values in leads], axis=1)
-    return raw, np.frombuffer(times).copy() if time is not None else None
+        yield place, cells
+
+
+@dataclass
+class _Clock:
+    """Reads a column of times; clock times restart at midnight.
+
+    Attributes:
+        path: The table.
+        dialect: Its dialect.
+        column: The column.
+        by_times: Whether the rate is taken from the times; if not, unreadable times are ignored.
+        before: The previous time, None before the first, infinite after an unreadable one.
+        days: Time of the midnights so far, s.
+    """
+
+    path: Path
+    dialect: Dialect
+    column: int
+    by_times: bool
+    before: float | None = None
+    days: float = 0.0
+
+    def read(self, cells: Sequence[str], place: int) -> float:
+        """Return the time of a line.
+
+        Raises:
+            RecordError: It is not a time.
+            HintNeededError: The first one is not.
+        """
+        cell = cells[self.column]
+        moment = None if self.before == math.inf else seconds(cell, self.dialect.decimal)
+        if moment is None and not self.by_times:
+            self.before = math.inf
+            return math.inf
+        if moment is None and self.before is None:
+            raise ask_rate(self.path, unread=cell)
+        now = _value(moment, self.path, place, cell)
+        is_clock = self.dialect.clock[self.column]
+        if is_clock and self.before is not None and now - self.before < -_DAY_S / 2:
+            self.days += _DAY_S
+        self.before = now
+        return now + self.days
 
 
 def _value(found: float | None, path: Path, place: int, cell: str) -> float:
@@ -166,7 +238,7 @@ def _rate(
     dialect: Dialect,
     roles: Roles,
     hints: Hints,
-    times: NDArray[np.float64] | None,
+    times: Samples | None,
 ) -> tuple[float, tuple[str, ...]]:
     """Return the sampling rate, and a remark if it was chosen or assumed."""
     if hints.fs is not None:
@@ -178,10 +250,7 @@ def _rate(
         if len(dialect.rates) != 1:
             raise ask_rate(path, dialect.rates)
         return dialect.rates[0], ()
-    of_clock = dialect.clock[roles.time]
-    if of_clock:  # clock times restart at midnight
-        times = times + _DAY_S * np.cumsum(np.diff(times, prepend=times[0]) < -_DAY_S / 2)
-    unit = 1.0 if of_clock else roles.seconds
+    unit = 1.0 if dialect.clock[roles.time] else roles.seconds
     fs = rate_of_times(times, unit, path)
     name = dialect.columns[roles.time].name
     return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only usual rate",)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ecgmodel.files._arrays import find_leads, read_shape, read_values, with_leads
-from ecgmodel.files._ecg import Ecg, Hints, check_shape
+from ecgmodel.files._arrays import (
+    ArrayFile,
+    check_size,
+    find_leads,
+    read_shape,
+    write_array,
+    write_new,
+)
+from ecgmodel.files._ecg import Hints, Recording, check_shape
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate
 
@@ -17,7 +20,7 @@ LABEL = "NumPy array"
 SUFFIXES = (".npy",)
 
 
-def read(path: Path, hints: Hints) -> Ecg:
+def read(path: Path, hints: Hints) -> Recording:
     """Read an array; the hints must contain the rate. See `ecgmodel.files.read_ecg`.
 
     Raises:
@@ -28,7 +31,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     if hints.fs is None:
         raise ask_rate(path)
     leads = find_leads(array, (), None, hints, path)
-    return Ecg(
+    return Recording(
         signal=leads.scaled.signal,
         fs=hints.fs,
         leads=leads.names,
@@ -39,7 +42,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     )
 
 
-def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     """Write an array of the same shape and type with other samples; comments are not supported.
 
     Integers with a unit above 1 uV become float32.
@@ -47,16 +50,19 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
     array = _array(source)
     leads = find_leads(array, (), None, ecg.hints, source)
     check_shape(ecg, leads.scaled.signal.shape, source)
-    np.save(into / source.name, with_leads(array, leads, ecg.signal), allow_pickle=False)
+    with (into / source.name).open("w+b") as file:
+        write_array(file, array, leads, ecg.signal)
 
 
-def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+def write(name: str, ecg: Recording, into: Path, comment: str) -> None:
     """Write `(samples, leads)` float64 in mV; the format cannot store the rate."""
-    np.save(into / f"{name}.npy", ecg.signal, allow_pickle=False)
+    with (into / f"{name}.npy").open("wb") as file:
+        write_new(file, ecg.signal)
 
 
-def _array(path: Path) -> NDArray[Any]:
+def _array(path: Path) -> ArrayFile:
     size = check_file(path)
-    with path.open("rb") as file:
-        shape = read_shape(file, path)
-        return read_values(file, shape, size, path)
+    file = path.open("rb")
+    shape = read_shape(file, path)
+    check_size(shape, size, path)
+    return ArrayFile(file, shape, path)

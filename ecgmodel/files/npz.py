@@ -16,17 +16,21 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import HintNeededError, RecordError
 from ecgmodel.files._arrays import (
+    ArrayFile,
     ArrayShape,
     Leads,
+    check_size,
     find_leads,
     read_shape,
     read_values,
-    with_leads,
+    write_array,
+    write_new,
 )
 from ecgmodel.files._channels import listed
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, table_rate_remark
+from ecgmodel.files._ecg import Hints, Recording, check_rate, check_shape, table_rate_remark
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate
+from ecgmodel.support.samples import is_small, nameless_file
 
 LABEL = "NumPy archive"
 SUFFIXES = (".npz",)
@@ -52,13 +56,13 @@ class _Found:
     """
 
     key: str
-    array: NDArray[Any]
+    array: ArrayFile
     shapes: Mapping[str, ArrayShape]
     rate: float | None
     leads: Leads
 
 
-def read(path: Path, hints: Hints) -> Ecg:
+def read(path: Path, hints: Hints) -> Recording:
     """Read an archive. See `ecgmodel.files.read_ecg`.
 
     The signal is the first array named "signal", "ecg", "p_signal", "data" or "x", or the only
@@ -75,7 +79,7 @@ def read(path: Path, hints: Hints) -> Ecg:
         raise ask_rate(path)
     remarks = table_rate_remark(fs, lambda: found.rate)
     other = tuple(name for name in found.shapes if name != found.key)
-    return Ecg(
+    return Recording(
         signal=found.leads.scaled.signal,
         fs=check_rate(fs, path),
         leads=found.leads.names,
@@ -86,21 +90,23 @@ def read(path: Path, hints: Hints) -> Ecg:
     )
 
 
-def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     """Write a copy of an archive with another signal; other arrays are copied byte by byte.
 
     The comment is added as the array "comment", unless there is one.
     """
     found = _find(source, ecg.hints)
     check_shape(ecg, found.leads.scaled.signal.shape, source)
-    made = with_leads(found.array, found.leads, ecg.signal)
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(into / source.name, "w") as new:
         for info in old.infolist():
             member = zipfile.ZipInfo(info.filename, info.date_time)
             member.compress_type = info.compress_type
             with new.open(member, "w", force_zip64=True) as file:
                 if _name(info) == found.key:
-                    np.lib.format.write_array(file, made, allow_pickle=False)
+                    with nameless_file(into) as made:
+                        write_array(made, found.array, found.leads, ecg.signal)
+                        made.seek(0)
+                        shutil.copyfileobj(made, file)
                 else:
                     with old.open(info) as kept:
                         shutil.copyfileobj(kept, file)
@@ -110,16 +116,20 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
             new.writestr(f"{COMMENT}.npy", buffer.getvalue())
 
 
-def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+def write(name: str, ecg: Recording, into: Path, comment: str) -> None:
     """Write "signal" (samples, leads) in mV, "fs", "leads", "unit" and "comment"."""
-    np.savez_compressed(
-        into / f"{name}.npz",
-        signal=ecg.signal,
-        fs=np.array(ecg.fs),
-        leads=np.array(ecg.leads),
-        unit=np.array("mV"),
-        comment=np.array(comment),
-    )
+    facts = {
+        "fs": np.array(ecg.fs),
+        "leads": np.array(ecg.leads),
+        "unit": np.array("mV"),
+        COMMENT: np.array(comment),
+    }
+    with zipfile.ZipFile(into / f"{name}.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("signal.npy", "w", force_zip64=True) as file:
+            write_new(file, ecg.signal)
+        for key, fact in facts.items():
+            with archive.open(f"{key}.npy", "w") as file:
+                np.lib.format.write_array(file, fact, allow_pickle=False)
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -155,7 +165,7 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
     arrays = {name: info for name, info in members.items() if info.filename.endswith(".npy")}
     shapes = {name: _shape(archive, info, path) for name, info in arrays.items()}
     key, columns = _signal(shapes, hints, path)
-    array = _values(archive, members[key], shapes[key], path)
+    array = _array(archive, members[key], shapes[key], path)
     texts = {
         kind: _texts(archive, members, shapes, names, path)
         for kind, names in (("unit", _UNITS), ("leads", _NAMES))
@@ -170,6 +180,17 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
 def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> ArrayShape:
     with archive.open(info) as file:
         return read_shape(file, path)
+
+
+def _array(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: ArrayShape, path: Path
+) -> ArrayFile:
+    """Return an array, unpacked: in memory if it is small, else in a temporary file."""
+    check_size(shape, info.file_size, path)
+    file = io.BytesIO() if is_small((shape.values, 1)) else nameless_file()
+    with archive.open(info) as packed:
+        shutil.copyfileobj(packed, file)  # reading to the end verifies the member's checksum
+    return ArrayFile(file, shape, path)
 
 
 def _values(

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import Scaled, to_millivolts
-from ecgmodel.files._arrays import as_stored
-from ecgmodel.files._ecg import Ecg, Hints, check_rate, check_shape, table_rate_remark
+from ecgmodel.files._arrays import as_stored, stored_types
+from ecgmodel.files._ecg import Hints, Recording, check_rate, check_shape, table_rate_remark
 from ecgmodel.files._limits import check_file, check_values
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Column, Roles, find_roles
+from ecgmodel.support import samples
 from ecgmodel.support.extras import need
+from ecgmodel.support.samples import LazySamples, Samples, gathered, spans
 
 LABEL = "Parquet table"
 SUFFIXES = (".parquet", ".pq")
@@ -33,19 +35,21 @@ class _Read:
     """The numeric and time columns of a table.
 
     Attributes:
-        columns: The columns that were read, by index.
         schema: The table's schema.
         roles: The roles of its columns.
         scaled: The leads, mV.
+        times: The column of times `(samples, 1)`, relative to the first; None without one.
+        nulls: The columns with nulls.
     """
 
-    columns: dict[int, Any]
     schema: Any
     roles: Roles
     scaled: Scaled
+    times: Samples | None
+    nulls: frozenset[int]
 
 
-def read(path: Path, hints: Hints) -> Ecg:
+def read(path: Path, hints: Hints) -> Recording:
     """Read a table. See `ecgmodel.files.read_ecg`.
 
     Names may contain units as in text tables ("MLII_uV"). The metadata of a lead's field or of the
@@ -59,7 +63,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     found = _read(path, hints)
     fs, remarks = _rate(path, found, hints)
     roles = found.roles
-    return Ecg(
+    return Recording(
         signal=found.scaled.signal,
         fs=check_rate(fs, path),
         leads=roles.names,
@@ -70,7 +74,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     )
 
 
-def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     """Write a copy of a table with other samples in the leads; other columns and metadata are kept.
 
     A lead keeps its type if that resolves microvolts, else it becomes float32. Missing samples are
@@ -82,34 +86,47 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
 
     found = _read(source, ecg.hints)
     check_shape(ecg, found.scaled.signal.shape, source)
-    table = _whole(source)
-    for i, place in enumerate(found.roles.leads):
-        field, scale = found.schema.field(place), found.scaled.scales[i]
-        dtype = np.dtype(field.type.to_pandas_dtype())
-        missing = np.isnan(ecg.signal[:, i])
-        nulls = bool(found.columns[place].null_count) or dtype.kind in "iu"
-        values = np.where(missing & nulls, 0.0, ecg.signal[:, i] / scale)
-        column = pa.array(as_stored(values, dtype, scale), mask=missing if nulls else None)
-        nullable = field.nullable or bool(column.null_count)
-        table = table.set_column(
-            place, field.with_type(column.type).with_nullable(nullable), column
+    scales, leads = found.scaled.scales, found.roles.leads
+    old = [np.dtype(found.schema.field(i).type.to_pandas_dtype()) for i in leads]
+    new = stored_types(ecg.signal, scales, old, nullable=True)
+    null = [i in found.nulls or kind.kind in "iu" for i, kind in zip(leads, old, strict=True)]
+    gaps = sum(np.isnan(ecg.signal[part]).sum(axis=0) for part in spans(ecg.signal.shape))
+    schema = found.schema
+    for i, place in enumerate(leads):
+        field = schema.field(place)
+        nullable = field.nullable or bool(null[i] and np.any(np.asarray(gaps)[..., i]))
+        schema = schema.set(
+            place, field.with_type(pa.from_numpy_dtype(new[i])).with_nullable(nullable)
         )
-    metadata = dict(table.schema.metadata or {})
+    metadata = dict(schema.metadata or {})
     if comment:
         metadata.setdefault(COMMENT, comment.encode())
-    pq.write_table(table.replace_schema_metadata(metadata), into / source.name)
+    schema = schema.with_metadata(metadata)
+    with pq.ParquetWriter(into / source.name, schema) as file:
+        start = 0
+        for table in _tables(source):
+            signal = ecg.signal[start : start + len(table)]
+            for i, place in enumerate(leads):
+                missing = np.isnan(signal[:, i]) & null[i]
+                values = as_stored(np.where(missing, 0.0, signal[:, i] / scales[i]), new[i])
+                column = pa.array(values, mask=missing if null[i] else None)
+                table = table.set_column(place, schema.field(place), column)
+            file.write_table(table.cast(schema))
+            start += len(table)
 
 
-def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+def write(name: str, ecg: Recording, into: Path, comment: str) -> None:
     """Write one column per lead, float64 in mV ("II (mV)"), and the rate in the metadata ("fs")."""
     need("pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = [pa.array(lead, mask=np.isnan(lead)) for lead in ecg.signal.T]
-    schema = {RATE: repr(float(ecg.fs)).encode(), COMMENT: comment.encode()}
-    table = pa.table(columns, names=[f"{lead} (mV)" for lead in ecg.leads])
-    pq.write_table(table.replace_schema_metadata(schema), into / f"{name}.parquet")
+    metadata = {RATE: repr(float(ecg.fs)).encode(), COMMENT: comment.encode()}
+    schema = pa.schema([(f"{lead} (mV)", pa.float64()) for lead in ecg.leads], metadata)
+    with pq.ParquetWriter(into / f"{name}.parquet", schema) as file:
+        for part in spans(ecg.signal.shape):
+            columns = [pa.array(lead, mask=np.isnan(lead)) for lead in ecg.signal[part].T]
+            file.write_table(pa.table(columns, schema=schema))
 
 
 @contextmanager
@@ -159,39 +176,87 @@ def _read(path: Path, hints: Hints) -> _Read:
     file = _opened(path)
     schema = file.schema_arrow
     wanted = [i for i, field in enumerate(schema) if _is_number(field) or _is_time(field)]
+    names = [schema.field(i).name for i in wanted]
     with _damage(path):
-        table = file.read(columns=[schema.field(i).name for i in wanted], use_threads=False)
-    columns = {i: table.column(schema.field(i).name) for i in wanted}
+        first = next(iter(file.iter_batches(_LOOKED_AT, columns=names, use_threads=False)), None)
+    columns = {i: first.column(schema.field(i).name) for i in wanted} if first else {}
     unit = _stated(schema.metadata).get(UNIT, b"").decode("utf-8", "replace") or None
     described = [_column(schema.field(i), columns.get(i)) for i in range(len(schema))]
     roles = find_roles(described, hints, path, unit)
-    raw = np.stack([_numbers(columns, schema, i, path) for i in roles.leads], axis=1)
+    for place in roles.leads:
+        _check_number(schema.field(place), path)
+    read, nulls = _gathered(file, roles, path)
+    leads = len(roles.leads)
+    raw = LazySamples((len(read), leads), lambda start, stop: read[start:stop][:, :leads])
     scaled = to_millivolts(raw, roles.units, roles.names, hints, path)
-    return _Read(columns, schema, roles, scaled)
+    times = None
+    if roles.time is not None:
+        times = LazySamples((len(read), 1), lambda start, stop: read[start:stop][:, leads:])
+    return _Read(schema, roles, scaled, times, nulls)
 
 
-def _whole(path: Path) -> Any:
-    """Return a whole table; the size of text columns is checked before they are decoded."""
+def _gathered(file: Any, roles: Roles, path: Path) -> tuple[Samples, frozenset[int]]:
+    """Return leads and times `(samples, columns)`, and which columns have nulls."""
+    schema = file.schema_arrow
+    nulls: set[int] = set()
+    places = [*roles.leads, *([] if roles.time is None else [roles.time])]
+    names = [schema.field(place).name for place in places]
+    begin: dict[int, Any] = {}
+
+    def pieces() -> Iterator[NDArray[np.float64]]:
+        rows = max(1, samples.PIECE // len(places))
+        for batch in file.iter_batches(rows, columns=list(dict.fromkeys(names)), use_threads=False):
+            columns = [batch.column(name) for name in names]
+            nulls.update(p for p, column in zip(places, columns, strict=True) if column.null_count)
+            yield np.stack(
+                [
+                    _relative(schema.field(p), column, begin.setdefault(p, column))
+                    for p, column in zip(places, columns, strict=True)
+                ],
+                axis=1,
+            )
+
+    with _damage(path):
+        return gathered(pieces(), len(places)), frozenset(nulls)
+
+
+def _relative(field: Any, column: Any, begin: Any) -> NDArray[np.float64]:
+    """Return a column as numbers; times of a day or a date relative to the first, in their unit."""
+    import pyarrow as pa
+
+    if not _is_time(field):
+        return _floats(column)
+    wide = pa.int32() if pa.types.is_time32(field.type) else pa.int64()
+    first = begin[0].cast(wide).as_py() or 0
+    numbers = column.cast(wide)
+    counts = numbers.fill_null(first).to_numpy(zero_copy_only=False) - first
+    missing = column.is_null().to_numpy(zero_copy_only=False)
+    return np.where(missing, np.nan, counts)
+
+
+def _tables(path: Path) -> Iterator[Any]:
+    """Yield a table in pieces; the size of text columns is checked before they are decoded."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     schema = _opened(path).schema_arrow
     texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
-    file = _opened(path, texts)
+    file, size = _opened(path, texts), 0
+    rows = max(1, 8 * samples.PIECE // len(schema))
     with _damage(path):
-        table = file.read(use_threads=False)
-        for name in texts:
-            place = table.schema.get_field_index(name)
-            column = table.column(place)
-            size = 0
-            for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
-                lengths = pc.binary_length(chunk.dictionary).take(chunk.indices)
-                size += pc.sum(lengths).as_py() or 0
-            check_values(path, size // 8, path.stat().st_size)
-            table = table.set_column(
-                place, schema.field(name), column.cast(schema.field(name).type)
-            )
-    return table.replace_schema_metadata(schema.metadata)
+        for batch in file.iter_batches(rows, use_threads=False):
+            table = pa.Table.from_batches([batch])
+            for name in texts:
+                place = table.schema.get_field_index(name)
+                column = table.column(place)
+                for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
+                    lengths = pc.binary_length(chunk.dictionary).take(chunk.indices)
+                    size += pc.sum(lengths).as_py() or 0
+                check_values(path, size // 8, path.stat().st_size)
+                table = table.set_column(
+                    place, schema.field(name), column.cast(schema.field(name).type)
+                )
+            yield table.replace_schema_metadata(schema.metadata)
 
 
 def _is_number(field: Any) -> bool:
@@ -215,28 +280,21 @@ def _column(field: Any, column: Any) -> Column:
     unit = _stated(field.metadata).get(UNIT, b"").decode("utf-8", "replace") or None
     if not _is_number(field):
         return Column(field.name, unit, numeric=False)
-    steps = np.diff(_floats(column.slice(0, _LOOKED_AT)))
+    steps = np.diff(_floats(column)) if column is not None else np.empty(0)
     rising = bool(len(steps) > 1 and (steps > 0).all() and steps.max() <= 2.01 * steps.min())
     return Column(field.name, unit, True, rising)
 
 
-def _numbers(columns: dict[int, Any], schema: Any, place: int, path: Path) -> NDArray[np.float64]:
-    """Return a column's numbers, NaN for nulls.
-
-    Raises:
-        RecordError: The column is not numeric.
-    """
-    field = schema.field(place)
+def _check_number(field: Any, path: Path) -> None:
     if not _is_number(field):
         raise RecordError(
             f"{path.name}, column {field.name!r}: expected numbers. Received: {field.type}. Choose "
             "another column with --column."
         )
-    return _floats(columns[place])
 
 
 def _floats(column: Any) -> NDArray[np.float64]:
-    return np.asarray(column.to_numpy(), np.float64)
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _rate(path: Path, found: _Read, hints: Hints) -> tuple[float, tuple[str, ...]]:
@@ -252,24 +310,14 @@ def _rate(path: Path, found: _Read, hints: Hints) -> tuple[float, tuple[str, ...
         except ValueError as error:
             raise ask_rate(path) from error
     place = found.roles.time
-    if place is None:
+    if place is None or found.times is None:
         raise ask_rate(path)
-    times, unit = _times(found, place, path)
-    unit = found.roles.seconds if unit is None else unit
-    fs = rate_of_times(times, unit, path)
-    name = found.schema.field(place).name
-    return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only usual rate",)
-
-
-def _times(found: _Read, place: int, path: Path) -> tuple[NDArray[np.float64], float | None]:
-    """Return a column of times relative to the first, and their unit, s, if the type states it."""
-    import pyarrow as pa
-
     field = found.schema.field(place)
-    if not _is_time(field):
-        return _numbers(found.columns, found.schema, place, path), None
-    column = found.columns[place]
-    if column.null_count or not len(column):
-        raise RecordError(f"{path.name}: times are missing. Give the sampling rate with --fs.")
-    counts = column.cast(pa.int32() if pa.types.is_time32(field.type) else pa.int64()).to_numpy()
-    return (counts - counts[0]).astype(np.float64), _SECONDS[field.type.unit]
+    if _is_time(field):
+        if place in found.nulls or not len(found.times):
+            raise RecordError(f"{path.name}: times are missing. Give the sampling rate with --fs.")
+        return rate_of_times(found.times, _SECONDS[field.type.unit], path), ()
+    _check_number(field, path)
+    unit = found.roles.seconds
+    fs = rate_of_times(found.times, unit, path)
+    return fs, () if unit else (f"{field.name} has no unit; {fs:g} Hz is the only usual rate",)

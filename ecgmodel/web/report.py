@@ -7,14 +7,16 @@ import io
 import json
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel.denoise.trust import Cleaned
-from ecgmodel.files import Ecg
+from ecgmodel.denoise.trust import Window
+from ecgmodel.files import Recording
 from ecgmodel.store import write_text
+from ecgmodel.support.samples import Samples, spans
 from ecgmodel.web.view import facts_of, pack
 
 PAGE = Path(__file__).with_name("page")
@@ -30,7 +32,14 @@ SERVICE = ("main.js", "service.js")  # what the page has for the service alone
 _SERVICE = re.compile(r"<!-- service -->.*?<!-- /service -->", re.DOTALL)
 
 
-def write_report(path: Path, name: str, ecg: Ecg, cleaned: Cleaned, label: str) -> Path:
+def write_report(
+    path: Path,
+    name: str,
+    ecg: Recording,
+    cleaned: Samples,
+    windows: Sequence[Window],
+    label: str,
+) -> Path:
     """Write a page with a recording before and after, to zoom and pan through, and its figures.
 
     Args:
@@ -38,9 +47,10 @@ def write_report(path: Path, name: str, ecg: Ecg, cleaned: Cleaned, label: str) 
         name: What the recording is called.
         ecg: What went in.
         cleaned: What came out.
+        windows: The assessment of each section of 10 s.
         label: How the page names the network.
     """
-    data = base64.b64encode(zlib.compress(_view(name, ecg, cleaned, label), 6)).decode()
+    data = base64.b64encode(zlib.compress(_view(name, ecg, cleaned, windows, label), 6)).decode()
     page = _SERVICE.sub("", _read(PAGE / "index.html"))
     styles = "\n".join(_read(file) for file in (VENDOR / "uPlot.min.css", PAGE / "style.css"))
     head = [f"<style>\n{styles}</style>", _script(_read(VENDOR / "uPlot.iife.min.js")), _modules()]
@@ -51,43 +61,45 @@ def write_report(path: Path, name: str, ecg: Ecg, cleaned: Cleaned, label: str) 
     return path
 
 
-def _view(name: str, ecg: Ecg, cleaned: Cleaned, label: str) -> bytes:
+def _view(
+    name: str, ecg: Recording, cleaned: Samples, windows: Sequence[Window], label: str
+) -> bytes:
     """Return the recording as the page reads it."""
-    facts = facts_of(ecg, cleaned, label) | {"recording": name}
-    each = -(-2 * ecg.signal.size // MOST_SAMPLES)
+    facts = facts_of(ecg, cleaned, windows, label) | {"recording": name}
+    each = -(-2 * len(ecg.signal) * len(ecg.leads) // MOST_SAMPLES)
     remarks = list(ecg.remarks)
     if each > 1:
-        windows = [
+        facts["windows"] = [
             {**w, "start": w["start"] // each, "stop": w["stop"] // each} for w in facts["windows"]
         ]
-        facts |= {"fs": ecg.fs / each, "windows": windows}
+        facts["fs"] = ecg.fs / each
         remarks.append(
             f"long recording: displayed as minimum and maximum of every {2 * each} samples"
         )
-    pairs = [
-        (_small(ecg.signal[:, lead], each), _small(cleaned.signal[:, lead], each))
-        for lead in range(len(ecg.leads))
-    ]
+    pairs = list(zip(_small(ecg.signal, each).T, _small(cleaned, each).T, strict=True))
     facts |= {"remarks": remarks, "samples": len(pairs[0][0]), "file": {"name": "", "media": ""}}
     out = io.BytesIO()
     pack(out, facts, pairs)
     return out.getvalue()
 
 
-def _small(lead: NDArray[np.float64], each: int) -> NDArray[np.float32]:
-    """Return a lead in steps of 1 uV; thinned, the extremes of blocks in their order in time."""
+def _small(signal: Samples, each: int) -> NDArray[np.float32]:
+    """Return a signal in steps of 1 uV; thinned, the extremes of blocks in their order in time."""
+    pieces = [_thinned(signal[part], each) for part in spans(signal.shape, 2 * each)]
+    return np.concatenate(pieces)
+
+
+def _thinned(piece: NDArray[np.float64], each: int) -> NDArray[np.float32]:
     if each > 1:
-        blocks = lead[: len(lead) // (2 * each) * 2 * each].reshape(-1, 2 * each)
-        gone = np.isnan(blocks).all(axis=1)
-        low = np.where(np.isnan(blocks), np.inf, blocks).argmin(axis=1)
-        high = np.where(np.isnan(blocks), -np.inf, blocks).argmax(axis=1)
-        first, last = np.minimum(low, high), np.maximum(low, high)
-        rows = np.arange(len(blocks))
-        lead = np.stack([blocks[rows, first], blocks[rows, last]], axis=1)
-        lead[gone] = np.nan
-        lead = lead.ravel()
-    rounded: NDArray[np.float32] = (np.round(lead * STEPS_PER_MV) / STEPS_PER_MV).astype(np.float32)
-    return rounded
+        leads = piece.shape[1]
+        blocks = piece[: len(piece) // (2 * each) * 2 * each].reshape(-1, 2 * each, leads)
+        gone = np.isnan(blocks)
+        low = np.where(gone, np.inf, blocks).argmin(axis=1)
+        high = np.where(gone, -np.inf, blocks).argmax(axis=1)
+        order = np.stack([np.minimum(low, high), np.maximum(low, high)], axis=1)
+        piece = np.take_along_axis(blocks, order, axis=1).reshape(-1, leads)
+    rounded = np.round(piece * STEPS_PER_MV) / STEPS_PER_MV
+    return rounded.astype(np.float32)
 
 
 def _modules() -> str:

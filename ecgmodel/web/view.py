@@ -17,29 +17,38 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel.denoise.trust import Cleaned
+from ecgmodel.denoise.trust import Window
 from ecgmodel.evaluation.heart_rate import heart_rate
-from ecgmodel.files import Ecg
+from ecgmodel.files import Recording
+from ecgmodel.support.samples import Lead, Samples
 
 MAGIC = b"ECGV"
 MEDIA = "application/x-ecg-view"
 
 
-def facts_of(ecg: Ecg, cleaned: Cleaned, label: str) -> dict[str, Any]:
+def facts_of(
+    ecg: Recording, cleaned: Samples, windows: Sequence[Window], label: str
+) -> dict[str, Any]:
     """Return what is known of a recording before and after.
 
     Args:
         ecg: What went in.
         cleaned: What came out.
+        windows: The assessment of each section of 10 s.
         label: How the network is named.
     """
-    pairs = zip(ecg.signal.T, cleaned.signal.T, strict=True)
-    rates = [{"before": heart_rate(x, ecg.fs), "after": heart_rate(y, ecg.fs)} for x, y in pairs]
+    rates = [
+        {
+            "before": heart_rate(Lead(ecg.signal, i), ecg.fs),
+            "after": heart_rate(Lead(cleaned, i), ecg.fs),
+        }
+        for i in range(len(ecg.leads))
+    ]
     return {
         "fs": ecg.fs,
         "recorded_fs": ecg.fs,  # stays where the page gets the samples thinned
         "leads": list(ecg.leads),
-        "windows": [window.to_dict() for window in cleaned.windows],
+        "windows": [window.to_dict() for window in windows],
         "heart_rate": rates,
         "model": label,
     }

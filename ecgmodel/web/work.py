@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgmodel.denoise.denoiser import Denoiser, network_label
 from ecgmodel.denoise.files import (
@@ -25,9 +26,9 @@ from ecgmodel.denoise.files import (
     clean_ecg,
     clean_file,
 )
-from ecgmodel.denoise.trust import Cleaned
 from ecgmodel.errors import EcgError, HintNeededError, MissingFileError
-from ecgmodel.files import Ecg, Hints, find_recordings, formats
+from ecgmodel.files import Hints, Recording, find_recordings, formats, in_memory
+from ecgmodel.support.samples import whole
 from ecgmodel.web import archives
 from ecgmodel.web.intake import MEDIA
 from ecgmodel.web.json_signal import JsonSignal, read_json
@@ -99,19 +100,20 @@ class Cleaner:
             given = read_json(files[0], hints)
             ecg, source = given.ecg, files[0]
             _check(ecg, self.limits)
-            cleaned = clean_ecg(ecg, self.denoiser, how)
+            signal, windows = clean_ecg(ecg, self.denoiser, how)
         else:
             source = _the_one(came)
             done = self._clean_file(source, how, out / "files")
-            ecg, cleaned = done.ecg, done.cleaned
-        facts = facts_of(ecg, cleaned, self.label)
+            ecg, signal, windows = in_memory(done.ecg), done.signal, done.windows
+        cleaned = whole(signal)
+        facts = facts_of(ecg, cleaned, windows, self.label)
         file = _as_json(given, cleaned, facts, out) if given else _packed(done, out, is_zip)
         name, media = file.name, MEDIA.get(file.suffix.lower(), "application/octet-stream")
         if job.view:
             facts |= {"samples": len(ecg.signal), "file": {"name": name, "media": media}}
             remarks = [_option(remark) for remark in ecg.remarks]
             facts |= {"recording": source.stem, "remarks": remarks}
-            pairs = [(ecg.signal[:, i], cleaned.signal[:, i]) for i in range(len(ecg.leads))]
+            pairs = [(ecg.signal[:, i], cleaned[:, i]) for i in range(len(ecg.leads))]
             write_view(out / "view", facts, pairs, file)
             file, media = out / "view", VIEW
         seconds = ecg.signal.size / ecg.fs
@@ -183,12 +185,12 @@ def _check_json(options: Options, size: int, limits: Limits) -> None:
         raise Refused(422, f"A JSON signal does not take {', '.join(given)}. Leave it out.")
 
 
-def _as_json(given: JsonSignal, cleaned: Cleaned, facts: dict[str, Any], out: Path) -> Path:
-    given.write(out / "cleaned.json", cleaned.signal, facts)
+def _as_json(given: JsonSignal, cleaned: NDArray[Any], facts: dict[str, Any], out: Path) -> Path:
+    given.write(out / "cleaned.json", cleaned, facts)
     return out / "cleaned.json"
 
 
-def _check(ecg: Ecg, limits: Limits) -> None:
+def _check(ecg: Recording, limits: Limits) -> None:
     samples, leads = ecg.signal.shape
     if leads > limits.leads:
         raise Refused(413, f"Expected at most {limits.leads} leads. Received: {leads}.")
