@@ -75,7 +75,7 @@ class _Walk:
             self.newest[unit.path.parent.name, unit.name] = unit
 
     def look(self, step: Step) -> Stored | None:
-        """Return the unit of a step, or the newest of its stage and name, None without one."""
+        """Return the unit of a step, or the newest whole one of its stage and name, or None."""
         unit = step.unit
         what = unit.stage, unit.name
         found, near = self.store.get(unit), self.newest.get(what)
@@ -86,6 +86,8 @@ class _Walk:
         else:
             told = Explained(*what, None, (NEVER,))
         self.seen[what] = step, told
+        if near and not all(near.file(name).is_file() for name in near.files):
+            near = None  # the steps after it read its files
         return found or near
 
     def all(self, steps: Iterable[Step]) -> list[Stored]:
@@ -103,11 +105,21 @@ class _Walk:
         noise = {str(unit.name).rpartition("/")[2]: unit for unit in recorded}
         listed = choose_records(settings.source, settings.split, self.store, _names, _records)
         resampled = self._resampled(listed, is_noise=False)
+        if not resampled:
+            return
         how = fit_to(resampled, settings)
         jobs, skipped = plan(resampled, how.split)
         shards = self.all(mix_step(r, noise, job, how.mix, how.quality) for r, job in jobs)
-        if shards and (dataset := self.look(dataset_step(shards, noise, skipped, how.source))):
+        left_out = [*self._failed(resampled), *skipped]
+        if shards and (dataset := self.look(dataset_step(shards, noise, left_out, how.source))):
             self._train(dataset)
+
+    def _failed(self, resampled: Iterable[Stored]) -> list[dict[str, str]]:
+        """Return the bad records that the newest dataset left out, as far as they are still bad."""
+        newest = self.newest.get(("dataset", "+".join(self.settings.source.clean_databases)))
+        known = {unit.name for unit in resampled}
+        left_out = newest.settings["left_out"] if newest else []
+        return [dict(one) for one in left_out if one["record"] not in known]
 
     def _resampled(
         self, listed: Iterable[tuple[Source, RecordSource]], is_noise: bool

@@ -128,14 +128,14 @@ def counted(into: Callable[[str], None] | None = None) -> Iterator[list[str]]:
     made: list[str] = []
     original = Store.make
 
-    def make(self: Store, unit: Unit, build: Any, resume: bool = False) -> Stored:
+    def make(self: Store, unit: Unit, build: Any, *how: Any) -> Stored:
         def counting(folder: Path) -> Any:
             made.append(f"{unit.stage} {unit.name}")
             if into:
                 into(made[-1])
             return build(folder)
 
-        return original(self, unit, counting, resume)
+        return original(self, unit, counting, *how)
 
     Store.make = make  # type: ignore[method-assign]
     try:

@@ -17,6 +17,7 @@ from ecgmodel.errors import (
     UnknownNameError,
 )
 from ecgmodel.settings.config import Settings
+from flows.explaining import explain
 from flows.pipeline import pipeline
 from flows.prepare import prepare
 from flows.train import Training
@@ -48,6 +49,7 @@ def test_one_bad_record_among_many_is_left_out_and_reported(own: Settings) -> No
     assert left_out["record"] == "own/sim03"
     assert "sim03" in left_out["reason"]
     assert "own/sim03" not in dataset.info["splits"]
+    assert not [one for one in explain(own) if one.stage == "dataset" and one.reasons]
 
 
 def test_records_that_say_nothing_are_left_out_by_name(own: Settings) -> None:

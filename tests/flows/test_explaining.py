@@ -82,6 +82,14 @@ def test_a_damaged_file_is_named_and_a_folder_is_compared(store: Path) -> None:
     assert why == ("setting network.options.filters: [8, 4], now [4]",)
 
 
+def test_an_empty_store_and_a_missing_file_are_no_surprise(store: Path, tmp_path: Path) -> None:
+    empty = reasons(small.small(tmp_path / "empty"))
+    assert set(empty.values()) == {(NEVER,)}
+    assert {name.split()[0] for name in empty} == {"download"}
+    (small.unit_folder(store, small.FIT) / "model.keras").unlink()
+    assert reasons(small.small(store)) == {small.FIT: ("file model.keras is missing",)}
+
+
 def test_what_is_neither_stage_nor_folder_is_refused(store: Path) -> None:
     with pytest.raises(SettingsError, match=r"neither a stage \(download, .*manifest\.json"):
         explain(small.small(store), "mixing")
