@@ -123,24 +123,55 @@ class Layout:
 
     def field(self, channel: EdfSignal, name: str) -> slice:
         """Return where a channel's field is in the file."""
-        before = 0
-        for field, width in FIELDS.items():
-            if field == name:
-                first = BLOCK + before + channel.place * width
-                return slice(first, first + width)
-            before += width * len(self.channels)
-        raise KeyError(name)
+        return field_of(channel.place, len(self.channels), name)
 
-    def data(self) -> NDArray[np.uint8]:
-        """Return the records' bytes `(records, bytes)`."""
-        size = self.records * self.record_bytes
-        found = np.fromfile(self.path, np.uint8, size, offset=self.header_bytes)
-        return found.reshape(self.records, self.record_bytes)
+    def data(self, start: int, count: int) -> NDArray[np.uint8]:
+        """Return `count` bytes of the data records, from byte `start` on.
+
+        Raises:
+            RecordError: The file was cut off after its header was read.
+        """
+        found = np.fromfile(self.path, np.uint8, count, offset=self.header_bytes + start)
+        if len(found) != count:
+            raise RecordError(
+                f"{self.path.name} was cut off while it was read: expected {count:,} bytes from "
+                f"byte {self.header_bytes + start:,} on. Received: {len(found):,}. Get it again."
+            )
+        return found
 
     def bytes_of(self, data: NDArray[np.uint8], channel: EdfSignal) -> NDArray[np.uint8]:
         """Return a view of a channel's bytes `(records, bytes)`."""
         first = channel.offset
         return data[:, first : first + channel.samples * self.kind.width]
+
+
+def field_of(place: int, channels: int, name: str) -> slice:
+    """Return where a field is in a file: of the channel `place` (from 0) of `channels`."""
+    before = 0
+    for field, width in FIELDS.items():
+        if field == name:
+            first = BLOCK + before + place * width
+            return slice(first, first + width)
+        before += width * channels
+    raise KeyError(name)
+
+
+def set_field(header: bytearray, place: slice, text: str) -> None:
+    """Set a field of a header.
+
+    Raises:
+        ValueError: The text is too long.
+    """
+    width = place.stop - place.start
+    if len(text) > width:
+        raise ValueError(f"Expected at most {width} letters for a field. Received: {text!r}.")
+    header[place] = text.encode("latin-1").ljust(width)
+
+
+def plain_text(text: str, length: int) -> str:
+    """Return what a header's field can hold of a text: printable ASCII."""
+    plain = " ".join(text.encode("ascii", "replace").decode().split())
+    return "".join(letter if letter.isprintable() else "?" for letter in plain)[:length]
 
 
 def read_layout(path: Path, kind: Kind) -> Layout:

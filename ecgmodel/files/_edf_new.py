@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import edfio
 import numpy as np
 
 from ecgmodel.files._channels import is_ecg
-from ecgmodel.files._ecg import Ecg
-from ecgmodel.files._edf import ENDS, digital_of, plain_text
-from ecgmodel.files._edf_layout import Kind
+from ecgmodel.files._ecg import Recording
+from ecgmodel.files._edf_annotations import ENDS
+from ecgmodel.files._edf_layout import BLOCK, Kind, field_of, plain_text, read_layout, set_field
+from ecgmodel.files._edf_records import LeadRecords, largest, physical_limit
+from ecgmodel.support.samples import spans
 
 # Records last a whole number of seconds, the fewest that hold a whole number of samples.
 _MOST_SECONDS = (1, 2, 5, 10, 100, 1000)
@@ -25,7 +28,7 @@ _YEARS = range(1985, 2085)
 _SEPARATORS = {0: " ", 0x14: " ", 0x15: " "}
 
 
-def write_new(name: str, ecg: Ecg, into: Path, comment: str, kind: Kind) -> None:
+def write_new(name: str, ecg: Recording, into: Path, comment: str, kind: Kind) -> None:
     """Write an uninterrupted file with annotations (EDF+C, BDF+C).
 
     The physical range of each lead is symmetric and a tenth wider than its signal, in 16 bits
@@ -36,25 +39,38 @@ def write_new(name: str, ecg: Ecg, into: Path, comment: str, kind: Kind) -> None
     Raises:
         RecordError: The signal's range does not fit into the header.
     """
+    peaks = largest(ecg.signal[part] for part in spans(ecg.signal.shape))
+    limits = [physical_limit(peak, into)[0] for peak in peaks]
+    path, rate = into / f"{name}.{kind.name.lower()}", _rate(ecg.fs)
+    records = -(-len(ecg.signal) // rate.numerator)
+    _write_frame(path, _frame(ecg, limits, records, comment, kind), records, kind, rate.numerator)
+    layout = read_layout(path, kind)
+    at = np.arange(records) * rate.numerator
+    leads = layout.channels[: len(limits)]
+    LeadRecords(layout, leads, (1.0,) * len(limits), at).write(path, ecg.signal, limits)
+
+
+def _frame(
+    ecg: Recording, limits: list[float], records: int, comment: str, kind: Kind
+) -> tuple[bytes, bytes]:
+    """Return header and data records of the file, but with one sample of each lead in a record.
+
+    edfio writes only signals that are in memory.
+    """
     rate = _rate(ecg.fs)
-    per_record = rate.numerator
-    missing = -len(ecg.signal) % per_record
     file_class, signal_class, dtype = _CLASSES[kind.name]
-    signals = []
-    for lead, label in zip(ecg.signal.T, ecg.leads, strict=True):
-        padded = np.pad(lead, (0, missing), constant_values=np.nan)
-        digital, limit = digital_of(padded, kind, into)
-        signal = signal_class.from_digital(
-            np.maximum(digital, -kind.largest).astype(dtype),
-            float(rate),
+    signals = [
+        signal_class.from_digital(
+            np.zeros(records, dtype),
+            Fraction(1, rate.denominator),
             label=plain_text(label if is_ecg(label) else f"ECG {label}", 16),
             physical_dimension="mV",
             physical_range=(-limit, limit),
             digital_range=(-kind.largest, kind.largest),
             prefiltering=plain_text(comment, 80),
         )
-        signal.digital[np.isnan(padded)] = -kind.largest - 1  # it is refused when it is handed in
-        signals.append(signal)
+        for label, limit in zip(ecg.leads, limits, strict=True)
+    ]
     notes = [
         edfio.EdfAnnotation(
             annotation.at_s, annotation.duration_s, annotation.text.translate(_SEPARATORS)
@@ -70,7 +86,27 @@ def write_new(name: str, ecg: Ecg, into: Path, comment: str, kind: Kind) -> None
         data_record_duration=rate.denominator,
         annotations=[*notes, edfio.EdfAnnotation(len(ecg.signal) / float(rate), None, ENDS)],
     )
-    made.write(into / f"{name}.{kind.name.lower()}")
+    file = BytesIO()
+    made.write(file)
+    header = BLOCK * (len(signals) + 2)
+    return file.getvalue()[:header], file.getvalue()[header:]
+
+
+def _write_frame(
+    path: Path, frame: tuple[bytes, bytes], records: int, kind: Kind, samples: int
+) -> None:
+    """Write a file with `samples` zeros of each lead in each record, and the annotations."""
+    header, data = bytearray(frame[0]), frame[1]
+    channels = len(header) // BLOCK - 1
+    for place in range(channels - 1):
+        set_field(header, field_of(place, channels, "samples"), str(samples))
+    short = len(data) // records
+    before = (channels - 1) * kind.width
+    with path.open("wb") as file:
+        file.write(header)
+        for record in range(records):
+            file.seek(before * samples, 1)
+            file.write(data[record * short + before : (record + 1) * short])
 
 
 def _rate(fs: float) -> Fraction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecgmodel.files._ecg import Ecg, Hints
+from ecgmodel.files._ecg import Hints, Recording
 from ecgmodel.files._edf import read_ecg_of, rewrite_as
 from ecgmodel.files._edf_layout import BDF
 
@@ -12,17 +12,17 @@ LABEL = "BDF and BDF+"
 SUFFIXES = (".bdf",)
 
 
-def read(path: Path, hints: Hints) -> Ecg:
+def read(path: Path, hints: Hints) -> Recording:
     """Read a file. See `ecgmodel.files._edf.read_ecg_of`."""
     return read_ecg_of(path, hints, BDF)
 
 
-def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     """Write it with other leads. See `ecgmodel.files._edf.rewrite_as`."""
     rewrite_as(source, ecg, into, comment, BDF)
 
 
-def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+def write(name: str, ecg: Recording, into: Path, comment: str) -> None:
     """Write a new file. See `ecgmodel.files._edf_new.write_new`."""
     from ecgmodel.files._edf_new import write_new  # edfio is not needed to read
 
