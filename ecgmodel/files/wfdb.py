@@ -14,7 +14,7 @@ import numpy as np
 
 from ecgmodel.errors import EcgError, MissingFileError, RecordError
 from ecgmodel.files._channels import choose_leads
-from ecgmodel.files._ecg import Annotation, Ecg, Hints, check_rate, header_rate_remark
+from ecgmodel.files._ecg import Annotation, Hints, Recording, check_rate, header_rate_remark
 from ecgmodel.files._finding import WFDB, format_of, record_path
 from ecgmodel.files._limits import HEADER_BYTES, check_file, check_values
 from ecgmodel.wfdb.layout import Header, check_segment, check_sizes, read_header
@@ -38,8 +38,11 @@ _RATE = re.compile(r"\d{1,9}(?:\.\d{0,15})?", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^-\w]+", re.ASCII)
 
 
-def read(path: Path, hints: Hints) -> Ecg:
+def read(path: Path, hints: Hints) -> Recording:
     """Read a record; segments are joined. See `ecgmodel.files.read_ecg`.
+
+    All samples are read once, to check them; those of a long record are not kept, except those in
+    format 8 or without a stated length (`ecgmodel.wfdb.reading.open_stored_record`).
 
     Raises:
         MissingFileError: A file of the record is missing.
@@ -47,27 +50,29 @@ def read(path: Path, hints: Hints) -> Ecg:
             channel is in volts.
         HintNeededError: No ECG leads were recognised, they differ in rate, or one has no gain.
     """
-    from ecgmodel.wfdb.millivolts import in_millivolts, in_volts  # wfdb takes a second to import
-    from ecgmodel.wfdb.reading import read_stored_record
+    from ecgmodel.wfdb.millivolts import in_volts, scaling_of  # wfdb takes a second to import
+    from ecgmodel.wfdb.opening import checked_millivolts
+    from ecgmodel.wfdb.reading import open_stored_record
 
     record = _record(path)
     _check(record)
-    stored = read_stored_record(record.absolute(), record.name)
+    stored = open_stored_record(record.absolute(), record.name)
     volts = in_volts(stored)
     names = [channel.name for channel in volts]
     chosen = choose_leads(names, ["mV"] * len(volts), hints, record)
-    recording = in_millivolts(stored, [volts[i] for i in chosen.leads], hints.gain)
+    scaling = scaling_of(stored, [volts[i] for i in chosen.leads], hints.gain)
+    signal, adc_ranges = checked_millivolts(stored, scaling)
     left = [file for file in extra_files(record) if not _stays(file)]
-    return Ecg(
-        signal=recording.signal,
-        fs=recording.fs,
-        leads=recording.leads,
-        adc_ranges=recording.adc_ranges,
-        other=tuple(c.name for c in stored.channels if c.name not in recording.leads),
+    return Recording(
+        signal=signal,
+        fs=scaling.fs,
+        leads=scaling.leads,
+        adc_ranges=adc_ranges,
+        other=tuple(c.name for c in stored.channels if c.name not in scaling.leads),
         remarks=(
-            *recording.remarks,
+            *scaling.remarks,
             *chosen.remarks,
-            *header_rate_remark(recording.fs, hints),
+            *header_rate_remark(scaling.fs, hints),
             *(f"{file.name}: omitted, a link to another folder" for file in left),
         ),
         start=_start(stored),
@@ -76,7 +81,7 @@ def read(path: Path, hints: Hints) -> Ecg:
     )
 
 
-def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
+def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     """Write a copy of a record with other samples, and its annotation files."""
     from ecgmodel.wfdb.writing import write_cleaned
 
@@ -86,7 +91,7 @@ def rewrite(source: Path, ecg: Ecg, into: Path, comment: str) -> None:
         shutil.copyfile(file, into / file.name)
 
 
-def write(name: str, ecg: Ecg, into: Path, comment: str) -> None:
+def write(name: str, ecg: Recording, into: Path, comment: str) -> None:
     """Write a new record in format 16 with a resolution of 1 uV, or in 32 bits if that overflows.
 
     Annotations are written to a `.atr` file: WFDB symbols unchanged, other texts as notes.
@@ -256,7 +261,7 @@ def _annotations(record: Path, fs: float) -> tuple[Annotation, ...]:
     return ()
 
 
-def _write_annotations(name: str, ecg: Ecg, into: Path) -> None:
+def _write_annotations(name: str, ecg: Recording, into: Path) -> None:
     """Write annotations read from another format."""
     import wfdb
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ecgmodel.errors import HintNeededError, RecordError
-from ecgmodel.wfdb.reading import Channel, StoredRecord, read_stored_record
+from ecgmodel.wfdb.channels import Channel
+from ecgmodel.wfdb.reading import StoredRecord, read_stored_record
 
 _MOST_BITS = 32  # the widest WFDB format
 
@@ -35,6 +36,42 @@ class Recording:
     remarks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """How signals of a record become millivolts.
+
+    Attributes:
+        channels: The signals, all of one rate.
+        scales: The ADC unit of each, mV.
+        fs: Their sampling rate, Hz.
+        leads: Their names.
+        remarks: The signals of the record that are no voltages.
+    """
+
+    channels: tuple[Channel, ...]
+    scales: tuple[float, ...]
+    fs: float
+    leads: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def millivolts(self, digital: Sequence[np.ndarray]) -> np.ndarray:
+        """Return samples in ADC units, one array per lead, as `(samples, leads)` in mV."""
+        rows = zip(digital, self.channels, self.scales, strict=True)
+        return np.stack([(values - c.baseline) * scale for values, c, scale in rows], axis=1)
+
+    def adc_ranges(
+        self, low: Sequence[float], high: Sequence[float]
+    ) -> tuple[tuple[float, float] | None, ...]:
+        """Return each lead's ADC range, mV, None where the samples exceed it or it is not stated.
+
+        Args:
+            low: The lowest sample of each lead, ADC units.
+            high: The highest sample of each lead.
+        """
+        rows = zip(self.channels, self.scales, low, high, strict=True)
+        return tuple(_adc_range(*row) for row in rows)
+
+
 def read_recording(
     path: Path,
     name: str,
@@ -47,7 +84,7 @@ def read_recording(
     The segments of a multi-segment record are joined. Leads in other units than volts (pressure,
     respiration) are omitted. A baseline further from a lead's median than the ADC zero is
     considered an error of the header, and replaced by the ADC zero; a baseline outside the range of
-    the samples is replaced by the median. `in_millivolts` does not correct the header.
+    the samples is replaced by the median. `scaling_of` does not correct the header.
 
     Args:
         path: The record's path without suffix.
@@ -68,8 +105,16 @@ def read_recording(
         baseline, remark = _likely_baseline(channel)
         remarks.extend([f"{channel.name}: {remark}"] if remark else [])
         channels.append(replace(channel, baseline=baseline))
-    found = in_millivolts(stored, channels, uncalibrated_gain)
-    return replace(found, remarks=(*found.remarks, *remarks))
+    scaling = scaling_of(stored, channels, uncalibrated_gain)
+    samples = [channel.digital for channel in channels]
+    return Recording(
+        name=name,
+        signal=scaling.millivolts(samples),
+        fs=scaling.fs,
+        leads=scaling.leads,
+        adc_ranges=scaling.adc_ranges(lowest(samples), highest(samples)),
+        remarks=(*scaling.remarks, *remarks),
+    )
 
 
 def in_volts(stored: StoredRecord) -> list[Channel]:
@@ -88,10 +133,10 @@ def in_volts(stored: StoredRecord) -> list[Channel]:
     return found
 
 
-def in_millivolts(
+def scaling_of(
     stored: StoredRecord, channels: Sequence[Channel], uncalibrated_gain: float | None = None
-) -> Recording:
-    """Return some of a record's signals in millivolts, by gain and baseline of the header.
+) -> Scaling:
+    """Return how some of a record's signals become millivolts, by gain and baseline.
 
     Args:
         stored: The record.
@@ -111,23 +156,30 @@ def in_millivolts(
             f"{stored.name}: its ECG leads have different sampling rates ({', '.join(each)}). "
             "Select the leads of one rate with --column, and clean each rate separately.",
         )
-    physical, adc_ranges = [], []
-    for channel in channels:
-        scale = (channel.mv_per_unit or 1.0) / _gain(stored.name, channel, uncalibrated_gain)
-        physical.append((channel.digital - channel.baseline) * scale)
-        adc_ranges.append(_adc_range(channel, scale))
-    return Recording(
-        name=stored.name,
-        signal=np.stack(physical, axis=1),
+    return Scaling(
+        channels=tuple(channels),
+        scales=tuple(
+            (channel.mv_per_unit or 1.0) / _gain(stored.name, channel, uncalibrated_gain)
+            for channel in channels
+        ),
         fs=rates[0],
         leads=leads,
-        adc_ranges=tuple(adc_ranges),
         remarks=tuple(
             f"{channel.name}: omitted, its unit is {channel.unit}"
             for channel in stored.channels
             if not channel.mv_per_unit
         ),
     )
+
+
+def lowest(samples: Sequence[np.ndarray]) -> list[float]:
+    """Return each signal's smallest sample, infinity if all are missing."""
+    return [float(np.fmin.reduce(values, initial=np.inf)) for values in samples]
+
+
+def highest(samples: Sequence[np.ndarray]) -> list[float]:
+    """Return each signal's largest sample, minus infinity if all are missing."""
+    return [float(np.fmax.reduce(values, initial=-np.inf)) for values in samples]
 
 
 def _gain(name: str, channel: Channel, uncalibrated: float | None) -> float:
@@ -161,14 +213,14 @@ def _likely_baseline(channel: Channel) -> tuple[float, str]:
     return baseline, ""
 
 
-def _adc_range(channel: Channel, scale: float) -> tuple[float, float] | None:
-    """Return the ADC range in mV, None where it is not stated or the samples exceed it."""
+def _adc_range(
+    channel: Channel, scale: float, least: float, most: float
+) -> tuple[float, float] | None:
     bits, zero = channel.bits, channel.zero or 0
     if not 0 < bits <= _MOST_BITS or abs(zero) > 2**_MOST_BITS:
         return None
     half = 2 ** (bits - 1)
     low, high = zero - half, zero + half - 1
-    known = channel.digital[np.isfinite(channel.digital)]
-    if known.min(initial=zero) < low or known.max(initial=zero) > high:
+    if min(least, zero) < low or max(most, zero) > high:
         return None
     return (low - channel.baseline) * scale, (high - channel.baseline) * scale

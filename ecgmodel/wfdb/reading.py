@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
 from pathlib import Path
@@ -13,41 +12,10 @@ import numpy as np
 import wfdb
 
 from ecgmodel.errors import MissingFileError, RecordError
-from ecgmodel.support.units import millivolts, plain_unit
+from ecgmodel.wfdb.channels import Channel, described, header_text, read_header, unique
 
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
-_LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e]")
 _NULL = "~"  # the name of a segment that is a gap
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A signal of a record.
-
-    Attributes:
-        name: Its unique name.
-        unit: Its unit; "uV" for every spelling of microvolt.
-        gain: ADC units per physical unit, None if the header gives none (wfdb would assume 200).
-        baseline: The ADC value of 0 physical units; fractional if estimated.
-        bits: The ADC resolution, bits; 0 if not stated.
-        zero: The ADC zero, in the middle of its range; None if not stated.
-        per_frame: Samples per frame.
-        digital: `(frames * per_frame,)` float64, ADC units, NaN where a sample is missing.
-    """
-
-    name: str
-    unit: str
-    gain: float | None
-    baseline: float
-    bits: int
-    zero: int | None
-    per_frame: int
-    digital: np.ndarray
-
-    @property
-    def mv_per_unit(self) -> float | None:
-        """Its unit in mV, None if it is not a voltage."""
-        return millivolts(self.unit)
+_DIFFERENCES = "8"  # the format that stores differences between samples
 
 
 @dataclass(frozen=True)
@@ -57,13 +25,15 @@ class StoredRecord:
     Attributes:
         name: Its name in errors.
         frame_fs: Frame rate, Hz.
-        frames: Number of frames that were read.
-        channels: Its signals.
+        frames: Number of frames.
+        channels: Its signals; without samples if the record was only opened.
         base_time: Start time, None if not stated.
         base_date: Start date, None if not stated.
         counter: Counter frequency and base counter value as in the header, e.g. "1000(5)"; "" if
             not stated.
         comments: Comment lines of the header, with their "#".
+        read: Reads the signals from one frame to before another, each as `Channel.digital`. A
+            segment's checksums are compared when its last sample was read in order.
     """
 
     name: str
@@ -74,40 +44,7 @@ class StoredRecord:
     base_date: date | None
     counter: str
     comments: tuple[str, ...]
-
-
-class _Text(NamedTuple):
-    """A header's lines, with non-ASCII characters."""
-
-    lines: list[str]
-    comments: list[str]
-
-
-def read_header(path: Path, name: str) -> wfdb.Record | wfdb.MultiRecord:
-    """Return a record's header.
-
-    Raises:
-        MissingFileError: There is no header.
-        RecordError: The header cannot be parsed, or describes no signal.
-    """
-    try:
-        header = wfdb.rdheader(str(path))
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{name}: the header {path}.hea is missing.") from error
-    except Exception as error:  # wfdb raises various errors on malformed headers
-        raise RecordError(
-            f"{name}: {path}.hea cannot be read as a WFDB header ({error}). Correct it or leave "
-            "the record out."
-        ) from error
-    simple = isinstance(header, wfdb.Record)
-    described = len(header.file_name or ()) if simple else header.n_sig
-    if not header.n_sig or described != header.n_sig or not header.fs or header.fs <= 0:
-        raise RecordError(
-            f"{name}: the header {path}.hea declares {header.n_sig} signals at {header.fs} Hz and "
-            f"describes {described}. Expected at least one signal, all described, and a positive "
-            "rate. Correct the header or leave the record out."
-        )
-    return header
+    read: Callable[[int, int], list[np.ndarray]]
 
 
 def read_stored_record(
@@ -125,28 +62,56 @@ def read_stored_record(
         MissingFileError: A file of the record is missing.
         RecordError: Header and data disagree, or segments differ in gain, baseline or unit.
     """
+    opened = open_stored_record(path, name, start_s, seconds)
+    samples = opened.read(0, opened.frames)
+    channels = zip(opened.channels, samples, strict=True)
+    return replace(opened, channels=tuple(replace(c, digital=values) for c, values in channels))
+
+
+def open_stored_record(
+    path: Path, name: str, start_s: float = 0.0, seconds: float | None = None
+) -> StoredRecord:
+    """Read a record's headers; its samples are read when asked for, with the same errors.
+
+    wfdb reads all formats from any frame on, compressed ones included. Two kinds of files are held
+    in memory as a whole: those in format 8, which stores differences, and those whose header does
+    not state their length.
+
+    Args:
+        path: As in `read_stored_record`.
+        name: As in `read_stored_record`.
+        start_s: As in `read_stored_record`.
+        seconds: As in `read_stored_record`.
+
+    Raises:
+        MissingFileError: As in `read_stored_record`.
+        RecordError: As in `read_stored_record`.
+    """
     header = read_header(path, name)
     first, last = _range(header, name, start_s, seconds)
+    source: _File | _Segments
     if isinstance(header, wfdb.MultiRecord):
-        channels = _read_segments(path, name, header, first, last)
+        source = _Segments(path, name, header, first, last)
     else:
-        channels = _read_simple(path, name, header, first, last)
-    frames = len(channels[0].digital) // channels[0].per_frame
-    if not frames:
+        source = _File(path, name, header)
+    frames = (source.frames if last is None else min(last, source.frames)) - first
+    if frames <= 0:
         raise RecordError(f"{name} contains no samples. Leave the record out.")
-    text = _text(path)
+    text = header_text(path)
+    names = unique([channel.name for channel in source.channels])
     return StoredRecord(
         name=name,
         frame_fs=float(header.fs),
         frames=frames,
         channels=tuple(
             replace(channel, name=lead)
-            for channel, lead in zip(channels, unique([c.name for c in channels]), strict=True)
+            for channel, lead in zip(source.channels, names, strict=True)
         ),
         base_time=header.base_time,
         base_date=header.base_date,
         counter="".join(text.lines[0].split()[2:3]).partition("/")[2],
         comments=tuple(text.comments),
+        read=lambda start, stop: source.read(first + start, first + stop),
     )
 
 
@@ -167,109 +132,206 @@ def _range(
     return first, last if length is None else min(last, length)
 
 
-def _read_simple(
-    path: Path, name: str, header: wfdb.Record, first: int, last: int | None
-) -> list[Channel]:
-    """Read a single-segment record, with the skew of its signals removed."""
-    skews = [skew or 0 for skew in header.skew]
-    end = last if last is None else min(last + max(skews), header.sig_len or last)
-    # wfdb reads format 61 only with smooth_frames, which averages the samples of a frame.
-    smooth = all((count or 1) == 1 for count in header.samps_per_frame)
-    try:  # Skew is removed below: wfdb pads signals with several samples per frame with zeros.
-        record = wfdb.rdrecord(
-            str(path),
-            sampfrom=first,
-            sampto=end,
-            physical=False,
-            smooth_frames=smooth,
-            ignore_skew=True,
-        )
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{name}: a signal file is missing ({error}).") from error
-    except Exception as error:  # wfdb raises various errors on damaged files
-        raise RecordError(
-            f"{name}: header and data disagree ({error}). Download the record again."
-        ) from error
-    digital = list(record.d_signal.T) if smooth else record.e_d_signal
-    physical = record.dac().T if smooth else record.dac(expanded=True)
-    if header.sig_len == record.sig_len:
-        _check_sums(name, header.checksum, digital)
-    frames = record.sig_len if last is None else last - first
-    found = _described(path, record)
-    for i, channel in enumerate(found):
-        samples = digital[i].astype(np.float64)
-        samples[np.isnan(physical[i])] = np.nan
-        moved = samples[skews[i] * channel.per_frame :][: frames * channel.per_frame]
-        rest = frames * channel.per_frame - len(moved)
-        found[i] = replace(channel, digital=np.pad(moved, (0, rest), constant_values=np.nan))
-    return found
+class _Stored(NamedTuple):
+    """A signal's samples in the order of its file, and which of them are missing."""
+
+    digital: np.ndarray
+    missing: np.ndarray
 
 
-def _check_sums(name: str, sums: Sequence[int | None], digital: Sequence[np.ndarray]) -> None:
-    """Compare the header's checksums with the stored samples."""
-    for index, (stated, samples) in enumerate(zip(sums, digital, strict=True)):
-        found = int(samples.sum(dtype=np.int64))
-        if stated is not None and (int(stated) - found) % 65536:
+class _File:
+    """The samples of a single-segment record.
+
+    Args:
+        path: Its path without suffix.
+        name: The record's name in errors.
+        header: Its header.
+
+    Attributes:
+        channels: Its signals, without samples.
+        frames: Its length.
+    """
+
+    def __init__(self, path: Path, name: str, header: wfdb.Record) -> None:
+        self.channels = described(path, header)
+        self._path, self._name, self._header = path, name, header
+        self._skews = [skew or 0 for skew in header.skew]
+        self._sums, self._summed = [0] * len(self.channels), 0
+        self._whole: list[_Stored] | None = None
+        if header.sig_len is None or _DIFFERENCES in header.fmt:
+            self._whole = self._decoded(0, None)
+            self.frames = len(self._whole[0].digital) // self.channels[0].per_frame
+        else:
+            self.frames = int(header.sig_len)
+
+    def read(self, first: int, last: int) -> list[np.ndarray]:
+        """Return each signal from one frame to before another, with its skew removed.
+
+        Returns:
+            ADC units, float64, NaN where a sample is missing and after the end.
+
+        Raises:
+            MissingFileError: A signal file is missing.
+            RecordError: Header and data disagree.
+        """
+        if first >= min(last, self.frames):
+            return [np.full(max(0, last - first) * c.per_frame, np.nan) for c in self.channels]
+        stored = self._stored(first, min(last + max(self._skews), self.frames))
+        self._sum(first, min(last, self.frames), stored)
+        found = []
+        for channel, skew, (digital, missing) in zip(
+            self.channels, self._skews, stored, strict=True
+        ):
+            samples = digital.astype(np.float64)
+            samples[missing] = np.nan
+            length = (last - first) * channel.per_frame
+            moved = samples[skew * channel.per_frame :][:length]
+            rest = length - len(moved)
+            found.append(np.pad(moved, (0, rest), constant_values=np.nan) if rest else moved)
+        return found
+
+    def _stored(self, first: int, last: int) -> list[_Stored]:
+        if self._whole is None:
+            return self._decoded(first, last)
+        return [
+            _Stored(*(v[first * c.per_frame : last * c.per_frame] for v in whole))
+            for c, whole in zip(self.channels, self._whole, strict=True)
+        ]
+
+    def _decoded(self, first: int, last: int | None) -> list[_Stored]:
+        # wfdb reads format 61 only with smooth_frames, which averages the samples of a frame.
+        smooth = all(channel.per_frame == 1 for channel in self.channels)
+        try:  # Skew is removed above: wfdb pads signals with several samples per frame with zeros.
+            record = wfdb.rdrecord(
+                str(self._path),
+                sampfrom=first,
+                sampto=last,
+                physical=False,
+                smooth_frames=smooth,
+                ignore_skew=True,
+            )
+        except FileNotFoundError as error:
+            raise MissingFileError(f"{self._name}: a signal file is missing ({error}).") from error
+        except Exception as error:  # wfdb raises various errors on damaged files
+            raise RecordError(
+                f"{self._name}: header and data disagree ({error}). Download the record again."
+            ) from error
+        digital = list(record.d_signal.T) if smooth else record.e_d_signal
+        physical = record.dac().T if smooth else record.dac(expanded=True)
+        return [_Stored(d, np.isnan(p)) for d, p in zip(digital, physical, strict=True)]
+
+    def _sum(self, first: int, last: int, stored: Sequence[_Stored]) -> None:
+        """Add the samples that follow those added before, and compare the sums at the end."""
+        if not first <= self._summed < last:
+            return
+        for i, channel in enumerate(self.channels):
+            begin, end = (frame - first for frame in (self._summed, last))
+            added = stored[i].digital[begin * channel.per_frame : end * channel.per_frame]
+            self._sums[i] += int(added.sum(dtype=np.int64))
+        self._summed = last
+        if last == self._header.sig_len:
+            _check_sums(self._name, self._header.checksum, self._sums)
+
+
+def _check_sums(name: str, stated: Sequence[int | None], found: Sequence[int]) -> None:
+    """Compare the header's checksums with the sums of the stored samples."""
+    for index, (expected, total) in enumerate(zip(stated, found, strict=True)):
+        if expected is not None and (int(expected) - total) % 65536:
             raise RecordError(
                 f"{name}: header and data disagree. Signal {index} has the checksum "
-                f"{found % 65536}, its header states {int(stated) % 65536}. Download the record "
+                f"{total % 65536}, its header states {int(expected) % 65536}. Download the record "
                 "again."
             )
 
 
-def _read_segments(
-    path: Path, name: str, header: wfdb.MultiRecord, first: int, last: int | None
-) -> list[Channel]:
-    """Read the segments of a record and join them.
+class _Segment(NamedTuple):
+    """A segment of a record.
+
+    Attributes:
+        name: Its name.
+        start: The record's frame at which it starts.
+        end: The record's frame after its last.
+        file: Its samples.
+    """
+
+    name: str
+    start: int
+    end: int
+    file: _File
+
+
+class _Segments:
+    """The samples of a multi-segment record.
 
     A record with a variable layout starts with a layout header that lists all leads; a lead is
     missing in segments without it. With a fixed layout all segments have the same leads.
+
+    Args:
+        path: Its path without suffix.
+        name: Its name in errors.
+        header: Its header.
+        first: The first frame that will be read; segments that end before it are not opened.
+        last: The frame after the last that will be read, None for the end.
+
+    Attributes:
+        channels: Its signals, without samples.
+        frames: Its length.
+
+    Raises:
+        RecordError: The segments disagree with the header, or with each other in unit, gain,
+            baseline or samples per frame.
     """
-    ends = np.cumsum(header.seg_len).tolist()
-    length = ends[-1] if header.sig_len is None else header.sig_len
-    if length > ends[-1] or first >= length:
-        raise RecordError(
-            f"{name}: header and data disagree. Expected segments of {length} samples in total. "
-            f"Received: {ends[-1]}. Download the record again."
-        )
-    last = min(length, last or length)
-    variable = header.seg_len[0] == 0  # the layout header has no samples
-    parts: list[tuple[str, int, list[Channel]]] = []
-    for segment, count, end in zip(header.seg_name, header.seg_len, ends, strict=True):
-        start = end - count
-        if segment != _NULL and start < last and first < end:
-            simple = _segment_header(path, segment, name, header)
-            place, stop = max(first - start, 0), min(last, end) - start
-            channels = _read_simple(path.with_name(segment), name, simple, place, stop)
-            if not variable and len(channels) != header.n_sig:
-                raise RecordError(
-                    f"{name}: expected {header.n_sig} signals in segment {segment}. Received: "
-                    f"{len(channels)}. Download the record again."
+
+    def __init__(
+        self, path: Path, name: str, header: wfdb.MultiRecord, first: int, last: int | None
+    ) -> None:
+        ends = np.cumsum(header.seg_len).tolist()
+        self.frames = ends[-1] if header.sig_len is None else header.sig_len
+        if self.frames > ends[-1] or first >= self.frames:
+            raise RecordError(
+                f"{name}: header and data disagree. Expected segments of {self.frames} samples in "
+                f"total. Received: {ends[-1]}. Download the record again."
+            )
+        last = min(self.frames, last or self.frames)
+        variable = header.seg_len[0] == 0  # the layout header has no samples
+        self._parts: list[_Segment] = []
+        for segment, count, end in zip(header.seg_name, header.seg_len, ends, strict=True):
+            if segment != _NULL and end - count < last and first < end:
+                file = _File(
+                    path.with_name(segment), name, _segment_header(path, segment, name, header)
                 )
-            parts.append((segment, start + place - first, channels))
-    if variable:
-        layout = _described(
-            path.with_name(header.seg_name[0]),
-            _segment_header(path, header.seg_name[0], name, header),
-        )
-        return [
-            _joined(name, channel, _of_name(parts, channel.name), last - first)
-            for channel in layout
+                if not variable and len(file.channels) != header.n_sig:
+                    raise RecordError(
+                        f"{name}: expected {header.n_sig} signals in segment {segment}. Received: "
+                        f"{len(file.channels)}. Download the record again."
+                    )
+                self._parts.append(_Segment(segment, end - count, end, file))
+        if variable:
+            layout = header.seg_name[0]
+            listed = described(path.with_name(layout), _segment_header(path, layout, name, header))
+            self._places = [[_place(p.file, c.name) for p in self._parts] for c in listed]
+        elif self._parts:
+            listed = self._parts[0].file.channels
+            self._places = [[i for _ in self._parts] for i in range(len(listed))]
+        else:
+            raise RecordError(f"{name} contains no samples. Leave the record out.")
+        self.channels = [
+            _common(name, channel, self._parts, places)
+            for channel, places in zip(listed, self._places, strict=True)
         ]
-    if not parts:
-        raise RecordError(f"{name} contains no samples. Leave the record out.")
-    return [
-        _joined(name, channel, [(s, at, part[i]) for s, at, part in parts], last - first)
-        for i, channel in enumerate(parts[0][2])
-    ]
 
-
-def _of_name(
-    parts: list[tuple[str, int, list[Channel]]], lead: str
-) -> list[tuple[str, int, Channel]]:
-    """Return a lead's pieces from the segments that contain it."""
-    named = ((s, at, [c for c in part if c.name == lead]) for s, at, part in parts)
-    return [(segment, at, found[0]) for segment, at, found in named if found]
+    def read(self, first: int, last: int) -> list[np.ndarray]:
+        """Return each signal from one frame to before another; as `_File.read`."""
+        found = [np.full((last - first) * c.per_frame, np.nan) for c in self.channels]
+        for k, part in enumerate(self._parts):
+            start, stop = max(first, part.start), min(last, part.end)
+            if start < stop:
+                samples = part.file.read(start - part.start, stop - part.start)
+                for signal, channel, places in zip(found, self.channels, self._places, strict=True):
+                    place, at = places[k], (start - first) * channel.per_frame
+                    if place is not None:
+                        signal[at : at + len(samples[place])] = samples[place]
+        return found
 
 
 def _segment_header(path: Path, segment: str, name: str, header: wfdb.MultiRecord) -> wfdb.Record:
@@ -288,23 +350,32 @@ def _segment_header(path: Path, segment: str, name: str, header: wfdb.MultiRecor
     return found
 
 
-def _joined(
-    name: str, described: Channel, pieces: list[tuple[str, int, Channel]], frames: int
+def _place(file: _File, lead: str) -> int | None:
+    """Return the index of a lead in a segment, None if the segment has none of this name."""
+    return next((i for i, channel in enumerate(file.channels) if channel.name == lead), None)
+
+
+def _common(
+    name: str, listed: Channel, parts: Sequence[_Segment], places: Sequence[int | None]
 ) -> Channel:
-    """Return a signal joined from its segments.
+    """Return a signal of a record as its segments describe it.
 
     Args:
         name: The record's name in errors.
-        described: The signal of the layout header, used if no segment contains it.
-        pieces: Segment, first frame and samples of each piece.
-        frames: The record's length.
+        listed: The signal of the layout header, used if no segment contains it.
+        parts: The segments.
+        places: The signal's index in each segment, None where the segment does not contain it.
 
     Raises:
         RecordError: Segments differ in unit, gain, baseline or samples per frame.
     """
-    known = pieces[0][2] if pieces else described
-    digital = np.full(frames * known.per_frame, np.nan)
-    for segment, at, channel in pieces:
+    pieces = [
+        (part.name, part.file.channels[place])
+        for part, place in zip(parts, places, strict=True)
+        if place is not None
+    ]
+    known = pieces[0][1] if pieces else listed
+    for segment, channel in pieces:
         for field in ("unit", "gain", "baseline", "per_frame"):
             one, other = getattr(known, field), getattr(channel, field)
             if one != other:
@@ -313,63 +384,4 @@ def _joined(
                     f"{pieces[0][0]} ({one}) and {segment} ({other}). Save them as separate "
                     "records."
                 )
-        place = at * known.per_frame
-        digital[place : place + len(channel.digital)] = channel.digital
-    return replace(known, digital=digital)
-
-
-def _described(path: Path, record: wfdb.Record) -> list[Channel]:
-    """Return a record's signals as described by its header, without samples.
-
-    Args:
-        path: The record's path without suffix.
-        record: Its header as parsed by wfdb, which drops non-ASCII characters.
-    """
-    channels = []
-    for i, line in enumerate(_text(path).lines[1:]):
-        words = re.split(r"[ \t]+", line.strip(), maxsplit=8)
-        gain = words[2] if len(words) > 2 else ""
-        number = _NUMBER.match(gain)
-        unit = (record.units[i] if gain.isascii() else gain.partition("/")[2]) or "mV"
-        name = record.sig_name[i] or ""
-        full = words[8].strip() if len(words) > 8 else name
-        channels.append(
-            Channel(
-                name=full if _ascii(full).strip() == name else name,
-                unit=(plain_unit(unit) or unit) if millivolts(unit) else unit,
-                gain=float(number.group()) if number else None,
-                baseline=int(record.baseline[i]),
-                bits=record.adc_res[i] or 0,
-                zero=record.adc_zero[i],
-                per_frame=record.samps_per_frame[i] or 1,
-                digital=np.empty(0),
-            )
-        )
-    return channels
-
-
-def _text(path: Path) -> _Text:
-    """Return a header's decoded lines, without empty ones."""
-    content = path.with_name(f"{path.name}.hea").read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    lines = [line.strip() for line in _LINE_ENDS.split(text) if _ascii(line).strip()]
-    is_comment = [_ascii(line).lstrip().startswith("#") for line in lines]
-    return _Text(
-        [line for line, is_one in zip(lines, is_comment, strict=True) if not is_one],
-        [line for line, is_one in zip(lines, is_comment, strict=True) if is_one],
-    )
-
-
-def _ascii(text: str) -> str:
-    return text.encode("ascii", "ignore").decode()
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """Return a unique name per lead; missing and duplicate names get the lead's number."""
-    given = [name or f"lead{i + 1}" for i, name in enumerate(names)]
-    numbered = [f"{name}_{i + 1}" for i, name in enumerate(given)]
-    found = [n if given.count(n) == 1 else numbered[i] for i, n in enumerate(given)]
-    return found if len(set(found)) == len(found) else numbered
+    return known
