@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ecgmodel.dataset.mix_settings import noise_records
 from ecgmodel.errors import SettingsError
 from ecgmodel.models.trained import NETWORK
 from ecgmodel.settings.config import Settings
@@ -36,7 +35,8 @@ from ecgmodel.steps.training import (
 from ecgmodel.store import MANIFEST, Store, Stored, read_stored
 from ecgmodel.store.explaining import differences
 from ecgmodel.store.inputs import age, units_of
-from flows.prepare import choose_records, fit_to, plan
+from flows.choosing import choose_records, names_once, noise_names, records_once
+from flows.prepare import fit_to, plan
 from flows.starting import checked_start
 
 STAGES = ("download", "resample", "mix", "dataset", "train", "evaluate", "report", "export")
@@ -97,13 +97,14 @@ class _Walk:
     def run(self) -> None:
         """Look all steps of a run up, as far as the units before them are known."""
         settings = self.settings
-        noise_names = noise_records((*settings.mix.test.types, *settings.mix.train.all_types))
+        names = noise_names(settings.mix)
         database = settings.source.noise_database
         source = open_source(settings.source, database, self.store)
-        records = source.records(database, noise_names) if noise_names else ()
+        records = source.records(database, names) if names else ()
         recorded = self._resampled([(source, record) for record in records], is_noise=True)
         noise = {str(unit.name).rpartition("/")[2]: unit for unit in recorded}
-        listed = choose_records(settings.source, settings.split, self.store, _names, _records)
+        which = settings.source, settings.split, self.store
+        listed = choose_records(*which, names_once, records_once)
         resampled = self._resampled(listed, is_noise=False)
         if not resampled:
             return
@@ -179,13 +180,3 @@ def explain(settings: Settings, what: str | None = None) -> list[Explained]:
         )
     step, _ = walk.seen[stage, name]
     return [Explained(stage, name, folder, tuple(differences(store, folder, step.unit)))]
-
-
-def _names(source: Source, database: str, _origin: object) -> tuple[str, ...]:
-    return source.names(database)
-
-
-def _records(
-    source: Source, database: str, names: tuple[str, ...], _origin: object
-) -> tuple[RecordSource, ...]:
-    return source.records(database, names)

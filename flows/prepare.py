@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.tasks import exponential_backoff
 
-from ecgmodel.dataset.mix_settings import fitted, noise_records
+from ecgmodel.dataset.mix_settings import fitted
 from ecgmodel.dataset.mixing import MixJob
-from ecgmodel.dataset.naming import check_split_names, choose_names
 from ecgmodel.dataset.splits import SplitSettings, assign_splits, copies, strictness, subject_of
 from ecgmodel.errors import DatasetError
 from ecgmodel.settings.config import Settings, SourceSettings
@@ -29,6 +28,7 @@ from ecgmodel.steps.data import (
     resample_step,
 )
 from ecgmodel.store import Store, Stored
+from flows.choosing import choose_records, noise_names
 from flows.given import GivenSettings
 from flows.naming import concluded, named, preparing
 from flows.temporary_server import is_temporary
@@ -99,7 +99,7 @@ def prepare_noise(settings: Settings, store: Store) -> dict[str, Stored]:
     """Return the noise recordings that the noise types need, resampled, by name."""
     database = settings.source.noise_database
     source = open_source(settings.source, database, store)
-    names = noise_records((*settings.mix.test.types, *settings.mix.train.all_types))
+    names = noise_names(settings.mix)
     # An empty list of names would mean all records.
     listed = list_records(source, database, names, settings.source) if names else ()
     downloads, failed = fetch([(source, r) for r in listed], settings.source, None, store)
@@ -117,49 +117,6 @@ def list_clean(
 ) -> list[tuple[Source, RecordSource]]:
     """Return the selected records of clean ECG, asked with retries; see `choose_records`."""
     return choose_records(origin, split, store, list_names, list_records)
-
-
-def choose_records(
-    origin: SourceSettings,
-    split: SplitSettings,
-    store: Store,
-    names_of: Callable[[Source, str, SourceSettings], tuple[str, ...]],
-    records_of: Callable[[Source, str, tuple[str, ...], SourceSettings], tuple[RecordSource, ...]],
-) -> list[tuple[Source, RecordSource]]:
-    """Return the selected records of clean ECG.
-
-    Args:
-        origin: Where they come from, and which of them.
-        split: Subjects and splits that must exist.
-        store: The store.
-        names_of: Asks a source for the names of a database's records.
-        records_of: Asks a source for records; without names, for all.
-
-    Raises:
-        UnknownNameError: The settings name a record or subject that no source lists.
-        SplitError: There are too few subjects for three splits.
-    """
-    databases = origin.clean_databases
-    sources = {name: open_source(origin, name, store) for name in databases}
-    wanted = origin.records
-    if wanted:  # names first: listing the records of a folder reads all files
-        known = {n: names_of(s, n, origin) for n, s in sources.items()}
-        chosen = choose_names(wanted, known)
-        listed = [
-            (sources[name], record)
-            for name, names in chosen.items()
-            if names
-            for record in records_of(sources[name], name, names, origin)
-        ]
-    else:
-        listed = [(s, r) for n, s in sources.items() for r in records_of(s, n, (), origin)]
-        known = {n: tuple(r.name for _, r in listed if r.database == n) for n in databases}
-    if not listed:
-        raise DatasetError(f"The source lists no record of {', '.join(databases)}.")
-    check_split_names(split, known)
-    subjects = {subject_of(r.database, r.name, split) for _, r in listed}
-    assign_splits(subjects, split)
-    return listed
 
 
 def list_records(

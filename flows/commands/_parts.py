@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -40,17 +40,21 @@ def read_settings(config: Path | None, pairs: tuple[str, ...]) -> Settings:
 
 
 @contextmanager
-def orchestrated(logs: bool = False) -> Iterator[None]:
+def orchestrated(
+    logs: bool = False, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Provide a Prefect API for the flows inside.
 
     Args:
         logs: Whether the flows log to MLflow; it is then imported while Prefect's server starts.
+        meanwhile: First work, which needs no Prefect, done while Prefect's server starts.
     """
     from flows.temporary_server import start_prefect_server
 
     signal.signal(signal.SIGTERM, _end)
     gc.disable()  # imported modules are no garbage
     server = start_prefect_server()
+    meanwhile()  # before the imports, which take seconds, and in the thread that does them
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     import_module("flows.pipeline")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,9 @@ def _run(settings: Settings) -> None:
     if done := receipts.find(settings):
         click.echo(done)
         return
-    with orchestrated(logs=True):
+    from flows.first_record import fetch_first
+
+    with orchestrated(logs=True, meanwhile=partial(fetch_first, settings)):
         from flows.pipeline import pipeline
 
         training = pipeline(settings)
@@ -43,7 +46,9 @@ def _run(settings: Settings) -> None:
 def prepare(config: Path | None, pairs: tuple[str, ...]) -> None:
     """Prepare a dataset: download, resample, mix."""
     settings = read_settings(config, pairs)
-    with orchestrated():
+    from flows.first_record import fetch_first
+
+    with orchestrated(meanwhile=partial(fetch_first, settings)):
         from flows.prepare import prepare as prepare_flow
         from tasks.summaries import dataset_lines
 
