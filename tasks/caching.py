@@ -14,7 +14,13 @@ from prefect.context import TaskRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
-from ecgmodel.errors import DiskFullError, EcgError, TransientSourceError
+from ecgmodel.errors import (
+    DatasetError,
+    RecordError,
+    SignalError,
+    SourceError,
+    TransientSourceError,
+)
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored, digest
 from ecgmodel.support.progress import bar
@@ -23,6 +29,8 @@ from ecgmodel.support.stopping import ask_to_stop
 # Transfers, filters and writes overlap; more at once would only need more memory.
 AT_ONCE = 4
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=AT_ONCE)
+# What one record is at fault for; `mix` calls a row that misses its SNR a DatasetError.
+BAD_RECORD = (RecordError, SourceError, SignalError, DatasetError)
 
 
 class Ref(BaseModel):
@@ -114,7 +122,7 @@ def run_steps(
     """Run the tasks of independent steps; return outputs and failures, in order.
 
     A failure of the unit itself (a bad record) is returned. Any other failure (a full disk, a
-    source that is down) is raised after the others are done.
+    source that is down, a lock that another process holds) is raised after the others are done.
 
     Args:
         task: The stage's task; its arguments are a step and the store.
@@ -169,7 +177,5 @@ def _look_up(steps: Sequence[Step], store: Store) -> list[Stored | None]:
 def _raise_what_is_not_the_units_fault(failed: Sequence[Failure]) -> None:
     for failure in failed:
         error = failure.error
-        if not isinstance(error, EcgError) or isinstance(
-            error, TransientSourceError | DiskFullError
-        ):
+        if not isinstance(error, BAD_RECORD) or isinstance(error, TransientSourceError):
             raise error

@@ -8,9 +8,20 @@ from typing import Any
 import pytest
 from prefect import flow
 
-from ecgmodel.errors import DiskFullError, EcgError, RecordError
+from ecgmodel.errors import (
+    DatasetError,
+    DiskFullError,
+    EcgError,
+    MissingFileError,
+    ModelError,
+    RecordError,
+    SettingsError,
+    SignalError,
+    SourceError,
+)
 from ecgmodel.steps.data import Step
 from ecgmodel.store import Store, Stored, Unit
+from ecgmodel.support.locks import LockHeldError
 from tasks.caching import Failure, run_steps
 from tasks.denoising import denoise
 
@@ -52,6 +63,18 @@ def test_a_bad_record_is_tried_once_and_reported(tmp_path: Path) -> None:
     done, (failure,) = run(work, Store(tmp_path))
     assert (work.tried, done) == (1, [])
     assert failure.report == {"record": "p1", "stage": "denoise", "reason": "p1 is flat"}
+
+
+@pytest.mark.parametrize("error", [MissingFileError, SourceError, SignalError, DatasetError])
+def test_what_one_record_is_at_fault_for_is_reported(tmp_path: Path, error: type[EcgError]) -> None:
+    done, failed = run(Failing(error("p1"), 9), Store(tmp_path))
+    assert (done, [type(failure.error) for failure in failed]) == ([], [error])
+
+
+@pytest.mark.parametrize("error", [LockHeldError, SettingsError, ModelError])
+def test_what_no_record_is_at_fault_for_ends_the_run(tmp_path: Path, error: type[EcgError]) -> None:
+    with pytest.raises(error):
+        run(Failing(error("the lock"), 9), Store(tmp_path))
 
 
 def test_a_disk_that_stays_broken_is_an_error_of_its_own(tmp_path: Path) -> None:
