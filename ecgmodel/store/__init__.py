@@ -2,36 +2,43 @@
 
 The key of a unit of work is the hash of everything that determines its output: the stage, its
 settings, the content of its inputs and the version of its code. The folder is written as
-`<folder>.partial` and then renamed, so a killed process leaves only a `.partial` folder, which the
-next one deletes or continues. A unit with a missing or altered file counts as missing.
+`<folder>.<who>.partial` and then renamed, so a killed process leaves only a `.partial` folder,
+which the next one deletes or continues. It first renames it to its own name, so that a process that
+was suspended, taken for gone and wakes up has no part in it. A unit with a missing or altered file
+counts as missing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import math
 import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgmodel.errors import StoreInUseError
 from ecgmodel.store.leases import hold
 from ecgmodel.support.disk import disk
-from ecgmodel.support.locks import locked
+from ecgmodel.support.locks import is_ours, locked
 
 if TYPE_CHECKING:
-    from filelock import SoftFileLease
+    from ecgmodel.support._lease import Lease
 
 MANIFEST = "manifest.json"
 INCIDENTAL = frozenset({"seconds", "machine", "checked"})
 """Facts of a manifest that say how a unit came about, and are no part of its content."""
-_HALF = ".half"
+HALF = ".half"
+"""Suffix of a file that is being written."""
+PARTIAL = ".partial"
+"""Suffix of the folder of a unit that is being made."""
+_log = logging.getLogger("ecg")
 
 
 def digest(value: Any) -> str:
@@ -177,7 +184,8 @@ class Store:
     ) -> Stored:
         """Return the finished unit, and build it first if it is missing.
 
-        Two processes never build the same unit at once: the second one waits, then reads it.
+        Two processes never build the same unit at once: the second one waits, then reads it. A
+        process whose work another one took over, since it was suspended, waits for that one.
 
         Args:
             unit: The unit.
@@ -190,42 +198,64 @@ class Store:
         Raises:
             DiskFullError: The disk is full.
             LockHeldError: Another process works on the unit for over a day.
-            StoreInUseError: Another process took the work over while this one was suspended.
         """
+        final = self.root / unit.folder
         with disk(self.root):
             hold(self.root)
-        with disk(self.root / unit.folder), self.lock(unit.folder) as lock:
-            final = self.root / unit.folder
+        if (stored := self.get(unit)) and not any((final / name).exists() for name in scratch):
+            return stored
+        with disk(final), self.lock(unit.folder) as lock:
             if stored := self.get(unit):
                 _drop(final, scratch)  # left by a kill between rename and deletion
+                for left in _partial(final):  # by a process whose work was taken over
+                    shutil.rmtree(left, ignore_errors=True)
                 return stored
-            partial = final.with_name(final.name + ".partial")
-            shutil.rmtree(_damaged(final), ignore_errors=True)
-            if not resume:
-                shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True, exist_ok=True)
-            for half in partial.rglob(f"*{_HALF}"):  # left by a kill between write and rename
-                half.unlink()
-            try:
-                info = build(partial) or {}
-                if lock.compromise:
-                    raise StoreInUseError(
-                        f"{unit.folder}: this process was suspended for so long that another one "
-                        "took over its work. Run the same command again."
-                    )
-                _write_manifest(partial, unit, info, scratch)
-            except BaseException:
-                if not resume:
-                    shutil.rmtree(partial, ignore_errors=True)
-                raise
-            _replace(partial, final)
-            _drop(final, scratch)
-            _remember(self.root, unit)
-            stored = read_stored(final)
-            self._checked[final] = (_fingerprint(final), stored)
-        return stored
+            if self._build(unit, build, lock, resume, scratch):
+                _drop(final, scratch)
+                shutil.rmtree(_damaged(final), ignore_errors=True)
+                _remember(self.root, unit)
+                stored = read_stored(final)
+                self._checked[final] = (_fingerprint(final), stored)
+                return stored
+        _log.warning(
+            "%s: this process was suspended for so long that another one took over its work. "
+            "Waiting for that one.",
+            unit.folder,
+        )
+        return self.make(unit, build, resume, scratch)
 
-    def lock(self, name: str) -> AbstractContextManager[SoftFileLease]:
+    def _build(
+        self,
+        unit: Unit,
+        build: Callable[[Path], Mapping[str, Any] | None],
+        lock: Lease,
+        resume: bool,
+        scratch: Collection[str],
+    ) -> bool:
+        """Build a unit, and return whether it is this process that finished it."""
+        final = self.root / unit.folder
+        own = final.with_name(f"{final.name}.{str(lock.token)[:8]}{PARTIAL}")
+        if not is_ours(lock):  # suspended while it looked for the unit
+            return False
+        try:
+            if final.exists():
+                shutil.rmtree(_damaged(final), ignore_errors=True)
+                final.rename(_damaged(final))
+            _take_over(_partial(final), own, resume)
+            _write_manifest(own, unit, build(own) or {}, scratch)
+            if not is_ours(lock):  # a successor has the folder, and this one was made anew
+                return False
+            own.rename(final)  # fails if it is so by now, or if a predecessor woke up
+        except BaseException as error:
+            ours, made = is_ours(lock), self.get(unit) is not None
+            if made or (ours and not resume):
+                shutil.rmtree(own, ignore_errors=True)
+            if (ours and not made) or not isinstance(error, Exception):
+                raise
+            return False
+        return True
+
+    def lock(self, name: str) -> AbstractContextManager[Lease]:
         """Return the lock of a name; it counts as released when its process ends or is killed."""
         file = hashlib.sha256(name.encode()).hexdigest()[:32] + ".lease"
         return locked(self.root / "locks" / file, f"{name} in {self.root}")
@@ -262,7 +292,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically: to a temporary name in the same folder, then renamed."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{_HALF}")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{HALF}")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -316,14 +346,35 @@ def _drop(folder: Path, scratch: Collection[str]) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _replace(partial: Path, final: Path) -> None:
-    """Rename a finished folder to its final name, replacing a damaged one."""
-    if final.exists():
-        final.rename(_damaged(final))
-        partial.rename(final)
-        shutil.rmtree(_damaged(final), ignore_errors=True)
-    else:
-        partial.rename(final)
+def last_change(folder: Path) -> float:
+    """Return when a folder or a file in it was last changed, s since 1970; infinity if gone."""
+    times = []
+    for path in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime)
+    return max(times, default=math.inf)
+
+
+def _partial(final: Path) -> list[Path]:
+    """Return what unfinished work on a unit left; earlier code named it without its process."""
+    return sorted(final.parent.glob(f"{final.name}.*{PARTIAL[1:]}"), key=last_change)
+
+
+def _take_over(left: Sequence[Path], own: Path, resume: bool) -> None:
+    """Prepare a process's own folder: empty, or with the newest of what others left."""
+    for path in left:
+        shutil.rmtree(own, ignore_errors=True)
+        with suppress(FileNotFoundError):  # a process woke up and finished it
+            path.rename(own)
+    if not resume:
+        shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True, exist_ok=True)
+    for path in [p for p in own.rglob("*") if p.is_file()]:
+        if path.name.endswith(HALF):  # left by a kill between write and rename
+            path.unlink()
+        elif path.stat().st_nlink == 1:  # a process that wakes up may have it open
+            shutil.copy2(path, half := path.with_name(path.name + HALF))
+            half.replace(path)
 
 
 def _damaged(final: Path) -> Path:

@@ -6,11 +6,12 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ecgmodel.store import Store, Stored
+from ecgmodel.store import HALF, PARTIAL, Store, Stored, last_change
 from ecgmodel.store.inputs import age, closure, names_of, units_of
 from ecgmodel.store.leases import exclusive
 
@@ -21,10 +22,10 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class Leftover:
-    """A folder that is no longer needed.
+    """A folder or file that is no longer needed.
 
     Attributes:
-        path: The folder.
+        path: The folder or file.
         size: Bytes freed by deleting it; files with a hard link elsewhere free none.
         reason: Why it is not needed.
     """
@@ -37,7 +38,7 @@ class Leftover:
 def find_leftovers(
     store: Store, trainings: Iterable[str], datasets: int = 1, days: float = 7.0
 ) -> list[Leftover]:
-    """Return the folders that no kept dataset, model or run needs.
+    """Return the folders and files that no kept dataset, model or run needs.
 
     Kept are the given trainings, the newest datasets of each name, the newest report of each
     benchmark, all inputs of these, and results derived from kept units only. Unfinished work is
@@ -61,22 +62,34 @@ def find_leftovers(
     return _sized(sorted(found, key=lambda leftover: leftover.path))
 
 
-def remove(store: Store, leftovers: Iterable[Leftover]) -> int:
-    """Delete leftovers, and return the number of bytes freed.
+def remove(store: Store, find: Callable[[], list[Leftover]]) -> list[Leftover]:
+    """Delete leftovers, and return them.
+
+    Args:
+        store: The store.
+        find: Finds them, once no other process can use the store: what was unneeded before may be
+            in use by then.
 
     Raises:
         StoreInUseError: Another process uses the store; nothing was deleted.
     """
-    freed = 0
     with exclusive(store.root):
+        leftovers = find()
         for leftover in leftovers:
-            doomed = leftover.path.with_name(leftover.path.name + ".damaged")
-            shutil.rmtree(doomed, ignore_errors=True)
-            if leftover.path != doomed:
-                leftover.path.rename(doomed)  # atomic: never seen half deleted
-                shutil.rmtree(doomed)
-            freed += leftover.size
-    return freed
+            _delete(leftover.path)
+    return leftovers
+
+
+def _delete(path: Path) -> None:
+    if path.is_file():
+        path.unlink()
+        return
+    doomed = path.with_name(path.name + ".damaged")
+    shutil.rmtree(doomed, ignore_errors=True)
+    if path != doomed:
+        with suppress(FileNotFoundError):
+            path.rename(doomed)  # atomic: never seen half deleted
+            shutil.rmtree(doomed)
 
 
 def _newest(units: Iterable[Stored], stage: str, count: int) -> list[Stored]:
@@ -100,13 +113,13 @@ def _with_derived(kept: dict[Path, Stored], units: Iterable[Stored]) -> dict[Pat
 
 
 def _unfinished(store: Store, days: float) -> Iterator[Leftover]:
-    """Yield folders of interrupted work, and replaced damaged folders."""
+    """Yield folders and files of interrupted work, and replaced damaged folders."""
     for path in store.root.glob("*/*.damaged"):
         yield Leftover(path, 0, "it was damaged and has been replaced")
-    for path in store.root.glob("*/*.partial"):
-        newest = max((p.stat().st_mtime for p in [path, *path.rglob("*")]), default=0.0)
-        if time.time() - newest > days * DAY_S:
-            yield Leftover(path, 0, f"its run was interrupted over {days:g} days ago")
+    for pattern in (f"*/*{PARTIAL}", f"*/*{HALF}", f"locks/*/*{HALF}"):
+        for path in store.root.glob(pattern):
+            if time.time() - last_change(path) > days * DAY_S:
+                yield Leftover(path, 0, f"its run was interrupted over {days:g} days ago")
 
 
 def _sized(leftovers: Iterable[Leftover]) -> list[Leftover]:
@@ -127,5 +140,8 @@ def _sized(leftovers: Iterable[Leftover]) -> list[Leftover]:
     return sized
 
 
-def _files(folder: Path) -> Iterator[os.stat_result]:
-    return (path.stat() for path in folder.rglob("*") if path.is_file())
+def _files(place: Path) -> Iterator[os.stat_result]:
+    for path in (place, *place.rglob("*")):
+        with suppress(FileNotFoundError):  # finished meanwhile
+            if path.is_file():
+                yield path.stat()

@@ -3,6 +3,8 @@
 They are filelock's leases, which need no `flock` of the file system: a file that exists, names its
 holder and is renewed while that lives. A holder on the same machine, and in the same container, is
 known to be gone at once; any other is, after `LEASE_S` without a renewal, timed by whoever waits.
+So is one that was killed before it wrote its name, and one that is suspended: when that wakes up,
+the lock is another process's, which `is_ours` tells.
 """
 
 from __future__ import annotations
@@ -11,20 +13,19 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ecgmodel.errors import EcgError
 
 if TYPE_CHECKING:
-    from filelock import SoftFileLease  # the light install has no need of locks
+    from ecgmodel.support._lease import Lease  # the light install has no need of locks
 
 LEASE_S = 60.0
 """Time without a renewal after which a holder elsewhere counts as gone."""
 DAY_S = 86_400.0
 _TOLD_S = 20.0
+_LOOKS, _BETWEEN_S = 3, 0.05
 _log = logging.getLogger("ecg")
 
 
@@ -32,16 +33,16 @@ class LockHeldError(EcgError, TimeoutError):
     """Another process holds a lock for longer than was waited."""
 
 
-def lease(path: Path) -> SoftFileLease:
+def lease(path: Path) -> Lease:
     """Return the lock of a file, not yet taken; any thread may release it."""
-    from filelock import SoftFileLease
+    from ecgmodel.support._lease import Lease
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    return SoftFileLease(path, lease_duration=LEASE_S, thread_local=False)
+    return Lease(path.absolute(), lease_duration=LEASE_S, thread_local=False)
 
 
 @contextmanager
-def locked(path: Path, what: str, timeout_s: float = DAY_S) -> Iterator[SoftFileLease]:
+def locked(path: Path, what: str, timeout_s: float = DAY_S) -> Iterator[Lease]:
     """Hold a lock; while another process has it, say now and then which.
 
     Args:
@@ -50,8 +51,7 @@ def locked(path: Path, what: str, timeout_s: float = DAY_S) -> Iterator[SoftFile
         timeout_s: Longest wait, s.
 
     Yields:
-        The lock. Its `compromise` is set once it was lost: this process was suspended so long that
-        another one took it for gone.
+        The lock. It may be lost: see `is_ours`.
 
     Raises:
         LockHeldError: It was not released in time.
@@ -63,7 +63,9 @@ def locked(path: Path, what: str, timeout_s: float = DAY_S) -> Iterator[SoftFile
         left = timeout_s - (time.monotonic() - start)
         try:
             lock.acquire(timeout=max(0.0, min(told, left)))
-            break
+            if is_ours(lock):
+                break
+            lock.release()  # this process was suspended while it took the lock
         except Timeout as error:
             if left <= told:
                 raise LockHeldError(
@@ -78,22 +80,27 @@ def locked(path: Path, what: str, timeout_s: float = DAY_S) -> Iterator[SoftFile
         lock.release()
 
 
-def is_here(lock: SoftFileLease) -> bool:
-    """Return whether a lock's holder is on this machine, and in this container.
+def is_ours(lock: Lease) -> bool:
+    """Return whether a lock that was taken is still this process's, by the lock's file.
+
+    It is not if this process was suspended so long that another one took it for gone.
+    """
+    for look in range(_LOOKS):  # who clears a lock may hold its file aside for a moment
+        time.sleep(_BETWEEN_S if look else 0)
+        if (owner := lock.owner) is not None and owner.token == lock.token:
+            return True
+    return False
+
+
+def is_here(lock: Lease) -> bool:
+    """Return whether a lock is free, or its holder is on this machine and in this container.
 
     Then it is known at once whether it is gone; else only after `LEASE_S` without a renewal.
     """
-    return lock.owner is None or lock.owner.hostname == _own_host()
+    return lock.is_here or not Path(lock.lock_file).exists()
 
 
-@cache
-def _own_host() -> str:
-    with TemporaryDirectory() as folder, lease(Path(folder) / "own") as own:
-        assert own.owner  # it is held
-        return str(own.owner.hostname)
-
-
-def holder(lock: SoftFileLease) -> str:
+def holder(lock: Lease) -> str:
     """Return who holds a lock, as people say it."""
     owner = lock.owner
     if owner is None:

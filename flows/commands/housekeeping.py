@@ -40,22 +40,24 @@ def gc(
     """
     settings = read_settings(config, pairs)
     from ecgmodel.store import Store
-    from ecgmodel.store.garbage import find_leftovers, remove
+    from ecgmodel.store.garbage import Leftover, find_leftovers, remove
     from tasks.tracking import Registry, Tracker
 
     store = Store(settings.store)
     tracker = Tracker(settings.tracking, store)
-    with tracker.reached("Nothing was deleted; the store's files"):
-        trainings = [*tracker.trainings(), *(v.training for v in Registry(tracker).versions())]
-    leftovers = find_leftovers(store, trainings, keep_datasets, unfinished_days)
+
+    def find() -> list[Leftover]:
+        with tracker.reached("Nothing was deleted; the store's files"):
+            trainings = [*tracker.trainings(), *(v.training for v in Registry(tracker).versions())]
+        return find_leftovers(store, trainings, keep_datasets, unfinished_days)
+
+    leftovers = remove(store, find) if delete else find()
     for leftover in leftovers:
         where = leftover.path.relative_to(store.root)
         click.echo(f"{leftover.size / 1e6:>10,.1f} MB  {where}: {leftover.reason}")
     total = sum(leftover.size for leftover in leftovers) / 1e6
-    if not delete:
-        click.echo(f"{total:>10,.1f} MB can be freed with --delete.")
-    else:
-        click.echo(f"{remove(store, leftovers) / 1e6:>10,.1f} MB freed.")
+    done = "freed." if delete else "can be freed with --delete."
+    click.echo(f"{total:>10,.1f} MB {done}")
 
 
 HOUSEKEEPING_COMMANDS = (gc,)

@@ -12,7 +12,7 @@ import pytest
 
 from ecgmodel.errors import StoreInUseError
 from ecgmodel.store import Store, Stored, Unit, file_sha256, is_intact, read_stored
-from ecgmodel.store.garbage import find_leftovers, remove
+from ecgmodel.store.garbage import Leftover, find_leftovers, remove
 from ecgmodel.store.inputs import damaged_files
 
 MB = 1_000_000
@@ -103,15 +103,14 @@ def test_inputs_that_earlier_code_named_by_key_and_content_are_kept(store: Store
 
 
 def test_units_that_remain_after_deletion_are_intact(store: Store) -> None:
-    leftovers = find_leftovers(store, [key(store, "new")])
-    before = _bytes(store)
-    freed = remove(store, leftovers)
-    assert before - _bytes(store) == freed > MB
+    new, before = [key(store, "new")], _bytes(store)
+    leftovers = remove(store, lambda: find_leftovers(store, new))
+    assert before - _bytes(store) == sum(item.size for item in leftovers) > MB
     assert not any(item.path.exists() for item in leftovers)
     kept = [read_stored(path.parent) for path in store.root.glob("*/*/manifest.json")]
     assert {k.name for k in kept} == {"b", "c", "own", "new"}
     assert all(is_intact(unit) for unit in kept)
-    assert find_leftovers(store, [key(store, "new")]) == []
+    assert find_leftovers(store, new) == []
 
 
 def _bytes(store: Store) -> int:
@@ -140,8 +139,28 @@ def test_recent_unfinished_work_is_kept(store: Store) -> None:
         os.utime(path, (long_ago, long_ago))
     (left,) = find_leftovers(store, everything)
     assert left.path == partial
-    remove(store, [left])
+    assert remove(store, lambda: find_leftovers(store, everything)) == [left]
     assert not partial.exists()
+
+
+def test_files_that_a_kill_left_half_written_are_deleted(store: Store) -> None:
+    everything = [key(store, "old"), key(store, "new")]
+    places = ("code/1.json", "receipts/1.json", "listings/1.json", "locks/1", "locks/leases/1")
+    halves = [store.root / f"{place}.12-34.half" for place in places]
+    for half in halves:
+        half.parent.mkdir(exist_ok=True)
+        half.write_bytes(b"1")
+    assert find_leftovers(store, everything) == []
+    for half in halves[1:]:
+        os.utime(half, (0, 0))
+    deleted = remove(store, lambda: find_leftovers(store, everything))
+    assert sorted(item.path for item in deleted) == sorted(halves[1:])
+    assert [half.exists() for half in halves] == [True, *[False] * 4]
+
+
+def test_work_that_is_finished_meanwhile_is_no_error(store: Store) -> None:
+    gone = Leftover(store.root / "train" / "x-0123.1a.partial", 0, "its run was interrupted")
+    assert remove(store, lambda: [gone]) == [gone]
 
 
 def test_nothing_is_deleted_while_another_process_uses_the_store(store: Store) -> None:
@@ -155,12 +174,21 @@ def test_nothing_is_deleted_while_another_process_uses_the_store(store: Store) -
         assert worker.stdout.readline() == "held\n"
         leftovers = find_leftovers(store, [], 0)
         with pytest.raises(StoreInUseError, match=f"in use by process {worker.pid}"):
-            remove(store, leftovers)
+            remove(store, lambda: leftovers)
         assert all(item.path.exists() for item in leftovers)
     finally:
         worker.kill()
         worker.wait()
-    assert remove(store, leftovers) > MB
+    assert remove(store, lambda: leftovers) == leftovers != []
+    assert not any(item.path.exists() for item in leftovers)
+
+
+def test_what_to_delete_is_found_once_no_other_process_can_begin(store: Store) -> None:
+    def find() -> list[Leftover]:
+        assert (store.root / "locks" / "gate.lease").exists()
+        return []
+
+    assert remove(store, find) == []
 
 
 def test_the_newest_report_of_a_benchmark_is_kept_with_its_network(

@@ -3,15 +3,18 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ecgmodel.store import MANIFEST, Store, Unit, file_sha256
+from ecgmodel.support import locks
 
 UNIT = Unit("mix", "mitdb/100", {"copies": 2}, {"record": "abc"}, {"modules": "1"})
 
@@ -180,3 +183,108 @@ def test_a_killed_process_releases_its_lock_and_leaves_no_unit(tmp_path: Path) -
     child.wait()
     made = Store(tmp_path).make(UNIT, build)
     assert set(made.files) == {"a.txt", "sub/b.bin"}
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_of_what_killed_processes_left_one_is_continued_and_none_remains(
+    tmp_path: Path, resume: bool
+) -> None:
+    final = tmp_path / UNIT.folder
+    for age, name in enumerate((".0a.partial", ".partial", ".1b.partial")):
+        (folder := final.with_name(final.name + name)).mkdir(parents=True)
+        (folder / "by").write_text(name)
+        for path in (folder / "by", folder):
+            os.utime(path, (time.time() - age, time.time() - age))
+
+    def rest(into: Path) -> dict[str, list[str]]:
+        assert into.suffix == ".partial"
+        assert list(final.parent.iterdir()) == [into]
+        return {"found": [path.read_text() for path in into.iterdir()]}
+
+    made = Store(tmp_path).make(UNIT, rest, resume=resume)
+    assert made.info == {"found": [".0a.partial"] if resume else []}
+    assert list(final.parent.iterdir()) == [final]
+
+
+SUSPENDED = """
+import os, signal, sys
+from pathlib import Path
+from ecgmodel.store import Store, Unit
+from ecgmodel.support import locks
+
+locks.LEASE_S = 1.0
+
+def build(into):
+    with (into / "a").open("a", buffering=1) as file:
+        file.write("by A\\n")
+        os.kill(os.getpid(), signal.SIGSTOP)
+        file.write("by A, late\\n")
+    print("woke", flush=True)
+    if sys.argv[3] == "makes folders":
+        into.mkdir(parents=True, exist_ok=True)
+    (into / "b").write_text("by A")
+    return {"by": "A"}
+
+unit = Unit("mix", "mitdb/100", {"copies": 2}, {"record": "abc"}, {"modules": "1"})
+print(Store(sys.argv[1]).make(unit, build, resume=sys.argv[2] == "True").info["by"], flush=True)
+"""
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("how", ["as it is", "makes folders"])
+def test_who_was_suspended_leaves_the_work_to_who_took_it_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool, how: str
+) -> None:
+    monkeypatch.setattr(locks, "LEASE_S", 1.0)
+    child = subprocess.Popen(
+        [sys.executable, "-c", SUSPENDED, str(tmp_path), str(resume), how],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout
+
+    def build(into: Path) -> dict[str, str]:
+        before = (into / "a").read_text() if resume else ""
+        (into / "a").write_text(before + "by B\n")
+        child.send_signal(signal.SIGCONT)
+        assert child.stdout
+        assert child.stdout.readline() == "woke\n"
+        time.sleep(0.5)  # it does what harm it may
+        assert Store(tmp_path).get(UNIT) is None
+        (into / "c").write_text("by B")
+        return {"by": "B"}
+
+    try:
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+        made = Store(tmp_path).make(UNIT, build, resume=resume)
+        assert child.stdout.readline() == "B\n"
+        assert child.wait(10) == 0
+    finally:
+        child.kill()
+        child.wait()
+    assert made == Store(tmp_path).get(UNIT)
+    assert set(made.files) == {"a", "c"}
+    assert made.file("a").read_text() == ("by A\nby B\n" if resume else "by B\n")
+    assert list(made.path.parent.iterdir()) == [made.path]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_unit_that_a_woken_predecessor_finished_first_is_taken(
+    tmp_path: Path, resume: bool
+) -> None:
+    first = Store(tmp_path / "first").make(UNIT, build)
+
+    def late(into: Path) -> dict[str, int]:
+        shutil.copytree(first.path, tmp_path / UNIT.folder)
+        return {"rows": 4}
+
+    made = Store(tmp_path).make(UNIT, late, resume=resume)
+    assert made.info == first.info
+    assert list(made.path.parent.iterdir()) == [made.path]
+
+
+def test_a_finished_unit_needs_no_lock(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made = store.make(UNIT, build)
+    with ThreadPoolExecutor(1) as pool, store.lock(UNIT.folder):
+        assert pool.submit(store.make, UNIT, build).result(timeout=10) == made
