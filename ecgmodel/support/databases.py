@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecgmodel.support.disk import disk, said_full
 from ecgmodel.support.locks import locked
+
+if TYPE_CHECKING:
+    from filelock import SoftFileLease
 
 WAIT_S = 600.0
 
@@ -33,32 +38,48 @@ def make_whole(
         DiskFullError: The disk is full.
         LockHeldError: Another process has been making it for minutes.
     """
-    if _is_whole(place, whole):
-        return
-    with disk(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with locked(place.with_name(f"{place.name}.lease"), str(place), WAIT_S):
-            if _is_whole(place, whole):
-                return
-            half = place.with_name(place.name + _HALF)
-            for left in place.parent.glob(f"{half.name}*"):
-                left.unlink()
-            try:
-                make(half)
-                _into_one_file(half)
-            except Exception as error:
-                raise said_full(error, place) or error from error
-            if place.exists():
-                for file in _with_journals(place):
-                    file.replace(file.with_name(file.name + _ASIDE))
-            half.replace(place)
+    place = place.absolute()
+    while not _is_whole(place, whole):
+        with disk(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with locked(place.with_name(f"{place.name}.lease"), str(place), WAIT_S) as lock:
+                if _is_whole(place, whole) or _made(place, make, lock):
+                    return
+
+
+def _made(place: Path, make: Callable[[Path], None], lock: SoftFileLease) -> bool:
+    """Make a database; return False if the lock was lost: another process makes it."""
+    for left in place.parent.glob(f"{glob.escape(place.name)}.*{_HALF}*"):
+        left.unlink(missing_ok=True)
+    half = place.with_name(f"{place.name}.{lock.token}{_HALF}")
+    try:
+        make(half)
+        _into_one_file(half)
+        if _is_lost(lock):
+            return False
+        for file in _with_journals(place):  # a journal left alone would undo the new database
+            file.replace(file.with_name(file.name + _ASIDE))
+        half.replace(place)
+    except Exception as error:
+        if _is_lost(lock):
+            return False
+        raise said_full(error, place) or error from error
+    finally:
+        for file in _with_journals(half):
+            file.unlink(missing_ok=True)
+    return True
+
+
+def _is_lost(lock: SoftFileLease) -> bool:
+    """Return whether another process has taken the lock, because this one was suspended."""
+    return lock.owner is None or lock.owner.token != lock.token
 
 
 def _is_whole(place: Path, whole: Callable[[sqlite3.Connection], bool]) -> bool:
     if not place.is_file():
         return False
-    try:
-        with closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True, timeout=60)) as found:
+    try:  # to write, so that a transaction in which its maker was killed is rolled back
+        with closing(sqlite3.connect(f"{place.as_uri()}?mode=rw", uri=True, timeout=60)) as found:
             return whole(found)
     except sqlite3.Error:
         return True

@@ -6,7 +6,7 @@ import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ecgmodel.errors import DiskFullError
@@ -39,9 +39,13 @@ def disk(path: Path) -> Iterator[None]:
 
 def said_full(error: BaseException, path: Path) -> DiskFullError | None:
     """Return a `DiskFullError` if an error's own words, such as SQLite's, say so; else None."""
-    if not any(words in str(error) for words in _WORDS):
+    if not _says_full(error):
         return None
     return _full(OSError(errno.ENOSPC, str(error)), path)
+
+
+def _says_full(error: BaseException) -> bool:
+    return any(words in str(error) for words in _WORDS)
 
 
 def full_disk(error: BaseException) -> DiskFullError | None:
@@ -55,15 +59,18 @@ def full_disk(error: BaseException) -> DiskFullError | None:
             return cause
         if isinstance(cause, OSError) and cause.errno in _FULL:
             return _full(cause, Path(cause.filename) if cause.filename else _fullest())
-        if full := said_full(cause, _fullest()):
-            return full
+        if _says_full(cause):
+            return said_full(cause, _fullest())
         cause = cause.__cause__ or cause.__context__
     return None
 
 
 def _fullest() -> Path:
-    places = (Path.cwd(), Path.home(), Path(tempfile.gettempdir()))
-    return min(places, key=lambda place: shutil.disk_usage(_existing(place)).free)
+    places = []
+    for place in (Path.cwd, Path.home, lambda: Path(tempfile.gettempdir())):
+        with suppress(OSError, RuntimeError):  # a deleted folder, a user without a home
+            places.append(place())
+    return min(places or [Path("/")], key=lambda place: shutil.disk_usage(_existing(place)).free)
 
 
 def _is_full(error: OSError, path: Path) -> bool:

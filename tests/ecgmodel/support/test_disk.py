@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ecgmodel.errors import DiskFullError
-from ecgmodel.support.disk import disk
+from ecgmodel.store.versions import ROOT
+from ecgmodel.support.disk import disk, full_disk
 
 FULL = Path("/dev/full")
 
@@ -33,3 +37,28 @@ def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="5 requested") as caught, disk(tmp_path):
         raise OSError("5 requested and 3 written")  # as NumPy says it, where there is space
     assert not isinstance(caught.value, DiskFullError)
+
+
+def test_a_full_disk_is_recognised_by_words_of_any_cause() -> None:
+    error = ValueError("it failed")
+    error.__cause__ = RuntimeError("database or disk is full")
+    assert "The disk is full" in str(full_disk(error))
+    assert full_disk(ValueError("it failed")) is None
+
+
+@pytest.mark.parametrize("said", ["Permission denied", "database or disk is full"])
+def test_errors_are_told_without_a_home_and_a_working_folder(tmp_path: Path, said: str) -> None:
+    """As with `docker run --user 12345`, a user who has no home."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = (
+        "import os, sys; from ecgmodel.support.disk import full_disk\n"
+        "os.rmdir(os.getcwd())\n"
+        "print(full_disk(RuntimeError(sys.argv[1])))"
+    )
+    # A home of "~" is none: `Path.home()` fails as it does for an unknown user.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": "~"}
+    command = [sys.executable, "-c", code, said]
+    done = subprocess.run(command, cwd=gone, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("None" if said == "Permission denied" else "[Errno 28] The disk")
