@@ -142,8 +142,8 @@ class PhysioNetSource:
         """Return the text of RECORDS and SHA256SUMS.txt, from the mirror or the last listing."""
         kept = self._kept(database, version)
         try:
-            records = self._transport.read(f"{database}/{version}/RECORDS")
-            listing = {"records": _decoded(records), "sums": self._sums(database, version)}
+            records = self._text(f"{database}/{version}/RECORDS", lambda text: "<" not in text)
+            listing = {"records": records, "sums": self._sums(database, version)}
         except TransientSourceError as error:
             if (stored := _read_listing(kept)) is None:
                 raise
@@ -157,10 +157,19 @@ class PhysioNetSource:
 
     def _sums(self, database: str, version: str) -> str:
         try:
-            return _decoded(self._transport.read(f"{database}/{version}/{SUMS}"))
+            return self._text(f"{database}/{version}/{SUMS}", _parse_sums)
         except MissingFileError as error:
             warnings.warn(f"{error} Files of {database} cannot be verified.", stacklevel=4)
             return ""
+
+    def _text(self, path: str, is_list: Callable[[str], object]) -> str:
+        text = self._transport.read(path).decode("utf-8", "replace")
+        if text.strip() and not is_list(text):
+            raise TransientSourceError(
+                f"{self._transport.where}/{path} is no list, but {text.strip()[:40]!r}: perhaps "
+                "the page on which a network asks to sign in. Sign in, or try again later."
+            )
+        return text
 
     def _kept(self, database: str, version: str) -> Path:
         return self._listings / f"{database}-{version}-{digest(self._transport.where)[:12]}.json"
@@ -383,7 +392,3 @@ def _read_listing(path: Path) -> dict[str, str] | None:
         return {name: str(listing[name]) for name in ("records", "sums")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")

@@ -123,6 +123,18 @@ class TestListing:
         with pytest.warns(UserWarning, match="last listing"):
             assert source.records("nsrdb") == before
 
+    @pytest.mark.parametrize("file", ["RECORDS", "SHA256SUMS.txt"])
+    def test_a_page_that_asks_to_sign_in_is_no_listing(
+        self, source: PhysioNetSource, database: Path, mirror: MirrorServer, file: str
+    ) -> None:
+        before, published = source.records("nsrdb"), (database / file).read_bytes()
+        (database / file).write_text("<html>\nWelcome to the hotel\n</html>\n")
+        for _ in range(2):  # the second time, too: the page is not kept
+            with pytest.warns(UserWarning, match=rf"{file} is no list.*last listing"):
+                assert source.records("nsrdb") == before
+        (database / file).write_bytes(published)
+        assert source.records("nsrdb") == before
+
     def test_without_mirror_and_listing_the_error_names_the_mirror(
         self, source: PhysioNetSource, mirror: MirrorServer
     ) -> None:
