@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgmodel.support.disk import disk, said_full
-from ecgmodel.support.locks import locked
+from ecgmodel.support.locks import is_ours, locked
 
 if TYPE_CHECKING:
-    from filelock import SoftFileLease
+    from ecgmodel.support._lease import Lease
 
 WAIT_S = 600.0
 
@@ -47,7 +47,7 @@ def make_whole(
                     return
 
 
-def _made(place: Path, make: Callable[[Path], None], lock: SoftFileLease) -> bool:
+def _made(place: Path, make: Callable[[Path], None], lock: Lease) -> bool:
     """Make a database; return False if the lock was lost: another process makes it."""
     for left in place.parent.glob(f"{glob.escape(place.name)}.*{_HALF}*"):
         left.unlink(missing_ok=True)
@@ -55,24 +55,19 @@ def _made(place: Path, make: Callable[[Path], None], lock: SoftFileLease) -> boo
     try:
         make(half)
         _into_one_file(half)
-        if _is_lost(lock):
+        if not is_ours(lock):
             return False
         for file in _with_journals(place):  # a journal left alone would undo the new database
             file.replace(file.with_name(file.name + _ASIDE))
         half.replace(place)
     except Exception as error:
-        if _is_lost(lock):
+        if not is_ours(lock):
             return False
         raise said_full(error, place) or error from error
     finally:
         for file in _with_journals(half):
             file.unlink(missing_ok=True)
     return True
-
-
-def _is_lost(lock: SoftFileLease) -> bool:
-    """Return whether another process has taken the lock, because this one was suspended."""
-    return lock.owner is None or lock.owner.token != lock.token
 
 
 def _is_whole(place: Path, whole: Callable[[sqlite3.Connection], bool]) -> bool:
