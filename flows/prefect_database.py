@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from prefect.server.database import dependencies
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
@@ -40,13 +39,26 @@ class WaitingSqlite(AioSqliteConfiguration):
 def use_database(place: Path) -> None:
     """Let Prefect's server in this process use a database, which is made if it is missing."""
     make_whole(place, _make, _is_whole)
+    use_made(place)
+
+
+def use_made(place: Path) -> None:
+    """Let Prefect's server in this process use a database that is there."""
     config = WaitingSqlite(connection_url=f"{PREFIX}{place}")
     dependencies.MODELS_DEPENDENCIES["database_config"] = config
 
 
 def make_empty(place: Path) -> None:
-    """Make an empty database of this version of Prefect, which takes seconds."""
-    make_whole(place, _make, _is_whole)
+    """Make an empty database of this version of Prefect, which takes seconds.
+
+    Args:
+        place: A name for this version alone: one that is there is kept.
+
+    Raises:
+        DiskFullError: The disk is full.
+        LockHeldError: Another process has been making it for minutes.
+    """
+    make_whole(place, _make, lambda _: True)
 
 
 def _make(place: Path) -> None:
@@ -66,6 +78,8 @@ def _is_whole(database: sqlite3.Connection) -> bool:
     tables = {name for (name,) in database.execute("select name from sqlite_master")}
     if any(database.execute(f"select 1 from {name} limit 1").fetchone() for name in USED & tables):
         return True
+    from alembic.script import ScriptDirectory
+
     scripts = Path(dependencies.__file__).parent / "_migrations"
     newest = ScriptDirectory(str(scripts), version_locations=[str(scripts / "versions/sqlite")])
     if "alembic_version" not in tables:

@@ -12,8 +12,10 @@ A database that `PREFECT_SERVER_DATABASE_CONNECTION_URL` names is used instead.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import gc
+import logging
 import os
 import re
 import shutil
@@ -24,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -34,14 +37,17 @@ from typing import Any
 from uuid import uuid4
 
 from ecgmodel.errors import EcgError
+from ecgmodel.support.databases import WAIT_S
 from ecgmodel.support.disk import said_full
-from ecgmodel.support.locks import lease, locked
+from ecgmodel.support.locks import LEASE_S, is_here, lease, locked
 
 END_S = 10.0  # for what it has yet to write
 FOLDER = "temporary"  # in Prefect's home
+GONE_S = 10 * LEASE_S  # without a renewal; then the database of a server elsewhere is deleted
 LONGEST = 300  # characters quoted of what it said
 _ERROR = re.compile(r"[\w.]+(Error|Exception)\b")  # the last line of a traceback
 _MARK = "ECG_TEMPORARY_PREFECT_SERVER"
+_log = logging.getLogger("ecg")
 
 
 class TemporaryServerError(EcgError, RuntimeError):
@@ -126,15 +132,22 @@ def _environment() -> dict[str, str]:
 def _wait(server: subprocess.Popen[bytes], url: str, words: int, home: Path) -> None:
     """Wait for a server that starts, as long as it lives: a busy machine takes minutes.
 
+    If it waits itself, for a lock, what it says of that is logged.
+
     Raises:
         TemporaryServerError: It ended; what it said is part of the message.
     """
+    told = 0
     while server.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError:
             time.sleep(0.05)
+        waits = [line for line in _said(words).splitlines() if line.startswith("Waiting for ")]
+        for line in waits[told:]:
+            _log.warning("%s", line)
+        told = len(waits)
     _check_disk(words, home)
     lines = _said(words).splitlines()
     errors = [line for line in lines if _ERROR.match(line)]
@@ -163,65 +176,90 @@ def _check_disk(words: int, home: Path) -> None:
 def _serve(port: int) -> None:
     """Serve Prefect's API until standard input closes; SIGINT and SIGTERM do not stop it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # threads inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
+    database, started = ExitStack(), False
+    threading.Thread(target=_end_with_parent, args=(database,), daemon=True).start()
     gc.disable()  # modules stay: collecting garbage among them takes a fifth of the start
-    import_module("prefect.server.api.server")
-    database = ExitStack()
-    database.enter_context(own_database())
-    gc.freeze()
-    gc.enable()
-    import uvicorn
-
-    application = "prefect.server.api.server:create_app"
-    local: dict[str, Any] = {"host": "127.0.0.1", "port": port, "log_level": "error"}
-    server = uvicorn.Server(uvicorn.Config(application, factory=True, lifespan="on", **local))
-
-    def end_with_parent() -> None:
-        sys.stdin.buffer.read()
-        server.should_exit = True
-        time.sleep(END_S)
-        database.close()
-        os._exit(0)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
+        import_module("prefect.server.api.server")
+        database.enter_context(own_database())
+        gc.freeze()
+        gc.enable()
+        import uvicorn
+
+        application = "prefect.server.api.server:create_app"
+        local: dict[str, Any] = {"host": "127.0.0.1", "port": port, "log_level": "error"}
+        server = uvicorn.Server(uvicorn.Config(application, factory=True, lifespan="on", **local))
         server.run()
+        started = server.started
+    except Exception:
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         database.close()
-        os._exit(0 if server.started else 1)  # the thread that reads standard input never ends
+        os._exit(0 if started else 1)  # the thread that reads standard input never ends
+
+
+def _end_with_parent(database: ExitStack) -> None:
+    """Interrupt the server, or the wait for its database, when standard input closes."""
+    os.read(sys.stdin.fileno(), 1)
+    _thread.interrupt_main()
+    time.sleep(END_S)
+    database.close()
+    os._exit(0)
 
 
 @contextmanager
 def own_database() -> Iterator[None]:
     """Provide a database for this server alone, and delete those of servers that were killed."""
     import prefect
-    from filelock import Timeout
-    from prefect.settings import get_current_settings
+    from prefect.settings import (
+        PREFECT_SERVER_DATABASE_MIGRATE_ON_START,
+        get_current_settings,
+        temporary_settings,
+    )
 
-    from flows.prefect_database import make_empty, use_database
+    from flows.prefect_database import make_empty, use_made
 
     settings = get_current_settings()
     if "connection_url" in settings.server.database.model_fields_set:
         yield
         return
-    folder = settings.home / FOLDER
+    folder = settings.home.absolute() / FOLDER
     empty = folder / f"empty-{prefect.__version__}.db"
     make_empty(empty)
     own = folder / uuid4().hex
     lock = lease(own.with_suffix(".lease"))
-    with locked(folder / "gate.lease", str(folder)):
-        lock.acquire()
-        for other in folder.glob(f"{'[0-9a-f]' * 32}.lease"):
-            with suppress(Timeout, OSError), lease(other).acquire(timeout=0):
-                shutil.rmtree(other.with_suffix(""), ignore_errors=True)
-        own.mkdir()
-    shutil.copyfile(empty, own / "prefect.db")
-    use_database(own / "prefect.db")
     try:
-        yield
+        with locked(folder / "gate.lease", str(folder), WAIT_S):
+            lock.acquire()
+            _delete_left(folder, Path(lock.lock_file).stat().st_mtime)
+            own.mkdir()
+        shutil.copyfile(empty, own / "prefect.db")
+        use_made(own / "prefect.db")
+        with temporary_settings({PREFECT_SERVER_DATABASE_MIGRATE_ON_START: False}):
+            yield
     finally:
         shutil.rmtree(own, ignore_errors=True)
         lock.release()
+
+
+def _delete_left(folder: Path, now: float) -> None:
+    """Delete the databases of killed servers.
+
+    Args:
+        folder: The databases' folder.
+        now: The time by the clock of its file system, which also times the renewals of leases.
+    """
+    from filelock import Timeout
+
+    for path in folder.glob(f"{'[0-9a-f]' * 32}.lease"):
+        other = lease(path)
+        with suppress(Timeout, OSError):
+            if now - path.stat().st_mtime > GONE_S and not is_here(other):
+                other.force_break()
+            with other.acquire(timeout=0):
+                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -11,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import prefect
+import pytest
 from prefect.server.database import dependencies
 from prefect.settings import (
     PREFECT_HOME,
@@ -20,7 +23,8 @@ from prefect.settings import (
 
 from ecgmodel.store.versions import ROOT
 from ecgmodel.support.locks import lease
-from flows.temporary_server import FOLDER, own_database
+from flows.temporary_server import FOLDER, GONE_S, _environment, _wait, own_database
+from tests.flows.service.running import free_ports
 
 LEAVES_A_LEASE = """
 import os, sys
@@ -29,6 +33,23 @@ from ecgmodel.support.locks import lease
 held = lease(Path(sys.argv[1]))
 held.acquire()
 os.kill(os.getpid(), 9)
+"""
+SERVES_AND_TELLS_AT_ONCE = """
+from ecgmodel.support import locks
+from flows.temporary_server import _serve
+locks._TOLD_S = 0.1
+_serve(0)
+"""
+WAITS_AND_THEN_SERVES = """
+import http.server, sys, time
+print("Waiting for a database, in use by process 3 on there.", file=sys.stderr)
+print("This is of no interest.", file=sys.stderr)
+time.sleep(0.5)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).handle_request()
 """
 
 
@@ -63,6 +84,37 @@ def left(home: Path) -> list[str]:
     return sorted(path.name for path in (home / FOLDER).iterdir())
 
 
+def test_what_the_server_waits_for_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (port,) = free_ports(1)
+    with (tmp_path / "words").open("w+b") as words:
+        command = [sys.executable, "-c", WAITS_AND_THEN_SERVES, str(port)]
+        server = subprocess.Popen(command, stderr=words)
+        with caplog.at_level(logging.WARNING):
+            _wait(server, f"http://127.0.0.1:{port}", words.fileno(), tmp_path)
+        server.wait()
+    assert caplog.messages == ["Waiting for a database, in use by process 3 on there."]
+
+
+def test_a_server_that_waits_says_so_and_ends_with_its_command(tmp_path: Path) -> None:
+    inherited = {n: v for n, v in os.environ.items() if not n.startswith("PREFECT")}
+    environment = {**inherited, **_environment(), "PREFECT_HOME": str(tmp_path)}
+    empty = tmp_path / FOLDER / f"empty-{prefect.__version__}.db"
+    pipe = subprocess.PIPE
+    with lease(empty.with_name(f"{empty.name}.lease")):
+        command = [sys.executable, "-c", SERVES_AND_TELLS_AT_ONCE]
+        server = subprocess.Popen(command, env=environment, stdin=pipe, stderr=pipe)
+        try:
+            assert server.stderr
+            said = server.stderr.readline().decode()
+            assert said.startswith(f"Waiting for {empty}, in use by process {os.getpid()} on ")
+            server.communicate(timeout=60)  # closes its standard input
+        finally:
+            server.kill()
+    assert left(tmp_path) == []
+
+
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = prepare(tmp_path, tmp_path / "file" / "home")
@@ -89,7 +141,8 @@ def test_two_commands_at_once_in_a_new_home_both_end_and_leave_an_empty_database
     tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"
-    both = [start(tmp_path / name, home) for name in ("a", "b")]
+    homes = {"a": home, "b": Path(os.path.relpath(home))}
+    both = [start(tmp_path / name, homes[name]) for name in homes]
     for process in both:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
@@ -102,17 +155,26 @@ def test_two_commands_at_once_in_a_new_home_both_end_and_leave_an_empty_database
 def test_what_killed_servers_left_is_deleted_and_what_others_use_is_not(tmp_path: Path) -> None:
     own = {PREFECT_HOME: tmp_path}  # another test's server in this process may name a database
     named = {PREFECT_SERVER_DATABASE_CONNECTION_URL}
-    killed, used = (tmp_path / FOLDER / (digit * 32) for digit in "ab")
-    for folder in (killed, used):
+    killed, used, gone, elsewhere = (tmp_path / FOLDER / (digit * 32) for digit in "abcd")
+    for folder in (killed, used, gone, elsewhere):
         folder.mkdir(parents=True)
         (folder / "prefect.db").touch()
     ended = [sys.executable, "-c", LEAVES_A_LEASE, str(killed.with_suffix(".lease"))]
     assert subprocess.run(ended, cwd=ROOT).returncode == -signal.SIGKILL
     with lease(used.with_suffix(".lease")):
+        mine = used.with_suffix(".lease").read_text()
+        for folder in (gone, elsewhere):
+            there = re.sub("host=.*", "host=another-container", mine)
+            folder.with_suffix(".lease").write_text(there)
+        for folder in (gone, used):
+            renewed = used.with_suffix(".lease").stat().st_mtime - GONE_S - 1
+            os.utime(folder.with_suffix(".lease"), (renewed, renewed))
         before = dict(dependencies.MODELS_DEPENDENCIES)
         with temporary_settings(own, restore_defaults=named), own_database():
             assert used.is_dir()
+            assert elsewhere.is_dir()
             assert not killed.exists()
-            assert len([name for name in left(tmp_path) if len(name) == 32]) == 2
+            assert not gone.exists()
+            assert len([name for name in left(tmp_path) if len(name) == 32]) == 3
         dependencies.MODELS_DEPENDENCIES.update(before)
-    assert [name for name in left(tmp_path) if len(name) == 32] == [used.name]
+    assert [name for name in left(tmp_path) if len(name) == 32] == [used.name, elsewhere.name]
