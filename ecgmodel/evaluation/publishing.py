@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from ecgmodel.evaluation.report import DatasetFacts, ReportContext, render
 from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.evaluation.summary import NO_NOISE, as_text, noisy_rows, pivot, summarise
 from ecgmodel.evaluation.wording import saved_weights
-from ecgmodel.store import MANIFEST, Stored
+from ecgmodel.store import Stored
 from ecgmodel.support.dataclass_files import load
 
 MODEL, SEGMENTS, EXAMPLES = "model", "segments.parquet", "examples.npz"
@@ -76,7 +75,6 @@ def publish_report(
         versions=context["versions"],
         commands=context["commands"],
         git_commit=str(context["git_commit"]),
-        created=_trained_at(model),
         simulated=bool(dataset.info["source"]["simulated"]),
         window=int(context["window"]),
         draws=how.bootstrap,
@@ -199,9 +197,3 @@ def _facts(dataset: Stored, target: str) -> DatasetFacts:
         left_out={item["record"]: item["reason"] for item in info["left_out"]},
         target=target,
     )
-
-
-def _trained_at(model: Stored) -> str:
-    """Return the date and time of the training."""
-    seconds = (model.path / MANIFEST).stat().st_mtime
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -74,7 +74,6 @@ class ReportContext:
         versions: Version of each library.
         commands: Commands that reproduce the results, a line each.
         git_commit: Commit of the code.
-        created: Date and time, as text.
         simulated: Whether any data is simulated; the page then starts with a notice.
         links: Related runs or files by name, shown as plain text.
         title: Title of the page.
@@ -93,7 +92,6 @@ class ReportContext:
     versions: Mapping[str, str]
     commands: Sequence[str]
     git_commit: str
-    created: str
     simulated: bool
     links: Mapping[str, str] = field(default_factory=dict)
     title: str = "ECG denoiser"

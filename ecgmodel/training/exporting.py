@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ecgmodel.denoise.onnx import KEY, Facts, read_onnx
 from ecgmodel.errors import ModelError
 from ecgmodel.support.quiet import import_keras
+from ecgmodel.training.numbering import number
 
 if TYPE_CHECKING:
     import keras
@@ -124,8 +125,9 @@ def _finish(path: Path, facts: Facts) -> None:
     _fuse_biases(model.graph)
     if _fuse_gelus(model.graph):
         model.opset_import.append(onnx.helper.make_opsetid(MICROSOFT, 1))
+    number(model.graph)
     onnx.helper.set_model_props(model, {KEY: facts.model_dump_json()})
-    onnx.save(model, path)
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _fuse_biases(graph: Any) -> None:

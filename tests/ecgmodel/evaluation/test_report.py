@@ -74,7 +74,6 @@ def context():
         versions={"keras": "3.15.1"},
         commands=["ecg-denoise run"],
         git_commit="1a2b3c4",
-        created="2026-01-01 00:00 UTC",
         simulated=True,
         draws=200,
     )
