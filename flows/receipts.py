@@ -8,9 +8,12 @@ is never the only proof: without a receipt a run looks everything up in the stor
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from http.client import HTTPException
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,18 +21,36 @@ from typing import TYPE_CHECKING, Any
 from ecgmodel.errors import EcgError
 from ecgmodel.settings.config import Settings
 from ecgmodel.steps.data import open_source
-from ecgmodel.store import MANIFEST, Store, Stored, digest, file_sha256, read_stored, write_text
+from ecgmodel.store import (
+    MANIFEST,
+    Store,
+    Stored,
+    _sha256_once,
+    digest,
+    file_sha256,
+    read_stored,
+    write_text,
+)
 from ecgmodel.store.inputs import inputs_of
 from ecgmodel.store.leases import hold
 from ecgmodel.support.paths import ROOT
-from tasks.tracking.glance import glance, logged_files
+from tasks.tracking import Registry
+from tasks.tracking.evidence import evidence
+from tasks.tracking.glance import glance
+from tasks.tracking.lying import AlteredError
 
 if TYPE_CHECKING:
     from flows.train import Training
 
 FOLDER = "receipts"
-_CODE, _KINDS = ("ecgmodel", "tasks", "flows"), (".py", ".html", ".yaml", ".json", ".csv", ".onnx")
-_Files = dict[str, list[Any]]  # relative path: what `_stat` says, sha256
+_CODE = ("ecgmodel", "tasks", "flows")
+_Files = dict[str, list[Any]]  # path, relative if it is in the store: what `_stat` says, sha256
+# What others than this code get wrong: files, databases, a server's answers, JSON of another form.
+_THEIRS = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError),
+    *(EcgError, HTTPException, sqlite3.Error),
+)
+_log = logging.getLogger("ecg")
 
 
 def find(settings: Settings) -> str | None:
@@ -45,44 +66,90 @@ def find(settings: Settings) -> str | None:
             return None
         files: _Files = receipt["files"]
         seen = {name: _same(store.root / name, *known) for name, known in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, EcgError, sqlite3.Error):
+        if None in seen.values():
+            return None
+        if seen != files:  # a moved store: other inodes, the same bytes
+            write_text(path, json.dumps(receipt | {"files": seen}))
+        text = receipt["text"]
+        for mark, folder in _places(store).items():
+            text = text.replace(mark, folder)
+        return f"{receipt['by']}\n{text}"
+    except _THEIRS:
         return None
-    if None in seen.values():
-        return None
-    if seen != files:  # a moved store: other inodes, the same bytes
-        write_text(path, json.dumps(receipt | {"files": seen}))
-    return f"{receipt['by']}\n{receipt['text']}"
 
 
 def keep(settings: Settings, training: Training, text: str) -> None:
-    """Write the receipt of a finished run.
+    """Write the receipt of a finished run; without one, the next run looks everything up.
 
     Args:
         settings: All settings.
         training: What it made.
         text: What it printed.
     """
-    store, run = Store(settings.store), training.run_id
-    roots = [training.dataset, training.model, training.report]
-    if training.judged.report:
-        roots.append(read_stored(training.judged.report))
+    store = Store(settings.store)
+    path = _place(settings, store)
+    for mark, folder in _places(store).items():
+        text = text.replace(folder, mark)
     try:
-        paths = [path for unit in inputs_of(store, roots) for path in _files(unit)]
-        paths += logged_files(settings.tracking, store, run)
+        with training.tracker.reached("The model and its report"):
+            by, files = _by(training), _proven(store, training)
         receipt = {
-            "by": _by(training),
-            "run": run,
+            "by": by,
+            "run": training.run_id,
             "text": text,
             "needed": (needed := _needed(settings)),
             "decides": _decides(settings, store, needed),
-            "tracking": glance(settings.tracking, store, run),
-            "files": {str(p.relative_to(store.root)): [_stat(p), file_sha256(p)] for p in paths},
+            "tracking": glance(settings.tracking, store, training.run_id),
+            "files": files,
         }
-        path = _place(settings, store)
         path.parent.mkdir(exist_ok=True)
         write_text(path, json.dumps(receipt))
-    except (OSError, ValueError, KeyError, EcgError, sqlite3.Error):
-        return  # without it, the next run asks Prefect and MLflow
+    except _THEIRS as error:
+        cause = error.__cause__ or error
+        why = (str(cause) or type(cause).__name__).splitlines()[0]
+        _log.warning("The next run will look everything up again: %s", why)
+
+
+def _proven(store: Store, training: Training) -> _Files:
+    """Return all files that a run left, with the hashes that they are known to have.
+
+    Raises:
+        AlteredError: A file has another hash by now.
+    """
+    logged = training.tracker.logged(training.finished)
+    if logged is None:
+        raise AlteredError(training.tracker.uri, [f"run {training.run_id}"])
+    done, judged = training.finished, training.judged
+    registry = Registry(training.tracker)
+    numbers = dict.fromkeys(n for n in (judged.version, judged.champion) if n is not None)
+    versions = [registry.version(number) for number in numbers]
+    verdict = [read_stored(judged.report)] if judged.report else []
+    known = {**logged.files, **evidence(registry, versions, *verdict)}
+    roots = (done.dataset, done.model, done.exported, done.report, *verdict)
+    for unit in inputs_of(store, roots):
+        known |= {unit.file(name): str(one["sha256"]) for name, one in unit.files.items()}
+        known |= _manifest(unit)
+    return {_name(store, path): _seen(path, sha256) for path, sha256 in known.items()}
+
+
+def _manifest(unit: Stored) -> dict[Path, str]:
+    path = unit.path / MANIFEST
+    sha256 = file_sha256(path)
+    if read_stored(unit.path) != unit:  # its seal is right, and it says the same as before
+        raise AlteredError(str(unit.path), [MANIFEST])
+    return {path: sha256}
+
+
+def _seen(path: Path, sha256: str) -> list[Any]:
+    """Return a file's stat, taken before it is hashed, and its hash, if that is the known one."""
+    stat = _stat(path)
+    if _sha256_once(path) != sha256:
+        raise AlteredError(str(path.parent), [path.name])
+    return [stat, sha256]
+
+
+def _name(store: Store, path: Path) -> str:
+    return str(path.relative_to(store.root) if path.is_relative_to(store.root) else path)
 
 
 def _by(training: Training) -> str:
@@ -93,6 +160,11 @@ def _by(training: Training) -> str:
         f"Nothing to do: all is as the run of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC left it. "
         f"Trained by the flow run {name!r} ({number})."
     )
+
+
+def _places(store: Store) -> dict[str, str]:
+    """Return the folders in a printed text that may be elsewhere when it is printed again."""
+    return {"\0store/": f"{store.root}/", "\0programs/": f"{Path(sys.executable).parent}/"}
 
 
 def _place(settings: Settings, store: Store) -> Path:
@@ -129,9 +201,9 @@ def _decides(settings: Settings, store: Store, needed: Iterable[str]) -> str:
 
 
 def _code() -> list[list[str]]:
-    """Return the hash of every file of code; whatever changes, the run looks into it."""
+    """Return the hash of every file of code, also of shipped networks and pages."""
     paths = (path for name in _CODE for path in sorted((ROOT / name).rglob("*")))
-    code = (path for path in paths if path.suffix in _KINDS)
+    code = (path for path in paths if path.suffix != ".pyc" and path.is_file())
     return [[str(path.relative_to(ROOT)), file_sha256(path)] for path in code]
 
 
@@ -144,11 +216,6 @@ def _named(settings: Settings) -> list[str]:
     names = [Path(one) for one in (settings.training.start_from, settings.gate.test_set) if one]
     files = (name / MANIFEST if name.is_dir() else name for name in names)
     return [file_sha256(file) for file in files if file.is_file()]
-
-
-def _files(unit: Stored) -> Iterator[Path]:
-    yield unit.path / MANIFEST
-    yield from (unit.file(name) for name in unit.files)
 
 
 def _stat(path: Path) -> list[int]:

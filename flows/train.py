@@ -44,20 +44,31 @@ class Training:
     """Result of a training: where its files, run and version are.
 
     Attributes:
-        dataset: The dataset of training and test.
-        model: `model.keras`, `model.weights.h5`, `history.json`.
-        report: `report.html`, tables and figures.
+        finished: Its settings and files.
         run_id: The MLflow run.
         tracker: The tracking store of that run.
         judged: The registered version, and the gate's decision.
     """
 
-    dataset: Stored
-    model: Stored
-    report: Stored
+    finished: Finished
     run_id: str
     tracker: Tracker
     judged: Judged
+
+    @property
+    def dataset(self) -> Stored:
+        """The dataset of training and test."""
+        return self.finished.dataset
+
+    @property
+    def model(self) -> Stored:
+        """`model.keras`, `model.weights.h5`, `history.json`."""
+        return self.finished.model
+
+    @property
+    def report(self) -> Stored:
+        """`report.html`, tables and figures."""
+        return self.finished.report
 
     @property
     def outcome(self) -> str:
@@ -98,7 +109,7 @@ def train(
         tasks.retrying(promotion.ensure, settings.tracking)(registry, settings.gate.first_champion)
     version = tasks.retrying(promotion.register, settings.tracking)(finished, registry, run_id)
     judged = judge(settings, store, registry, version)
-    result = Training(dataset, model, report, run_id, tracker, judged)
+    result = Training(finished, run_id, tracker, judged)
     return concluded(result, result.outcome)
 
 

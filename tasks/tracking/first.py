@@ -8,7 +8,7 @@ from ecgmodel.denoise.onnx import FILE
 from ecgmodel.models.lineage import LINEAGE, shipped_start
 from ecgmodel.models.trained import CARD, NETWORK, RECIPE, RECORDINGS, SUBJECTS, Trained, shipped
 from ecgmodel.store import file_sha256
-from tasks.tracking.packing import log_model
+from tasks.tracking.packing import log_model, seal_model
 from tasks.tracking.registry import (
     OVERLAP,
     SHIPPED,
@@ -101,8 +101,9 @@ def _run(tracker: Tracker, one: Trained) -> str:
     client.log_dict(run_id, facts, DATASET_FILE)
     for name in (CARD, RECIPE, SUBJECTS, RECORDINGS):
         client.log_artifact(run_id, str(one.folder / name))
+    tracker.seal_files(run_id, (DATASET_FILE,))
     if not tracker.model_id(run_id):
-        log_model(run_id, one.file(NETWORK), one.file(FILE))
+        seal_model(tracker, log_model(run_id, one.file(NETWORK), one.file(FILE)))
     client.set_terminated(run_id, "FINISHED")
     return run_id
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ from ecgmodel.denoise.onnx import FILE
 from ecgmodel.models.trained import NETWORK
 from ecgmodel.store.versions import PACKAGE, library_versions
 from ecgmodel.support.paths import ROOT
+from tasks.tracking.lying import SEAL, Files, altered, files_at, local_hashes, read_seal, seal
+from tasks.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,7 +27,8 @@ if TYPE_CHECKING:
 SERVED = Path(__file__).with_name("served.py")
 # Packages for inference. MLflow adds itself.
 LIBRARIES = ("numpy", "onnxruntime", "pandas", "pydantic", "scipy")
-_PARTS = frozenset({"MLmodel", "code", "requirements.txt", SERVED.name})
+_NETWORKS = (f"artifacts/{NETWORK}", f"artifacts/{FILE}")
+_PARTS = ("MLmodel", "code", "requirements.txt", SERVED.name, *_NETWORKS)
 HOW_TO = """Removes noise from an ECG of any length, number of leads and sampling rate, in mV.
 
 - `inputs`: samples `[…]`, or samples by leads `[[…], …]`; or `dataframe_split` and
@@ -35,8 +40,21 @@ HOW_TO = """Removes noise from an ECG of any length, number of leads and samplin
 For research; not a medical device."""
 
 
-def log_model(run_id: str, keras: Path, onnx: Path) -> None:
-    """Log a network with an open run, as a model for ECGs of any shape.
+@dataclass(frozen=True)
+class Examined:
+    """What lies of a logged model.
+
+    Attributes:
+        missing: The parts that were deleted or altered.
+        files: Hashes of its files that lie on this machine, by path.
+    """
+
+    missing: Set[str]
+    files: Mapping[Path, str]
+
+
+def log_model(run_id: str, keras: Path, onnx: Path) -> str:
+    """Log a network with an open run, as a model for ECGs of any shape, and return its id.
 
     The signature leaves the input shape open, since MLflow would refuse all other shapes.
 
@@ -48,24 +66,35 @@ def log_model(run_id: str, keras: Path, onnx: Path) -> None:
     import mlflow.pyfunc
 
     with mlflow.start_run(run_id=run_id), _contents(keras, onnx) as contents:
-        mlflow.pyfunc.log_model(name="model", **contents)
+        return str(mlflow.pyfunc.log_model(name="model", **contents).model_id)
 
 
-def missing_parts(client: MlflowClient, model_id: str, sizes: Mapping[str, int]) -> set[str]:
-    """Return the parts of a logged model that were deleted, or whose size is not as told.
+def examine(tracker: TrackingStore, model_id: str, networks: Files) -> Examined:
+    """Compare the files of a logged model with its seal; earlier code set none.
 
     Args:
-        client: MLflow's client.
+        tracker: The tracking store.
         model_id: The model.
-        sizes: Bytes of the network files, by name, as far as known.
+        networks: What the store knows of the network files, by name.
     """
-    top = {info.path for info in client.list_logged_model_artifacts(model_id)}
-    if "data" in top:  # the layout of earlier code
-        return set()
-    inside = client.list_logged_model_artifacts(model_id, "artifacts") if "artifacts" in top else []
-    found = {info.path.rpartition("/")[2]: info.file_size for info in inside}
-    there = {name for name, size in found.items() if size == sizes.get(name, size)}
-    return set(_PARTS - top) | {f"artifacts/{name}" for name in {NETWORK, FILE} - there}
+    model = tracker.client.get_logged_model(model_id)
+    location = str(model.artifact_location)
+    if not tracker.holds(location):
+        return Examined(frozenset(), {})
+    there = files_at(location, tracker.uri)
+    now, ours = seal(there), seal({f"artifacts/{name}": file for name, file in networks.items()})
+    wanted = {**(read_seal(model.tags) or {part: now.get(part) for part in _PARTS}), **ours}
+    # The layout of earlier code is left as it is.
+    missing = set() if any(name.startswith("data/") for name in there) else altered(there, wanted)
+    return Examined(frozenset(missing), local_hashes(location, there))
+
+
+def seal_model(tracker: TrackingStore, model_id: str) -> None:
+    """Note what a logged model consists of, so that a file that changes later is noticed."""
+    location = str(tracker.client.get_logged_model(model_id).artifact_location)
+    if tracker.holds(location):
+        known = json.dumps(seal(files_at(location, tracker.uri)))
+        tracker.client.set_logged_model_tags(model_id, {SEAL: known})
 
 
 def restore_model(
@@ -77,7 +106,7 @@ def restore_model(
         client: MLflow's client.
         run_id: The run that logged it.
         model_id: The model.
-        parts: Result of `missing_parts`.
+        parts: The missing ones, as `examine` tells them.
         keras: The network, for training and evaluation.
         onnx: The same, for inference.
     """
@@ -92,7 +121,7 @@ def restore_model(
             above = str(Path(part).parent) if "/" in part else None
             if (package / part).is_dir():
                 client.log_model_artifacts(model_id, str(package / part), part)
-            else:
+            elif (package / part).is_file():  # else of an MLflow that packed more
                 client.log_model_artifact(model_id, str(package / part), above)
 
 

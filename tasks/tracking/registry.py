@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -21,18 +21,19 @@ from ecgmodel.denoise.onnx import FILE
 from ecgmodel.errors import EcgError
 from ecgmodel.models.trained import NETWORK, shipped
 from ecgmodel.steps.training import trained_window
-from ecgmodel.store import MANIFEST, Store, Stored, Unit, file_sha256, is_intact, read_stored
+from ecgmodel.store import Store, Stored, Unit, file_sha256
 from tasks.tracking.describing import version_text, with_verdict
 from tasks.tracking.finished import Finished
+from tasks.tracking.lying import altered, files_at, seal
 from tasks.tracking.packing import HOW_TO, networks
 from tasks.tracking.runs import DATASET, TRAINING, Tracker
-from tasks.tracking.same import with_weights
+from tasks.tracking.same import trained_here, with_weights
+from tasks.tracking.verdicts import verdict_files, verdict_folder
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-VERDICTS = "verdicts"
 VERDICT, TAKEN_BACK, FOLDER = "ecg.verdict", "ecg.taken_back", "ecg.folder"
 WINDOW, OVERLAP = "ecg.window", "ecg.overlap"
 _CHANGE = "ecg.champion."
@@ -74,6 +75,12 @@ class Version:
     def verdict(self) -> str:
         """The latest verdict, "" without one."""
         return self.tags.get(VERDICT, "")
+
+    @property
+    def model_id(self) -> str | None:
+        """Its logged model, None if an MLflow before logged models registered it."""
+        name = self.source.removeprefix("models:/")
+        return name if name.startswith("m-") else None
 
     @property
     def is_shipped(self) -> bool:
@@ -120,7 +127,8 @@ class Registry:
     def register(self, finished: Finished, run_id: str) -> Version:
         """Return the version of a logged training, registering it as challenger if needed."""
         with self.lock():
-            if known := self.of_training(finished.model.key) or self._made_again(finished):
+            known = self.of_training(finished.model.key) or self._made_again(finished)
+            if known and self._has_model(known):
                 return known
             tags = {
                 TRAINING: finished.model.key[:32],
@@ -133,6 +141,11 @@ class Registry:
             made = self.create(run_id, tags, version_text(finished, name))
             self._client.set_registered_model_alias(self.name, CHALLENGER, str(made.number))
             return made
+
+    def _has_model(self, version: Version) -> bool:
+        """Return whether a version's logged model was not deleted."""
+        model_id = version.model_id
+        return model_id is None or self.tracker.find_model(model_id) is not None
 
     def _made_again(self, finished: Finished) -> Version | None:
         """Return the version of an earlier training with the same weights, made by other code."""
@@ -225,7 +238,7 @@ class Registry:
         Raises:
             RegistryError: Its files were deleted.
         """
-        if trained := _trained_here(version, store):
+        if trained := trained_here(version.training, store):
             return trained
         unit = Unit("models", f"{self.name} {version.number}", {"source": version.source})
 
@@ -265,10 +278,9 @@ class Registry:
 
     def log_verdict(self, version: Version, report: Stored, promoted: bool, reason: str) -> None:
         """Log a verdict with a version's run, and tag the version with it."""
-        known = {item.path for item in self._client.list_artifacts(version.run_id, VERDICTS)}
-        folder = f"{VERDICTS}/{report.key[:12]}"
-        if folder not in known:
-            self._client.log_artifacts(version.run_id, str(report.path), folder)
+        location = self._client.get_run(version.run_id).info.artifact_uri
+        if altered(files_at(location, self.tracker.uri), seal(verdict_files(report))):
+            self._client.log_artifacts(version.run_id, str(report.path), verdict_folder(report))
         said = f"{'promoted' if promoted else 'refused'}: {reason}"
         self.tag(version, VERDICT, said[:2000])
         self._describe(version, said)
@@ -367,16 +379,6 @@ class Registry:
             return self.versions()
         except MlflowException:
             return []
-
-
-def _trained_here(version: Version, store: Store) -> Stored | None:
-    """Return a version's training if it is in the store, complete."""
-    for manifest in (store.root / "train").glob(f"*-{version.training[:16]}/{MANIFEST}"):
-        with suppress(OSError, ValueError, KeyError):
-            stored = read_stored(manifest.parent)
-            if is_intact(stored):
-                return stored
-    return None
 
 
 def _version(found: ModelVersion) -> Version:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,17 @@ from ecgmodel.store import Stored
 from ecgmodel.store.versions import git_commit, library_versions
 from tasks.tracking.describing import run_text
 from tasks.tracking.finished import Finished
-from tasks.tracking.packing import log_model, missing_parts, restore_model
+from tasks.tracking.lying import (
+    SEAL,
+    Files,
+    altered,
+    files_at,
+    local_hashes,
+    read_seal,
+    seal,
+    stored_files,
+)
+from tasks.tracking.packing import examine, log_model, restore_model, seal_model
 from tasks.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
@@ -27,7 +38,8 @@ if TYPE_CHECKING:
 TRAINING, LOGGED, DATASET = "ecg.training", "ecg.logged", "ecg.dataset"
 TRIGGER = "ecg.trigger"
 DATASET_FILE, NETWORK_SETTINGS = "dataset.json", "network"
-_FACTS = ("settings.yaml", "environment.json", DATASET_FILE, "history.json")
+_FACTS = ("settings.yaml", "environment.json", DATASET_FILE)
+HISTORY = "history.json"
 LIBRARIES = (
     "tensorflow",
     "keras",
@@ -39,6 +51,19 @@ LIBRARIES = (
     "mlflow",
     "prefect",
 )
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A completely logged training.
+
+    Attributes:
+        run_id: Its run.
+        files: Hashes of the files of run and model that lie on this machine, by path.
+    """
+
+    run_id: str
+    files: Mapping[Path, str]
 
 
 class Tracker(TrackingStore):
@@ -102,47 +127,44 @@ class Tracker(TrackingStore):
         for at in range(0, len(metrics), 1000):
             self.client.log_batch(run_id, metrics[at : at + 1000])
 
-    def logged(self, finished: Finished) -> Run | None:
+    def logged(self, finished: Finished) -> Logged | None:
         """Return the run of a completely logged training, None if there is none.
 
-        It is not complete if its report or its model's files were deleted from MLflow.
+        It is not complete if a file of it or of its model was deleted or altered.
         """
         run = self.find(finished.model.key)
         if run is None or run.data.tags.get(LOGGED) != finished.report.ref:
             return None
-        if not self.holds(run.info.artifact_uri):
-            return run
-        run_id = str(run.info.run_id)
-        there = {item.path for item in self.client.list_artifacts(run_id)}
-        wanted = {name.partition("/")[0] for name in (*finished.report.files, *_FACTS)}
-        model_id = self.model_id(run_id)
-        if not wanted <= there or model_id is None or self._missing(finished, model_id):
+        run_id, location = str(run.info.run_id), str(run.info.artifact_uri)
+        if not self.holds(location):
+            return Logged(run_id, {})
+        model_id, sealed = self.model_id(run_id), read_seal(run.data.tags)
+        if model_id is None or not sealed:
             return None
-        return run
-
-    def _missing(self, finished: Finished, model_id: str) -> set[str]:
-        if not self.holds(self.client.get_logged_model(model_id).artifact_location):
-            return set()
-        sizes = {NETWORK: finished.model.file(NETWORK), FILE: finished.exported.file(FILE)}
-        known = {name: path.stat().st_size for name, path in sizes.items()}
-        return missing_parts(self.client, model_id, known)
+        model = examine(self, model_id, _networks(finished))
+        there, wanted = files_at(location, self.uri), {**sealed, **seal(_results(finished))}
+        if model.missing or altered(there, wanted):
+            return None
+        known = {name: there[name] for name in wanted}
+        return Logged(run_id, {**local_hashes(location, known), **model.files})
 
     def log(self, finished: Finished) -> str:
         """Log a finished training and return its run's id; existing parts are not logged again."""
         with self.store.lock(f"tracking {finished.model.key}"):
-            if run := self.logged(finished):
-                return str(run.info.run_id)
+            if logged := self.logged(finished):
+                return logged.run_id
             name = training_name(finished.settings, finished.dataset)
             run_id = self.open(finished.model.key, name, finished.dataset, finished.flow_run)
-            history = json.loads(finished.model.file("history.json").read_text())
+            history = json.loads(finished.model.file(HISTORY).read_text())
             self.log_epochs(run_id, history["rows"])
             self._log_inputs(run_id, finished)
             self._log_results(run_id, finished)
             keras, onnx = finished.model.file(NETWORK), finished.exported.file(FILE)
             if not (model_id := self.model_id(run_id)):
-                log_model(run_id, keras, onnx)
-            elif parts := self._missing(finished, model_id):
+                model_id = log_model(run_id, keras, onnx)
+            elif parts := examine(self, model_id, _networks(finished)).missing:
                 restore_model(self.client, run_id, model_id, parts, keras, onnx)
+            seal_model(self, model_id)
             note = run_text(finished, partial(self.run_page, run_id))
             self.client.set_tag(run_id, "mlflow.note.content", note)
             self.client.set_tag(run_id, TRIGGER, finished.trigger)
@@ -198,7 +220,14 @@ class Tracker(TrackingStore):
         for name in finished.report.files:
             folder = str(Path(name).parent) if "/" in name else None
             self.client.log_artifact(run_id, str(finished.report.file(name)), folder)
-        self.client.log_artifact(run_id, str(finished.model.file("history.json")))
+        self.client.log_artifact(run_id, str(finished.model.file(HISTORY)))
+        self.seal_files(run_id, _FACTS)
+
+    def seal_files(self, run_id: str, names: Iterable[str]) -> None:
+        """Note a run's files as they are, so that one that changes later is noticed."""
+        there = files_at(self.client.get_run(run_id).info.artifact_uri, self.uri)
+        known = seal({name: there[name] for name in names if name in there})
+        self.client.set_tag(run_id, SEAL, json.dumps(known))
 
     def model_id(self, run_id: str) -> str | None:
         """Return the id of a run's complete model; a kill can leave an incomplete one."""
@@ -206,12 +235,22 @@ class Tracker(TrackingStore):
 
         whole = None
         for output in self.client.get_run(run_id).outputs.model_outputs:
-            status = self.client.get_logged_model(output.model_id).status
+            model = self.find_model(output.model_id)
+            status = model.status if model else LoggedModelStatus.FAILED
             if status == LoggedModelStatus.READY:
                 whole = str(output.model_id)
             elif status == LoggedModelStatus.PENDING:
                 self.client.finalize_logged_model(output.model_id, LoggedModelStatus.FAILED)
         return whole
+
+
+def _networks(finished: Finished) -> Files:
+    keras, onnx = finished.model.files[NETWORK], finished.exported.files[FILE]
+    return stored_files({NETWORK: keras, FILE: onnx})
+
+
+def _results(finished: Finished) -> Files:
+    return stored_files({**finished.report.files, HISTORY: finished.model.files[HISTORY]})
 
 
 def dataset_facts(dataset: Stored) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ecgmodel.models.trained import NETWORK, WEIGHTS
-from ecgmodel.store import Stored
+from ecgmodel.store import MANIFEST, Store, Stored, is_intact, read_stored
 from tasks.tracking.store import TrackingError
 
 _Version = TypeVar("_Version")
@@ -31,6 +31,16 @@ def with_weights(
         with suppress(TrackingError, OSError):  # its files may have been deleted
             if _sha256(fetch(version).file(NETWORK)) == wanted:
                 return version
+    return None
+
+
+def trained_here(training: str, store: Store) -> Stored | None:
+    """Return a training if it is in the store, complete, by its key (first digits)."""
+    for manifest in (store.root / "train").glob(f"*-{training[:16]}/{MANIFEST}"):
+        with suppress(OSError, ValueError, KeyError):
+            stored = read_stored(manifest.parent)
+            if is_intact(stored):
+                return stored
     return None
 
 

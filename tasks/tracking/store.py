@@ -22,6 +22,7 @@ from tasks.tracking.database import make_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 # The kind of experiment in MLflow's UI (`ExperimentKind` in its sources).
 KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
@@ -75,6 +76,17 @@ class TrackingStore:
         """Turn MLflow's errors into a `TrackingError` that names the results on disk."""
         with reaching(self.uri, what):
             yield
+
+    def find_model(self, model_id: str) -> LoggedModel | None:
+        """Return a logged model, None if it was deleted."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_logged_model(model_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
 
     def read_json(self, run_id: str, name: str) -> Any:
         """Return the JSON artifact of a run."""

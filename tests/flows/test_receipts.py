@@ -52,10 +52,18 @@ def test_only_the_same_settings_code_and_libraries_find_a_receipt(
     settings, _ = done
     assert "as it was" in str(receipts.find(settings))
     assert receipts.find(small.small(settings.store, {"training": {"seed": 9}})) is None
-    for name in ("flows", "tasks"):
-        shutil.copytree(receipts.ROOT / name, tmp_path / "code" / name)
+    for name in ("ecgmodel", "flows", "tasks"):
+        no_cache = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(receipts.ROOT / name, tmp_path / "code" / name, ignore=no_cache)
     monkeypatch.setattr(receipts, "ROOT", tmp_path / "code")
-    assert receipts.find(settings) is None
+    assert receipts.find(settings)
+    shipped = tmp_path / "code" / "ecgmodel" / "models" / "default"
+    for file in (shipped / "model.keras", shipped / "SHA256SUMS", tmp_path / "code/flows/gate.py"):
+        before = file.read_bytes()
+        small.alter(file)
+        assert receipts.find(settings) is None
+        file.write_bytes(before)
+    assert receipts.find(settings)
     monkeypatch.undo()
     monkeypatch.setattr(receipts, "_libraries", lambda: ["numpy==0"])
     assert receipts.find(settings) is None
@@ -67,7 +75,8 @@ def test_a_changed_or_deleted_file_is_looked_into(done: First) -> None:
     settings, result = done
     network = result.model.file("model.keras")
     logged = next((settings.store / "mlflow").rglob("model.onnx"))
-    for file in (network, logged, result.dataset.path / "manifest.json"):
+    exported = small.unit_folder(settings.store, small.EXPORT) / "model.onnx"
+    for file in (network, logged, exported, result.dataset.path / "manifest.json"):
         before = file.read_bytes()
         small.alter(file)  # size and time of change stay
         assert receipts.find(settings) is None
@@ -124,27 +133,95 @@ def test_a_source_that_lists_another_record_is_looked_into(
     assert receipts.find(settings) is None
 
 
-def test_what_was_deleted_from_mlflow_is_put_back(done: First) -> None:
+def test_a_file_that_changed_after_its_check_gets_no_receipt(
+    done: First, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, result = done
+    (receipt,) = (settings.store / "receipts").iterdir()
+    altered = (
+        result.finished.exported.file("model.onnx"),
+        next((settings.store / "mlflow").rglob("model.onnx")),
+        next((settings.store / "mlflow").rglob("verdict.md")),
+        result.dataset.path / "manifest.json",
+    )
+    for file in altered:
+        before = file.read_bytes()
+        receipt.unlink()
+        file.write_bytes(before[:-2])
+        receipts.keep(settings, result, "as it was")
+        assert not receipt.exists()
+        assert "The next run will look everything up again: " in caplog.text
+        file.write_bytes(before)
+        receipts.keep(settings, result, "as it was")
+        assert receipt.exists()
+
+
+def test_a_project_that_was_moved_is_told_its_new_places(
+    done: First, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = small.small(Path("store"))
+    monkeypatch.chdir(tmp_path)
+    assert settings.store == Path("store")
+    printed = f"Model {done[0].store}/train/model.keras, 'sqlite:///{done[0].store}/mlflow.db'"
+    receipts.keep(settings, done[1], printed)
+    (tmp_path / "moved").mkdir()
+    monkeypatch.chdir(tmp_path / "moved")
+    done[0].store.rename("store")
+    told = str(receipts.find(settings))
+    assert told.endswith(printed.replace(str(done[0].store), str(tmp_path / "moved" / "store")))
+
+
+def test_what_was_deleted_from_mlflow_or_altered_there_is_put_back(done: First) -> None:
     settings, result = done
     artifacts = settings.store / "mlflow" / "artifacts"
-    inside = ("artifacts/model.onnx", "MLmodel", "code")
     (model,) = artifacts.glob("models/*/artifacts")
-    lost = [*(model / name for name in inside), artifacts / result.run_id / "artifacts/report.html"]
-    files = [file for path in lost for file in (sorted(path.rglob("*.py")) or [path])]
-    before = {file: file.read_bytes() for file in files}
-    for path in lost:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    run = artifacts / result.run_id / "artifacts"
+    gone = (
+        model / "MLmodel",
+        model / "code/ecgmodel/denoise/denoiser.py",
+        run / "figures/loss.png",
+    )
+    altered = (
+        *(model / "artifacts/model.onnx", model / "code/ecgmodel/errors.py"),
+        *(run / "report.html", run / "dataset.json", next(run.rglob("verdict.html"))),
+    )
+    before = {file: file.read_bytes() for file in (*gone, *altered)}
+    for file in gone:
+        file.unlink()
+    for file in altered:
+        small.alter(file)
+    altered[2].write_bytes(b"x")
     with small.counted() as made:
         again = pipeline(settings)
     assert made == []
     assert again.run_id == result.run_id
     assert again.judged.version == 1
-    changed = [file for file in files if file.read_bytes() != before[file]]
-    assert changed == [model / "MLmodel"]  # it has the time of its making in it
+    changed = [file for file in before if file.read_bytes() != before[file]]
+    # The one has the time of its making in it, the other the dataset's folder: the store is a copy.
+    assert changed == [model / "MLmodel", run / "dataset.json"]
+    facts, then = (json.loads(text) for text in (changed[1].read_bytes(), before[changed[1]]))
+    assert facts == then | {"folder": str(settings.store / "dataset" / result.dataset.path.name)}
+    receipts.keep(settings, again, "as it was")
+    assert receipts.find(settings)
     import mlflow.pyfunc
 
     mlflow.set_tracking_uri(again.tracker.uri)
     assert mlflow.pyfunc.load_model(f"models:/{settings.tracking.model}/1")
+    assert receipts.find(settings)  # Python's cache beside the model's code is no part of it
+
+
+def test_a_model_that_was_deleted_in_mlflow_is_logged_and_registered_again(done: First) -> None:
+    settings, result = done
+    client = result.tracker.client
+    (output,) = client.get_run(result.run_id).outputs.model_outputs
+    client.delete_logged_model(output.model_id)
+    assert receipts.find(settings) is None
+    again = pipeline(settings)
+    assert again.run_id == result.run_id
+    assert again.judged.version == 2
+    assert Registry(again.tracker).version(2).model_id != output.model_id
+    receipts.keep(settings, again, "as it was")
+    assert receipts.find(settings)
 
 
 def test_a_champion_that_lost_its_files_gets_them_back_when_another_is_trained(

@@ -175,7 +175,11 @@ def test_a_server_that_comes_late_is_waited_for(first: First, store: Path, tmp_p
         assert small.loss_steps(result.tracker.client, result.run_id) == [1, 2]
         assert result.judged.version == 1
         receipts.keep(settings, result, "as it was")
-        assert receipts.find(settings)  # by one request to the server
+        assert receipts.find(settings)  # by requests to the server
+        _damage(tmp_path / "artifacts")
+        assert result.tracker.logged(result.finished) is None
+        train(settings, small.unit_folder(store, small.PUBLISH))
+        assert result.tracker.logged(result.finished)
         Registry(result.tracker).promote(Registry(result.tracker).version(1), "hand", "a test")
         assert receipts.find(settings) is None
     finally:
@@ -183,3 +187,11 @@ def test_a_server_that_comes_late_is_waited_for(first: First, store: Path, tmp_p
         for server in servers:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait()
+
+
+def _damage(artifacts: Path) -> None:
+    """Delete and cut files of a run and of its model, behind a server's back."""
+    for name in ("figures/loss.png", "code/ecgmodel/denoise/denoiser.py", "dataset.json"):
+        next(artifacts.rglob(name)).unlink()
+    for name in ("report.html", "model.onnx"):
+        next(artifacts.rglob(name)).write_bytes(b"x")
