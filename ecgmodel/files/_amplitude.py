@@ -72,7 +72,7 @@ def _some(raw: Samples) -> NDArray[np.float64]:
     """Return all samples of a short recording, and pieces spread over a long one."""
     if is_small(raw.shape):
         return raw[:].astype(np.float64)
-    length = samples.IN_MEMORY // raw.shape[1] // PIECES
+    length = max(1, samples.PIECE // raw.shape[1] // PIECES)
     starts = np.linspace(0, len(raw) - length, PIECES).astype(int)
     return np.concatenate([raw[start : start + length] for start in starts]).astype(np.float64)
 

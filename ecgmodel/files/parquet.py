@@ -28,6 +28,7 @@ RATE, UNIT, COMMENT = b"fs", b"unit", b"comment"
 _RATES = (RATE, b"sampling_rate", b"sample_rate", b"sampling_frequency", b"sfreq")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _LOOKED_AT = 200
+_BUFFER_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,12 @@ def _opened(path: Path, dictionaries: list[str] | None = None) -> Any:
     with _damage(path):
         # Page checksums, if present, detect damage before decoding.
         file = pq.ParquetFile(
-            path, read_dictionary=dictionaries, page_checksum_verification=True, memory_map=False
+            path,
+            read_dictionary=dictionaries,
+            page_checksum_verification=True,
+            memory_map=False,
+            pre_buffer=False,  # it would hold all that was read
+            buffer_size=_BUFFER_BYTES,
         )
         facts = file.metadata
         groups = [facts.row_group(i) for i in range(facts.num_row_groups)]

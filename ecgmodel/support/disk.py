@@ -58,11 +58,16 @@ def full_disk(error: BaseException) -> DiskFullError | None:
         if isinstance(cause, DiskFullError):
             return cause
         if isinstance(cause, OSError) and cause.errno in _FULL:
-            return _full(cause, Path(cause.filename) if cause.filename else _fullest())
+            return _full(cause, _named(cause) or _fullest())
         if _says_full(cause):
             return said_full(cause, _fullest())
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def _named(error: OSError) -> Path | None:
+    """Return the file that an error names; it may name a descriptor, or nothing."""
+    return Path(error.filename) if isinstance(error.filename, str | Path) else None
 
 
 def _fullest() -> Path:
