@@ -35,9 +35,9 @@ from ecgmodel.store.inputs import inputs_of
 from ecgmodel.store.leases import hold
 from ecgmodel.support.paths import ROOT
 from tasks.tracking import Registry
+from tasks.tracking.artifact_files import AlteredError
 from tasks.tracking.evidence import evidence
 from tasks.tracking.glance import glance
-from tasks.tracking.lying import AlteredError
 
 if TYPE_CHECKING:
     from flows.train import Training

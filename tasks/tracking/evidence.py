@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ecgmodel.store import Stored
-from tasks.tracking.lying import (
+from tasks.tracking.artifact_files import (
     AlteredError,
     Files,
     altered,

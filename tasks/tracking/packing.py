@@ -18,7 +18,15 @@ from ecgmodel.denoise.onnx import FILE
 from ecgmodel.models.trained import NETWORK
 from ecgmodel.store.versions import PACKAGE, library_versions
 from ecgmodel.support.paths import ROOT
-from tasks.tracking.lying import SEAL, Files, altered, files_at, local_hashes, read_seal, seal
+from tasks.tracking.artifact_files import (
+    SEAL,
+    Files,
+    altered,
+    files_at,
+    local_hashes,
+    read_seal,
+    seal,
+)
 from tasks.tracking.store import TrackingStore
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from ecgmodel.errors import EcgError
 from ecgmodel.models.trained import NETWORK, shipped
 from ecgmodel.steps.training import trained_window
 from ecgmodel.store import Store, Stored, Unit, file_sha256
+from tasks.tracking.artifact_files import altered, files_at, seal
 from tasks.tracking.describing import version_text, with_verdict
 from tasks.tracking.finished import Finished
-from tasks.tracking.lying import altered, files_at, seal
 from tasks.tracking.packing import HOW_TO, networks
 from tasks.tracking.runs import DATASET, TRAINING, Tracker
 from tasks.tracking.same import trained_here, with_weights

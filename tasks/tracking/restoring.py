@@ -7,7 +7,7 @@ import logging
 from ecgmodel.denoise.onnx import FILE
 from ecgmodel.models.trained import NETWORK
 from ecgmodel.store import Store, Stored
-from tasks.tracking.lying import stored_files
+from tasks.tracking.artifact_files import stored_files
 from tasks.tracking.packing import examine, restore_model, seal_model
 from tasks.tracking.registry import Registry, Version
 

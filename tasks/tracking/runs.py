@@ -17,9 +17,7 @@ from ecgmodel.settings.config import Settings
 from ecgmodel.steps.training import network_options
 from ecgmodel.store import Stored
 from ecgmodel.store.versions import git_commit, library_versions
-from tasks.tracking.describing import run_text
-from tasks.tracking.finished import Finished
-from tasks.tracking.lying import (
+from tasks.tracking.artifact_files import (
     SEAL,
     Files,
     altered,
@@ -29,6 +27,8 @@ from tasks.tracking.lying import (
     seal,
     stored_files,
 )
+from tasks.tracking.describing import run_text
+from tasks.tracking.finished import Finished
 from tasks.tracking.packing import examine, log_model, restore_model, seal_model
 from tasks.tracking.store import TrackingStore
 

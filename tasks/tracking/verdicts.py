@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecgmodel.store import MANIFEST, Stored, file_sha256
-from tasks.tracking.lying import Files, stored_files
+from tasks.tracking.artifact_files import Files, stored_files
 
 
 def verdict_folder(report: Stored) -> str:

@@ -1,4 +1,7 @@
-"""What lies in MLflow, and whether it is what was logged: by hash on this machine, else by size."""
+"""The files of a run or a model in MLflow, and whether they are those that were logged.
+
+On this machine they are compared by hash, behind a server by size.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class AlteredError(EcgError, ValueError):
     """A file in MLflow is not as it was logged.
 
     Args:
-        location: Where it lies.
+        location: The URI of its artifacts.
         parts: The files and folders.
     """
 
@@ -81,7 +84,7 @@ def part_of(name: str) -> str:
 
 
 def altered(files: Files, wanted: Seal) -> set[str]:
-    """Return the parts that are missing or other than wanted; other files may lie there, too."""
+    """Return the parts that are missing or other than wanted; other files may be there, too."""
     now = seal(files)
     return {part for part, known in wanted.items() if not _same(now.get(part), known)}
 
