@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from ecgmodel.training.numbering import number
-
-EXPORT = """
-import hashlib, sys, tempfile
-from pathlib import Path
-from ecgmodel.support.quiet import import_keras
-import_keras()
-import keras
 from ecgmodel.denoise.onnx import Facts
 from ecgmodel.networks import build_network, save_network
+from ecgmodel.support.quiet import import_keras
 from ecgmodel.training.exporting import export_onnx
-for _ in range(int(sys.argv[1])):
-    build_network("conv_autoencoder", {"filters": (4,)})
-keras.utils.set_random_seed(1)
-network = build_network("conv_autoencoder", {"filters": (8, 4)})
-folder = Path(tempfile.mkdtemp())
-save_network(network, folder / "m.keras")
-export_onnx(folder / "m.keras", folder / "m.onnx", Facts(name="n", fs=360, window=64, overlap=0.5))
-print(hashlib.sha256((folder / "m.onnx").read_bytes()).hexdigest())
-"""
+from ecgmodel.training.numbering import number
 
 
-def exported(before: int) -> str:
-    environment = {**os.environ, "PYTHONHASHSEED": str(before), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", EXPORT, str(before)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.split()[-1]
+def exported() -> str:
+    """Return the hash of an exported network."""
+    import_keras()
+    import keras
+
+    keras.utils.set_random_seed(1)
+    network = build_network("conv_autoencoder", {"filters": (8, 4)})
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        save_network(network, folder / "m.keras")
+        facts = Facts(name="n", fs=360, window=64, overlap=0.5)
+        export_onnx(folder / "m.keras", folder / "m.onnx", facts)
+        return hashlib.sha256((folder / "m.onnx").read_bytes()).hexdigest()
 
 
 def test_two_processes_export_a_network_to_the_same_file() -> None:
-    first = exported(1)
-    assert len(first) == len(hashlib.sha256().hexdigest())
-    assert exported(2) == first
+    build_network("conv_autoencoder", {"filters": (4,)})  # so that counters differ
+    code = f"from {__name__} import exported; print(exported())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == exported()
 
 
 def branching(names: list[str]) -> onnx.ModelProto:
