@@ -25,10 +25,10 @@ from ecgmodel.store import (
     MANIFEST,
     Store,
     Stored,
-    _sha256_once,
     digest,
     file_sha256,
     read_stored,
+    sha256_once,
     write_text,
 )
 from ecgmodel.store.inputs import inputs_of
@@ -143,7 +143,7 @@ def _manifest(unit: Stored) -> dict[Path, str]:
 def _seen(path: Path, sha256: str) -> list[Any]:
     """Return a file's stat, taken before it is hashed, and its hash, if that is the known one."""
     stat = _stat(path)
-    if _sha256_once(path) != sha256:
+    if sha256_once(path) != sha256:
         raise AlteredError(str(path.parent), [path.name])
     return [stat, sha256]
 

@@ -56,7 +56,7 @@ def file_sha256(path: Path) -> str:
 _hashes: dict[tuple[int, int, int, int], str] = {}
 
 
-def _sha256_once(path: Path) -> str:
+def sha256_once(path: Path) -> str:
     """Return the sha256 of a file; each file is read once per process, also under several names.
 
     A shard is stored in its own unit and, as a hard link, in each dataset that contains it.
@@ -280,7 +280,7 @@ def is_intact(stored: Stored) -> bool:
     return digest(stored.files) == stored.digest and all(
         (path := stored.path / name).is_file()
         and path.stat().st_size == entry["bytes"]
-        and _sha256_once(path) == entry["sha256"]
+        and sha256_once(path) == entry["sha256"]
         for name, entry in stored.files.items()
     )
 
@@ -314,7 +314,7 @@ def _write_manifest(
 ) -> None:
     paths = {p.relative_to(folder): p for p in sorted(folder.rglob("*")) if p.is_file()}
     files = {
-        name.as_posix(): {"sha256": _sha256_once(path), "bytes": path.stat().st_size}
+        name.as_posix(): {"sha256": sha256_once(path), "bytes": path.stat().st_size}
         for name, path in paths.items()
         if name.parts[0] not in {MANIFEST, *scratch}
     }
