@@ -84,7 +84,7 @@ def start_prefect_server() -> TemporaryServer:
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
-    if settings.api.url is not None or not settings.server.ephemeral.enabled:
+    if settings.api.url or not settings.server.ephemeral.enabled:
         return TemporaryServer()
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
