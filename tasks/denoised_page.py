@@ -9,7 +9,7 @@ from ecgmodel.denoise.files import FoundRecording
 from ecgmodel.denoise.trust import Window, median_quality
 from ecgmodel.errors import EcgError
 from ecgmodel.evaluation import worst_minutes as minutes
-from ecgmodel.evaluation.figures import encode
+from ecgmodel.evaluation.encoding import encode
 from ecgmodel.files import Hints, read_ecg
 from ecgmodel.store import Stored
 from tasks.caching import Failure

@@ -163,7 +163,7 @@ def _untrusted(windows: Sequence[Window]) -> list[str]:
 def plot(done: CleanedFile, beside: Path) -> Path:
     """Plot a recording before and after."""
     from ecgmodel.evaluation.before_after import before_after_figure
-    from ecgmodel.evaluation.figures import save
+    from ecgmodel.evaluation.encoding import save
 
     ecg = done.ecg
     figure = before_after_figure(ecg.signal, done.signal, done.windows, ecg.fs, ecg.leads)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -19,10 +16,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from numpy.typing import NDArray
 
 from ecgmodel.errors import SettingsError
+from ecgmodel.evaluation.encoding import RC, as_uri, encode
 from ecgmodel.evaluation.summary import NO_NOISE, method_label, noisy_rows, pivot
-from ecgmodel.store import write_bytes
 
-DPI = 160
 WIDE, NARROW = 9.0, 4.2
 """Figure widths in inches, for the column of a page and for a phone in portrait mode."""
 
@@ -38,11 +34,6 @@ PLACES = (
     *("conv_autoencoder", "fcn_dae", "deepfilter", "tcdae"),
 )
 """Methods with a fixed colour and marker on every page; others use the remaining ones."""
-RC = {
-    "svg.hashsalt": "ecg-denoiser",  # makes SVG files reproducible
-    "font.size": 10,
-    "path.simplify_threshold": 0.2,
-}
 
 
 @dataclass(frozen=True)
@@ -253,23 +244,6 @@ def _places(methods: Sequence[str]) -> dict[str, int]:
     return {m: PLACES.index(m) if m in PLACES else left.pop(0) for m in methods}
 
 
-def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure in the format of the file extension; the output is reproducible."""
-    path = Path(path)
-    write_bytes(path, encode(figure, path.suffix[1:] or "png"))
-    return path
-
-
-def data_uri(figure: Figure, kind: str = "svg", dpi: int = DPI) -> str:
-    """Return a figure as a `data:` URI, to embed it in a page."""
-    return _as_uri(encode(figure, kind, dpi), kind)
-
-
-def _as_uri(data: bytes, kind: str) -> str:
-    media = {"svg": "image/svg+xml", "png": "image/png"}[kind]
-    return f"data:{media};base64,{base64.b64encode(data).decode()}"
-
-
 def variants(draw: Callable[..., Figure]) -> dict[str, str]:
     """Return a figure in two widths and two themes, for the macro `picture` of a page.
 
@@ -280,7 +254,7 @@ def variants(draw: Callable[..., Figure]) -> dict[str, str]:
     for size, width in (("wide", WIDE), ("narrow", NARROW)):
         light = encode(draw(theme=LIGHT, width=width), "svg")
         for tone, svg in (("light", light), ("dark", _darkened(light))):
-            shown[f"{size}_{tone}"] = _as_uri(svg, "svg")
+            shown[f"{size}_{tone}"] = as_uri(svg, "svg")
     return shown
 
 
@@ -304,17 +278,6 @@ def style_axes(axes: Axes, theme: Theme) -> None:
     axes.xaxis.label.set_color(theme.ink)
     axes.yaxis.label.set_color(theme.ink)
     axes.spines[:].set_visible(False)
-
-
-def encode(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
-    """Return a figure encoded as "png", "svg" or "pdf"."""
-    buffer = io.BytesIO()
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-    with mpl.rc_context(RC):
-        figure.savefig(
-            buffer, format=kind, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
-        )
-    return buffer.getvalue()
 
 
 def panel_figure(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ecgmodel.evaluation import figures, traces
+from ecgmodel.evaluation.encoding import save
 from ecgmodel.evaluation.examples import Example
 from ecgmodel.evaluation.headline import Headline, headline
 from ecgmodel.evaluation.report import DatasetFacts, ReportContext, render
@@ -120,12 +121,12 @@ def _write_figures(
     into: Path,
 ) -> None:
     into.mkdir(exist_ok=True)
-    figures.save(figures.loss_curves(history), into / "loss.png")
-    figures.save(figures.snr_curves(summary, MODEL), into / "snr.png")
-    figures.save(figures.improvement_dots(summary, MODEL), into / "improvement.png")
+    save(figures.loss_curves(history), into / "loss.png")
+    save(figures.snr_curves(summary, MODEL), into / "snr.png")
+    save(figures.improvement_dots(summary, MODEL), into / "improvement.png")
     for example in shown:
-        figures.save(traces.section_figure(example), into / f"{example.role}.png")
-        figures.save(traces.segment_figure(example), into / f"{example.role}_segment.png")
+        save(traces.section_figure(example), into / f"{example.role}.png")
+        save(traces.segment_figure(example), into / f"{example.role}_segment.png")
 
 
 def _history(model: Stored) -> dict[str, list[float]]:

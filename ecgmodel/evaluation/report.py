@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from ecgmodel.errors import DatasetError
 from ecgmodel.evaluation import baselines, figures, traces
+from ecgmodel.evaluation.encoding import data_uri
 from ecgmodel.evaluation.examples import Example
 from ecgmodel.evaluation.figures import DARK, LIGHT, NARROW, NOISE_LABELS
 from ecgmodel.evaluation.headline import headline
@@ -322,9 +323,7 @@ def _example(example: Example) -> dict[str, Any]:
         return traces.section_figure(example, seconds, width=width, **look)
 
     whole = {
-        f"wide_{tone}": figures.data_uri(
-            traces.segment_figure(example, theme=theme), "png", dpi=110
-        )
+        f"wide_{tone}": data_uri(traces.segment_figure(example, theme=theme), "png", dpi=110)
         for tone, theme in (("light", LIGHT), ("dark", DARK))
     }
     return {

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgmodel.evaluation.figures import NOISE_LABELS, save, variants
+from ecgmodel.evaluation.encoding import save
+from ecgmodel.evaluation.figures import NOISE_LABELS, variants
 from ecgmodel.evaluation.report import MINUS, template
 from ecgmodel.evaluation.summary import NOISE_ORDER, method_label
 from ecgmodel.promotion.figures import gain_figure

@@ -9,6 +9,7 @@ import pytest
 
 from ecgmodel.errors import SettingsError
 from ecgmodel.evaluation import figures, traces
+from ecgmodel.evaluation.encoding import data_uri, encode, save
 from ecgmodel.evaluation.examples import Example
 from ecgmodel.evaluation.summary import summarise
 
@@ -158,11 +159,19 @@ def test_large_amplitudes_have_a_lower_scale(example):
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_saved_figures_are_reproducible(summary, tmp_path, ending):
     first, second = (
-        figures.save(figures.improvement_dots(summary, "model"), tmp_path / f"{i}.{ending}")
+        save(figures.improvement_dots(summary, "model"), tmp_path / f"{i}.{ending}")
         for i in range(2)
     )
     assert len(first.read_bytes()) > 5000
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_layout_has_no_digits_that_depend_on_the_process(summary):
+    figure = figures.improvement_dots(summary, "model")
+    encode(figure, "svg")
+    for axes in figure.axes:
+        bounds = axes.get_position().bounds
+        assert bounds == tuple(round(value, 6) for value in bounds)
 
 
 def numbered(uri):
@@ -181,6 +190,6 @@ def test_the_dark_variant_is_what_the_dark_theme_draws(which, summary, example):
         "section": lambda **look: traces.section_figure(example, 4.0, **look),
     }[which]
     shown = figures.variants(draw)
-    drawn = figures.data_uri(draw(theme=figures.DARK, width=figures.WIDE))
+    drawn = data_uri(draw(theme=figures.DARK, width=figures.WIDE))
     assert numbered(shown["wide_dark"]) == numbered(drawn)
     assert shown["wide_light"] != shown["wide_dark"]
