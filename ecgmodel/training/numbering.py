@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 INPUT, OUTPUT = "input", "output"
+ANY = "windows"
+"""The dimension of any size."""
 
 
 def number(graph: Any) -> None:
@@ -30,6 +32,10 @@ def number(graph: Any) -> None:
         copies = [type(one).FromString(one.SerializeToString()) for one in found]
         del ours[:]
         ours.extend(copies)
+    for value in (graph.input[0], graph.output[0]):
+        for dimension in value.type.tensor_type.shape.dim:
+            if dimension.dim_param:
+                dimension.dim_param = ANY
     del graph.value_info[:]  # shapes between the nodes, which onnxruntime infers
     _rename(graph, names)
 
