@@ -31,7 +31,9 @@ def test_it_shows_all_of_a_recording_from_a_file_alone(
     monkeypatch.setattr(report, "MOST_SAMPLES", most)
     ecg = read_ecg(record)
     cleaned = Denoiser.load().clean(ecg.signal, ecg.fs, adc_ranges=ecg.adc_ranges)
-    path = report.write_report(tmp_path / "r.html", "<ward>/p1", ecg, cleaned, "a network")
+    path = report.write_report(
+        tmp_path / "r.html", "<ward>/p1", ecg, cleaned.signal, cleaned.windows, "a network"
+    )
     assert [f.name for f in tmp_path.iterdir()] == ["r.html"]
     text = re.sub(r"<script.*?</script>", "", path.read_text(), flags=re.DOTALL)
     assert not re.search(r"(src|href)=", text)
