@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgmodel.store.leases import hold
 from ecgmodel.support.disk import disk
-from ecgmodel.support.locks import is_ours, locked
+from ecgmodel.support.locks import clear, is_ours, locked
 
 if TYPE_CHECKING:
     from ecgmodel.support._lease import Lease
@@ -173,6 +173,7 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         self._checked[path] = (fingerprint, stored)
+        clear(self._lock_file(unit.folder))  # its maker may have been killed once it was there
         return stored
 
     def make(
@@ -257,8 +258,10 @@ class Store:
 
     def lock(self, name: str) -> AbstractContextManager[Lease]:
         """Return the lock of a name; it counts as released when its process ends or is killed."""
-        file = hashlib.sha256(name.encode()).hexdigest()[:32] + ".lease"
-        return locked(self.root / "locks" / file, f"{name} in {self.root}")
+        return locked(self._lock_file(name), f"{name} in {self.root}")
+
+    def _lock_file(self, name: str) -> Path:
+        return self.root / "locks" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lease"
 
 
 def read_stored(path: Path) -> Stored:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,15 @@ def locked(path: Path, what: str, timeout_s: float = DAY_S) -> Iterator[Lease]:
         yield lock
     finally:
         lock.release()
+
+
+def clear(path: Path) -> None:
+    """Remove a lock whose holder was killed, as far as that is known without waiting."""
+    if path.exists():
+        from filelock import Timeout
+
+        with suppress(Timeout), lease(path).acquire(timeout=0):
+            pass
 
 
 def is_ours(lock: Lease) -> bool:

@@ -139,6 +139,17 @@ def test_what_serves_resuming_alone_is_no_part_of_the_unit(tmp_path: Path) -> No
     assert not made.file("steps").exists()
 
 
+def test_a_lock_that_a_kill_left_beside_a_finished_unit_is_cleared(tmp_path: Path) -> None:
+    made = Store(tmp_path).make(UNIT, build)
+    code = "import os, signal, sys; from ecgmodel.store import Store\n"
+    code += "with Store(sys.argv[1]).lock(sys.argv[2]): os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), UNIT.folder], check=False)
+    locks = tmp_path / "locks"
+    assert len(list(locks.glob("*.lease"))) == 1
+    assert Store(tmp_path).get(UNIT) == made
+    assert list(locks.glob("*.lease")) == []
+
+
 def test_a_half_written_file_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     partial = tmp_path / f"{UNIT.folder}.partial"
