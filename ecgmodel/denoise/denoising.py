@@ -76,7 +76,7 @@ def denoise_recording(
         with _loading:
             denoiser = _denoiser(model.file, model.sha256)
         done = clean_file(copy, denoiser, into, model.label, options)
-    ecg = in_memory(done.ecg)
+        ecg = in_memory(done.ecg)  # a long recording is read from the copy
     usable = usable_samples(ecg.signal, ecg.fs, how.mask, ecg.adc_ranges)
     signal, usable_360 = to_standard_rate(ecg.signal, usable, ecg.fs)
     statistics = describe(signal, usable_360, ecg.fs, how.quality)

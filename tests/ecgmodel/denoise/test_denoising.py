@@ -27,6 +27,7 @@ from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import ResampleSettings
 from ecgmodel.steps.denoising import denoise_step, incoming_statistics, place
 from ecgmodel.store import Store, Stored
+from ecgmodel.support import samples
 from ecgmodel.training.exporting import export_onnx
 from ecgmodel.wfdb.millivolts import read_recording
 from tests.wfdb_files import ecg, write_record
@@ -89,6 +90,17 @@ def test_identical_content_is_cleaned_once(half: NetworkFile, tmp_path: Path) ->
     assert clean(tmp_path / "moved", "p1", half, tmp_path / "store").path == first.path
     write_record(tmp_path / "in", "p1", ecg(10, 360, seed=1), 360)
     assert clean(tmp_path / "in", "p1", half, tmp_path / "store").path != first.path
+
+
+def test_a_recording_larger_than_memory_has_the_same_statistics(
+    half: NetworkFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(tmp_path / "in", "p1", ecg(60, 360), 360)
+    whole = clean(tmp_path / "in", "p1", half, tmp_path / "whole")
+    monkeypatch.setattr(samples, "IN_MEMORY", 0)
+    monkeypatch.setattr(samples, "PIECE", 1000)
+    pieces = clean(tmp_path / "in", "p1", half, tmp_path / "pieces")
+    assert (pieces.digest, pieces.info) == (whole.digest, whole.info)
 
 
 def test_a_flat_recording_is_returned_and_flagged(half: NetworkFile, tmp_path: Path) -> None:
