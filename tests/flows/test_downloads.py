@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,6 @@ from tests.flows import small
 from tests.mirror_server import MirrorServer
 
 First = tuple[Settings, Training]
-
-
-@pytest.fixture
-def mirror(first: First, tmp_path: Path) -> Iterator[MirrorServer]:
-    """A server on loopback with six records of ECG and two of noise."""
-    root = small.make_mirror(first[0].store / "download", tmp_path / "mirror")
-    with MirrorServer(root) as server:
-        yield server
 
 
 def test_each_record_gets_over_what_may_pass_and_only_that(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,10 @@ First = tuple[Settings, Training]
 
 
 @pytest.fixture
-def mirror(first: First, tmp_path: Path) -> Iterator[MirrorServer]:
-    """A server on loopback with six records of ECG and two of noise."""
-    root = small.make_mirror(first[0].store / "download", tmp_path / "mirror")
-    with MirrorServer(root) as server:
-        yield server
+def ends() -> Iterator[ExitStack]:
+    """What is called when a test ends, whether it failed or not."""
+    with ExitStack() as stack:
+        yield stack
 
 
 @contextmanager
@@ -71,12 +70,13 @@ def stamps(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("start", [prepare, run])
 def test_the_first_record_is_made_before_the_server_answers_and_the_flow_finds_it(
-    start: Any, tmp_path: Path
+    start: Any, ends: ExitStack, tmp_path: Path
 ) -> None:
     settings = small.small(tmp_path / "store")
     done = tmp_path / "store" / "download"
     with no_server(tmp_path / "home") as environment:
         command = start(settings, tmp_path / "command", **environment)
+        ends.callback(command.kill)
         hexes = "[0-9a-f]" * 16
         small.until(lambda: list(done.glob(f"simnoise-bw-{hexes}")) or command.process.poll())
         before = stamps(small.unit_folder(settings.store, "download simnoise/bw"))
