@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class EcgError(Exception):
@@ -32,16 +32,34 @@ class HintNeededError(RecordError):
     """A file lacks information that the user has to supply, e.g. its sampling rate.
 
     Attributes:
-        option: The command's option that supplies it: "--fs", "--unit", "--gain", "--column"
-            or "--time-column".
+        options: The command's options that supply it: "--fs", "--unit", "--gain", "--column",
+            "--time-column".
     """
 
-    def __init__(self, option: str, message: str) -> None:
+    def __init__(self, options: str | Sequence[str], message: str) -> None:
         super().__init__(message)
-        self.option = option
+        self.options = (options,) if isinstance(options, str) else tuple(options)
 
-    def __reduce__(self) -> tuple[type[HintNeededError], tuple[str, str]]:
-        return type(self), (self.option, str(self))
+    def __reduce__(self) -> tuple[type[HintNeededError], tuple[tuple[str, ...], str]]:
+        return HintNeededError, (self.options, str(self))
+
+    @classmethod
+    def joined(cls, errors: Sequence[HintNeededError]) -> HintNeededError:
+        """Return one error for all that several ask for."""
+        options = dict.fromkeys(option for error in errors for option in error.options)
+        return cls(tuple(options), " ".join(dict.fromkeys(map(str, errors))))
+
+
+class LeadsNeededError(HintNeededError):
+    """No channel of a file says that it is an ECG lead.
+
+    Attributes:
+        candidates: Numbers (from 1) of the channels that may be leads.
+    """
+
+    def __init__(self, message: str, candidates: Sequence[int]) -> None:
+        super().__init__("--column", message)
+        self.candidates = tuple(candidates)
 
 
 class MissingLibraryError(EcgError, ModuleNotFoundError):

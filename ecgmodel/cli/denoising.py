@@ -107,18 +107,22 @@ class Direct:
         except HintNeededError as error:
             if not self.ask:
                 raise
-            hint = _QUESTIONS[error.option][1]
-            answer = self.answers.get(hint)
-            if answer is None or getattr(hints, hint) == answer:
-                answer = self.answers[hint] = asked(error, hints)
-            return self._cleaned(recording, replace(hints, **{hint: answer}), progress)
+            fields = [_QUESTIONS[option][1] for option in error.options]
+            known = {name: self.answers[name] for name in fields if name in self.answers}
+            if not known or all(getattr(hints, name) == known[name] for name in known):
+                known = asked(error, hints)
+                self.answers |= known
+            return self._cleaned(recording, replace(hints, **known), progress)
 
 
-def asked(error: HintNeededError, hints: Hints) -> Any:
-    """Ask the user for information that a file lacks, and return the answer."""
+def asked(error: HintNeededError, hints: Hints) -> dict[str, Any]:
+    """Ask the user for all that a file lacks, and return the answers by field of the hints."""
     click.echo(str(error), err=True)
-    text, field, convert = _QUESTIONS[error.option]
-    return click.prompt(text, value_proc=_valued(hints, field, convert), err=True)
+    answers = {}
+    for option in error.options:
+        text, field, convert = _QUESTIONS[option]
+        answers[field] = click.prompt(text, value_proc=_valued(hints, field, convert), err=True)
+    return answers
 
 
 def _valued(hints: Hints, field: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:

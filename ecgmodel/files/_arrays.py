@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import Scaled, to_millivolts
-from ecgmodel.files._channels import find_columns
+from ecgmodel.files._channels import Chosen, choose_leads
 from ecgmodel.files._ecg import MOST_LEADS, Hints
 from ecgmodel.files._limits import HEADER_BYTES
 from ecgmodel.support.samples import LazySamples, Samples, spans
@@ -203,6 +203,7 @@ class Leads:
         scaled: The leads in mV.
         names: Names of the leads.
         other: Names of the other rows or columns.
+        declared: Whether each lead is an ECG whatever its samples look like.
         remarks: Assumptions and corrections.
     """
 
@@ -210,20 +211,39 @@ class Leads:
     scaled: Scaled
     names: tuple[str, ...]
     other: tuple[str, ...]
+    declared: tuple[bool, ...]
     remarks: tuple[str, ...]
 
 
 def find_leads(
-    array: ArrayFile, names: tuple[str, ...], unit: str | None, hints: Hints, path: Path
+    array: ArrayFile,
+    names: tuple[str, ...],
+    unit: str | None,
+    hints: Hints,
+    path: Path,
+    are_leads: bool = False,
 ) -> Leads:
-    """Return the leads of an array.
+    """Return the leads of an array: without names, all its rows or columns.
+
+    Args:
+        array: The array.
+        names: Names of its rows or columns, empty without any.
+        unit: Their unit, None if unknown.
+        hints: Information from the user.
+        path: The file, for errors.
+        are_leads: Whether the file declares them leads.
 
     Raises:
-        HintNeededError: The unit is unknown.
+        HintNeededError: Leads or unit are unknown.
     """
     samples, short = array.shape
     known = names if len(names) == short else tuple(f"lead {i + 1}" for i in range(short))
-    places = find_columns(known, hints.columns, path) if hints.columns else tuple(range(short))
+    every = tuple(range(short))
+    if hints.columns or (known is names and short > 1 and not are_leads):
+        chosen = choose_leads(known, [unit] * short, hints, path)
+    else:
+        chosen = Chosen(every, (are_leads,) * short)
+    places = chosen.leads
     leads = tuple(known[i] for i in places)
     raw = LazySamples(
         (samples, len(places)), lambda start, stop: array.read(start, stop)[:, list(places)]
@@ -231,7 +251,8 @@ def find_leads(
     scaled = to_millivolts(raw, [unit] * len(places), leads, hints, path)
     remarks = (f"rows taken as leads: {array.header.shape}",) if array.rows else ()
     other = tuple(name for i, name in enumerate(known) if i not in places)
-    return Leads(places, scaled, leads, other, (*remarks, *scaled.remarks))
+    remarks = (*chosen.remarks, *remarks, *scaled.remarks)
+    return Leads(places, scaled, leads, other, chosen.declared, remarks)
 
 
 def write_array(file: IO[bytes], array: ArrayFile, leads: Leads, signal: Samples) -> None:

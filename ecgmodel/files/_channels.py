@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgmodel.errors import HintNeededError
+from ecgmodel.errors import HintNeededError, LeadsNeededError
 from ecgmodel.files._ecg import Hints
+from ecgmodel.files._lead_names import Meaning, is_axis, is_easi, is_on_head, meaning, plain_name
 from ecgmodel.support.units import LONGEST_NAME, millivolts, plain_unit, split_unit
 
-# Standard leads, those of Holter recordings (MLII, CM5, CC5, ML5) and Frank's with their V.
-_LEAD = (
-    r"(?:mod[. _]*|lead[ _]*|ml|m|d)?(?:i{1,3}|a?v[rlf]|v(?:1[0-2]|[1-9])?r?|v[xyz]|[1-3])"
-    r"|c[mcbrs]\d|ml\d|d[1-4]|e[sai]|a[si]"
+# A set that says by itself that these are ECG leads, whatever the samples look like.
+_FULL_SETS = (
+    frozenset(("i", "ii", "iii", "avr", "avl", "avf")),
+    frozenset(("i", "ii", "v1", "v2", "v3", "v4", "v5", "v6")),
 )
-_ECG = re.compile(rf"(?:.*(?:ecg|ekg|electrocardio).*|{_LEAD})", re.IGNORECASE)
-_BARE = re.compile(r"[1-3]")
-_ABOUT_ECG = re.compile(r".*(?:quality|label|annot|class|peak|rate|time|sqi|_id).*", re.IGNORECASE)
-# Signal types of the EDF+ standard that are also in volts, and other columns of tables.
-_OTHER = re.compile(
-    r"(?:eeg|eog|emg|erg|meg|mcg|ep|ecog|seeg|gsr|eda|emgi?|resp\w*|ppg|pleth\w*|abp|art|bp|cvp|pap"
-    r"|icp|spo2|sao2|pulse|temp\w*|hr|heart ?rate|rr|qrs|acc\w*|gyr\w*|mag\w*|light|sound|event\w*"
-    r"|annot\w*|label\w*|class\w*|beat\w*|marker\w*|trigger|status|quality|sqi|id|patient\w*"
-    r"|record\w*|age|sex|counter|battery)(?:[^a-z].*)?"
-    # Electrodes of the 10-20 system and of sleep studies.
-    r"|(?:fp|af|fc|ft|cp|tp|po|f|c|t|p|o)(?:z|\d{1,2})(?:[-:/ ].*)?|[am][12]|chin.*|[lr]leg.*|leg.*"
-    r"|[lr]oc.*|e[12](?:[-:/ ].*)?|snor\w*|flow|airflow|thor\w*|abdo?\w*|nasal.*|cannula.*"
-    r"|position.*",
-    re.IGNORECASE,
-)
-# Channels without a recognised name are taken as ECG, up to the leads of a standard ECG.
-_MOST_UNNAMED = 12
+_EASI_LEADS = 3
 
 
 @dataclass(frozen=True)
@@ -41,23 +26,13 @@ class Chosen:
 
     Attributes:
         leads: Indices of the channels, in the file's order.
+        declared: Whether each is an ECG whatever its samples look like.
         remarks: Remarks on the choice.
     """
 
     leads: tuple[int, ...]
+    declared: tuple[bool, ...]
     remarks: tuple[str, ...] = ()
-
-
-def is_ecg(name: str) -> bool:
-    """Return whether a channel's name is the name of an ECG lead."""
-    plain = name.strip()
-    return bool(_ECG.fullmatch(plain)) and not (_BARE.fullmatch(plain) or _ABOUT_ECG.match(plain))
-
-
-def is_other(name: str) -> bool:
-    """Return whether a channel's name is the name of another signal."""
-    plain = name.strip()
-    return bool(_OTHER.fullmatch(plain) or _ABOUT_ECG.match(plain)) and not is_ecg(name)
 
 
 def find_columns(
@@ -89,45 +64,89 @@ def find_columns(
 
 
 def choose_leads(
-    names: Sequence[str], units: Sequence[str | None], hints: Hints, path: Path
+    names: Sequence[str],
+    units: Sequence[str | None],
+    hints: Hints,
+    path: Path,
+    usable: Collection[int] | None = None,
+    typed: Collection[int] = (),
 ) -> Chosen:
-    """Return the channels that are ECG leads.
+    """Return the channels that are ECG leads: those named by the user, or by the file.
 
-    In this order: the channels named by the user; those with the name of an ECG lead; those in
-    volts, up to twelve; a single remaining channel.
+    Without the user's word, a channel is a lead if the format's own type says so, or if it has the
+    name of one (`ecgmodel.files._lead_names`), and no other unit than a voltage. A name that other
+    signals have too ("I", "X", "C1") counts beside leads with standard names. A signal that is
+    alone in its file needs no name, unless it has that of something else.
 
     Args:
         names: Names of the channels, "" without one.
         units: Their units, None if unknown.
         hints: Information from the user.
         path: The file, for errors.
+        usable: Indices of the channels that hold samples, None if all do.
+        typed: Indices of the channels that the format declares an ECG.
 
     Raises:
-        HintNeededError: No ECG leads were recognised.
+        HintNeededError: A name that the user gave is no channel's.
+        LeadsNeededError: No ECG leads were recognised.
     """
     names = [name[:LONGEST_NAME] for name in names]
     if hints.columns:
-        return Chosen(find_columns(names, hints.columns, path))
-    free = [
-        i
-        for i, name in enumerate(names)
-        if not is_other(name) and (not plain_unit(units[i]) or millivolts(units[i]))
-    ]
-    named = [i for i in free if is_ecg(names[i])]
-    in_volts = [i for i in free if millivolts(units[i])]
-    unnamed = in_volts if len(in_volts) <= _MOST_UNNAMED else []
-    leads = named or unnamed or (free if len(free) == 1 else [])
-    if not leads:
-        raise HintNeededError(
-            "--column",
-            f"{path.name}: no column was recognised as an ECG lead. Name the leads with --column "
-            f"(names or numbers from 1). Columns: {listed(names)}.",
+        named = find_columns(names, hints.columns, path)
+        return Chosen(named, (True,) * len(named))
+    usable = range(len(names)) if usable is None else usable
+    free = [i for i in usable if not plain_unit(units[i]) or millivolts(units[i])]
+    found = sorted(leads_by_name(names, units, free) | set(typed))
+    if not found and len(free) == 1 and _may_be_alone(names[free[0]], units[free[0]]):
+        remark = f"taken as ECG, the only signal: {listed_at(names, free)}"
+        return Chosen(tuple(free), (False,), (remark,))
+    if not found:
+        raise LeadsNeededError(
+            f"{path.name}: no column says that it is an ECG lead. Name the leads with --column "
+            f"(names or numbers from 1). Columns: {listed_at(names, sorted(usable))}.",
+            [i + 1 for i in free if meaning(names[i]) is not Meaning.OTHER],
         )
-    if not named and unnamed:
-        return Chosen(tuple(leads), (f"taken as ECG because in volts: {listed_at(names, leads)}",))
-    left = [i for i in in_volts if i not in leads]
+    present = {_standard(names[i]) for i in found}
+    is_full = any(full <= present for full in _FULL_SETS)
+    left = [i for i in free if i not in found and millivolts(units[i])]
     remark = f"{listed_at(names, left)}: not recognised as ECG; name with --column to clean"
-    return Chosen(tuple(leads), (remark,) if left else ())
+    declared = tuple(is_full or i in typed for i in found)
+    return Chosen(tuple(found), declared, (remark,) if left else ())
+
+
+def _may_be_alone(name: str, unit: str | None) -> bool:
+    """Return whether a signal that is alone in its file is taken for an ECG."""
+    what = meaning(name)
+    return what is Meaning.GENERIC or (what is Meaning.PERHAPS and bool(millivolts(unit)))
+
+
+def leads_by_name(
+    names: Sequence[str], units: Sequence[str | None], among: Iterable[int]
+) -> set[int]:
+    """Return the channels whose names, units and companions say that they are leads.
+
+    Args:
+        names: Names of all channels.
+        units: Their units, None if unknown.
+        among: Indices of the channels that may be leads by their units.
+    """
+    meanings = {i: meaning(names[i]) for i in among}
+    leads = {i for i, what in meanings.items() if what in (Meaning.LEAD, Meaning.ECG)}
+    leads |= {i for i in meanings if meanings[i] is Meaning.ECG_AND and millivolts(units[i])}
+    if any(map(is_on_head, names)):
+        return leads
+    perhaps = [i for i, what in meanings.items() if what is Meaning.PERHAPS]
+    in_volts = {i for i in perhaps if millivolts(units[i])}
+    easi = {i for i in in_volts if is_easi(names[i])}
+    if not any(what is Meaning.LEAD for what in meanings.values()):
+        return leads | (easi if len(easi) == _EASI_LEADS else set())
+    without = {i for i in perhaps if not is_axis(names[i])}
+    return leads | in_volts | (set() if any(map(plain_unit, units)) else without)
+
+
+def _standard(name: str) -> str:
+    """Return a lead's standard name in lower case: "DI" and "Lead I" are "i"."""
+    return re.sub(r"^(?:ecg|ekg|lead) |^d(?=i)", "", plain_name(name))
 
 
 def listed_at(names: Sequence[str], places: Sequence[int]) -> str:

@@ -96,6 +96,8 @@ class Recording:
         annotations: Annotations to write in another format; its own format keeps its annotation
             files as they are.
         hints: The hints used for reading, needed to write the file back.
+        declared: Whether each lead is an ECG by the user's word, the format's type or a full set
+            of standard leads, whatever its samples look like; empty if all are.
     """
 
     signal: Samples
@@ -107,6 +109,7 @@ class Recording:
     start: datetime | None = None
     annotations: tuple[Annotation, ...] = ()
     hints: Hints = Hints()
+    declared: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)

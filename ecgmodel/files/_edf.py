@@ -31,6 +31,7 @@ from ecgmodel.files._edf_layout import (
     set_field,
 )
 from ecgmodel.files._edf_records import LeadRecords, check_ranges, physical_limit
+from ecgmodel.files._lead_names import is_typed
 from ecgmodel.files._limits import check_values
 from ecgmodel.support.samples import LazySamples, Samples, is_small, spans
 from ecgmodel.support.units import millivolts
@@ -46,6 +47,7 @@ class _Read:
         begin: When the first record begins, s; None if it does not say.
         remarks: Corrections and assumptions.
         annotations: All annotations.
+        declared: Whether each lead is an ECG whatever its samples look like.
     """
 
     records: LeadRecords
@@ -53,6 +55,7 @@ class _Read:
     begin: float | None
     remarks: tuple[str, ...]
     annotations: tuple[Annotation, ...]
+    declared: tuple[bool, ...]
 
 
 def read_ecg_of(path: Path, hints: Hints, kind: Kind) -> Recording:
@@ -84,6 +87,7 @@ def read_ecg_of(path: Path, hints: Hints, kind: Kind) -> Recording:
         start=start,
         annotations=found.annotations,
         hints=hints,
+        declared=found.declared,
     )
 
 
@@ -122,7 +126,10 @@ def rewrite_as(source: Path, ecg: Recording, into: Path, comment: str, kind: Kin
 def _read(path: Path, hints: Hints, kind: Kind) -> _Read:
     layout = read_layout(path, kind)
     signals = [c for c in layout.channels if not layout.is_annotations(c)]
-    chosen = choose_leads([c.label for c in signals], [c.unit for c in signals], hints, path)
+    typed = [i for i, c in enumerate(signals) if is_typed(c.label) and millivolts(c.unit)]
+    chosen = choose_leads(
+        [c.label for c in signals], [c.unit for c in signals], hints, path, typed=typed
+    )
     leads = tuple(signals[i] for i in chosen.leads)
     if len({channel.samples for channel in leads}) > 1:
         raise HintNeededError(
@@ -145,7 +152,7 @@ def _read(path: Path, hints: Hints, kind: Kind) -> _Read:
     records = LeadRecords(layout, leads, scales, at)
     signal, annotations = _trimmed(records, annotations)
     begin = float(onsets[0]) if len(onsets) else None
-    return _Read(records, signal, begin, tuple(remarks), annotations)
+    return _Read(records, signal, begin, tuple(remarks), annotations, chosen.declared)
 
 
 def _rate(channel: EdfSignal, layout: Layout) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import edfio
 import numpy as np
 
-from ecgmodel.files._channels import is_ecg
+from ecgmodel.files._channels import leads_by_name
 from ecgmodel.files._ecg import Recording
 from ecgmodel.files._edf_annotations import ENDS
 from ecgmodel.files._edf_layout import BLOCK, Kind, field_of, plain_text, read_layout, set_field
@@ -59,17 +59,19 @@ def _frame(
     """
     rate = _rate(ecg.fs)
     file_class, signal_class, dtype = _CLASSES[kind.name]
+    count = len(ecg.leads)
+    named = leads_by_name(ecg.leads, ["mV"] * count, range(count))
     signals = [
         signal_class.from_digital(
             np.zeros(records, dtype),
             Fraction(1, rate.denominator),
-            label=plain_text(label if is_ecg(label) else f"ECG {label}", 16),
+            label=plain_text(label if i in named else f"ECG {label}", 16),
             physical_dimension="mV",
             physical_range=(-limit, limit),
             digital_range=(-kind.largest, kind.largest),
             prefiltering=plain_text(comment, 80),
         )
-        for label, limit in zip(ecg.leads, limits, strict=True)
+        for i, (label, limit) in enumerate(zip(ecg.leads, limits, strict=True))
     ]
     notes = [
         edfio.EdfAnnotation(

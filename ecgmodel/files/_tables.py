@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgmodel.files._channels import choose_leads, find_columns
+from ecgmodel.files._channels import Chosen, choose_leads, find_columns
 from ecgmodel.files._ecg import Hints
 from ecgmodel.files._rates import is_index, is_time, time_unit
 from ecgmodel.support.units import split_unit
@@ -40,6 +40,7 @@ class Roles:
         time: Index of the column of times, None without one.
         seconds: Unit of the times, s; None if unknown.
         other: Names of all other columns.
+        declared: Whether each lead is an ECG whatever its samples look like.
         remarks: Remarks on the choice.
     """
 
@@ -49,6 +50,7 @@ class Roles:
     time: int | None
     seconds: float | None
     other: tuple[str, ...]
+    declared: tuple[bool, ...]
     remarks: tuple[str, ...]
 
 
@@ -73,25 +75,25 @@ def find_roles(
     shown = [column.name or f"column {i + 1}" for i, column in enumerate(columns)]
     if hints.columns:
         leads = find_columns(shown, hints.columns, path)
-        remarks: tuple[str, ...] = ()
+        chosen = Chosen(leads, (True,) * len(leads))
     else:
-        free = [
+        usable = [
             i
             for i, column in enumerate(columns)
             if column.numeric and i != time and i not in unnamed and not _counts(column, plain[i])
         ]
-        names = [plain[i] or shown[i] for i in free]
-        chosen = choose_leads(names, [units[i] for i in free], hints, path)
-        leads, remarks = tuple(free[i] for i in chosen.leads), chosen.remarks
+        names = [name or one for name, one in zip(plain, shown, strict=True)]
+        chosen = choose_leads(names, units, hints, path, usable)
     seconds = None if time is None else time_unit(plain[time], units[time])
     return Roles(
-        leads=leads,
-        names=_unique([plain[i] or shown[i] for i in leads]),
-        units=tuple(units[i] or unit for i in leads),
+        leads=chosen.leads,
+        names=_unique([plain[i] or shown[i] for i in chosen.leads]),
+        units=tuple(units[i] or unit for i in chosen.leads),
         time=time,
         seconds=seconds,
-        other=tuple(name for i, name in enumerate(shown) if i not in leads),
-        remarks=remarks,
+        other=tuple(name for i, name in enumerate(shown) if i not in chosen.leads),
+        declared=chosen.declared,
+        remarks=chosen.remarks,
     )
 
 

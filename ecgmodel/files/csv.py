@@ -55,6 +55,7 @@ def read(path: Path, hints: Hints) -> Recording:
         other=roles.other,
         remarks=(*roles.remarks, *scaled.remarks, *remarks),
         hints=hints,
+        declared=roles.declared,
     )
 
 

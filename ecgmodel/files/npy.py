@@ -39,6 +39,7 @@ def read(path: Path, hints: Hints) -> Recording:
         other=leads.other,
         remarks=leads.remarks,
         hints=hints,
+        declared=leads.declared,
     )
 
 

@@ -37,7 +37,8 @@ SUFFIXES = (".npz",)
 COMMENT = "comment"
 _RATES = ("fs", "sampling_rate", "sample_rate", "samplingrate", "sampling_frequency", "sfreq")
 _UNITS = ("unit", "units")
-_NAMES = ("leads", "lead_names", "sig_name", "channels", "channel_names", "ch_names")
+_LEADS = ("leads", "lead_names")
+_CHANNELS = ("sig_name", "channels", "channel_names", "ch_names")
 _SIGNALS = ("signal", "signals", "ecg", "p_signal", "data", "x")
 _MOST_ARRAYS = 10_000
 _LONGEST_REASON = 500
@@ -87,6 +88,7 @@ def read(path: Path, hints: Hints) -> Recording:
         other=(*found.leads.other, *other),
         remarks=(*found.leads.remarks, *remarks),
         hints=hints,
+        declared=found.leads.declared,
     )
 
 
@@ -166,15 +168,15 @@ def _find_in(archive: zipfile.ZipFile, size: int, hints: Hints, path: Path) -> _
     shapes = {name: _shape(archive, info, path) for name, info in arrays.items()}
     key, columns = _signal(shapes, hints, path)
     array = _array(archive, members[key], shapes[key], path)
-    texts = {
-        kind: _texts(archive, members, shapes, names, path)
-        for kind, names in (("unit", _UNITS), ("leads", _NAMES))
-    }
+    units, leads, channels = (
+        _texts(archive, members, shapes, names, path) for names in (_UNITS, _LEADS, _CHANNELS)
+    )
+    unit = units[0] if len(set(units)) == 1 else None
+    are_leads = bool(leads) or columns != hints.columns  # the user named the array
     inner = replace(hints, columns=columns)
-    unit = texts["unit"][0] if len(set(texts["unit"])) == 1 else None
-    leads = find_leads(array, texts["leads"], unit, inner, path)
+    found = find_leads(array, leads or channels, unit, inner, path, are_leads)
     rate = _rate(archive, members, shapes, path)
-    return _Found(key, array, shapes, rate, leads)
+    return _Found(key, array, shapes, rate, found)
 
 
 def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> ArrayShape:

@@ -72,6 +72,7 @@ def read(path: Path, hints: Hints) -> Recording:
         other=roles.other,
         remarks=(*roles.remarks, *found.scaled.remarks, *remarks),
         hints=hints,
+        declared=roles.declared,
     )
 
 

@@ -78,6 +78,7 @@ def read(path: Path, hints: Hints) -> Recording:
         start=_start(stored),
         annotations=_annotations(record, stored.frame_fs),
         hints=hints,
+        declared=chosen.declared,
     )
 
 

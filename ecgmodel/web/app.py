@@ -71,7 +71,11 @@ _ERROR = {
     "required": ["error"],
     "properties": {
         "error": {"type": "string"},
-        "needs": {"type": "string", "description": "name of the missing option"},
+        "needs": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "names of the missing options",
+        },
     },
 }
 _SAID = {

@@ -86,7 +86,7 @@ class Outcome(BaseModel):
         job: Name of the job's folder, so that no job gets the answer to another.
         status: Of HTTP.
         error: What was wrong, "" if nothing.
-        needs: The option that has to be given, "" if none.
+        needs: The options that have to be given.
         file: What to send, a file in the job's `out`.
         name: What the file is called where it is saved.
         media: Its type.
@@ -98,7 +98,7 @@ class Outcome(BaseModel):
     job: str = ""
     status: int = 200
     error: str = ""
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     file: str = ""
     name: str = ""
     media: str = ""

@@ -65,7 +65,8 @@ class Cleaner:
         try:
             return self._do(job)
         except HintNeededError as error:
-            return Outcome(status=422, error=_said(error, job), needs=_option(error.option))
+            needs = tuple(map(_option, error.options))
+            return Outcome(status=422, error=_said(error, job), needs=needs)
         except EcgError as error:
             return Outcome(status=422, error=_said(error, job))
         except Refused as refused:

@@ -96,11 +96,11 @@ function explain(error) {
   $("error").hidden = false;
   $("error").scrollIntoView({ block: "nearest" }); // it may be far above a result
   if (!(error instanceof ServiceError)) console.error(error);
-  const field = error.needs && $("hints").elements[error.needs.replace("-", "_")];
-  if (field) {
-    field.closest("details").open = true;
-    field.setAttribute("aria-invalid", "true");
-    field.focus();
+  const fields = error.needs.map((name) => $("hints").elements[name]).filter(Boolean);
+  for (const field of fields) field.setAttribute("aria-invalid", "true");
+  if (fields.length) {
+    fields[0].closest("details").open = true;
+    fields[0].focus();
   }
 }
 

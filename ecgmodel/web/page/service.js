@@ -3,7 +3,7 @@
 import { parse } from "./view.js";
 
 export class ServiceError extends Error {
-  constructor(status, message, needs = "") {
+  constructor(status, message, needs = []) {
     super(message);
     this.status = status;
     this.needs = needs;
