@@ -68,10 +68,10 @@ def lookalike(pieces: Sequence[NDArray[np.float64]], fs: float) -> str:
     """
     known = [kept for piece in pieces if len(kept := piece[np.isfinite(piece)]) > SLOW_S * fs]
     values = np.concatenate(known) if known else np.empty(0)
-    if len(values) < LEAST_S * fs or values.min() == values.max():
-        return ""  # too little to doubt, or a flat line, which stays one
+    if len(values) < LEAST_S * fs or not values.any():
+        return ""  # too little to doubt, or a line at 0 mV, which cleaning leaves
     if (count := len(np.unique(values))) <= FLAG_VALUES:
-        return f"has only {count} different values, as flags have"
+        return f"has only {count} different {'values' if count > 1 else 'value'}, as flags have"
     steps = [np.diff(piece) for piece in known]
     moves = np.concatenate(steps)
     usual = float(np.median(moves))

@@ -110,6 +110,7 @@ def smooth(seconds: float = 30) -> np.ndarray:
 LOOKALIKES = {
     "flags": (lambda: (np.arange(30 * FS) % 200 == 0).astype(float), "only 2 different values"),
     "classes": (lambda: np.repeat([0, 1, 3, 1, 0, 2], 5 * FS).astype(float), "only 4 different"),
+    "constant": (lambda: np.full(30 * FS, 5.125), "only 1 different value,"),
     "counter": (lambda: np.arange(30 * FS) % 256.0, "same step"),
     "rate": (beats, "from beat to beat"),
     "smooth rate": (smooth, "far from zero"),
