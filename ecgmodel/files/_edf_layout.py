@@ -7,7 +7,7 @@ BDF is the same with 24 bits, https://www.biosemi.com/faq/file_format.htm.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from fractions import Fraction
 from math import isfinite
@@ -22,6 +22,8 @@ from ecgmodel.support.units import plain_unit
 
 BLOCK = 256
 MOST_CHANNELS = 1024
+RECORDS = slice(236, 244)
+"""The field with the number of data records."""
 # Widths of the fields of all channels, in their order.
 FIELDS = {
     "label": 16,
@@ -37,6 +39,8 @@ FIELDS = {
 }
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _NUMBER = re.compile(r"[-+]?\d{1,8}(?:\.\d*)?(?:[eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
+
+_ONSET = re.compile(rb"[+-]\d{1,12}(?:\.\d{1,24})?\x14\x14")
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Layout:
         record_bytes: Of each.
         is_interrupted: Whether there may be time between records (EDF+D).
         start: When the first record began, None if that is not told.
-        is_cut: Whether a part of a record follows the last one; it is not read.
+        remarks: Differences between the header and the data.
     """
 
     path: Path
@@ -110,7 +114,7 @@ class Layout:
     record_bytes: int
     is_interrupted: bool
     start: datetime | None
-    is_cut: bool
+    remarks: tuple[str, ...] = ()
 
     @property
     def header_bytes(self) -> int:
@@ -178,7 +182,7 @@ def read_layout(path: Path, kind: Kind) -> Layout:
     """Read a header.
 
     Raises:
-        RecordError: It is none, or the file is longer or shorter than it says.
+        RecordError: It is none, or the file contains no complete data record.
     """
     size = check_file(path)
     with path.open("rb") as file:
@@ -209,26 +213,68 @@ def read_layout(path: Path, kind: Kind) -> Layout:
             f"{path.name}: its data records hold {record_bytes} bytes in {float(duration):g} s; "
             "expected signals. Leave it out."
         )
-    records = _records(main, size - stated, record_bytes, path)
     interrupted = main[192:197] in (b"EDF+D", b"BDF+D")
-    start = _start(main)
-    is_cut = size - stated > records * record_bytes
-    return Layout(path, kind, channels, records, duration, record_bytes, interrupted, start, is_cut)
+    layout = Layout(path, kind, channels, 1, duration, record_bytes, interrupted, _start(main))
+    told = _whole(main[RECORDS], "the number of data records", path)
+    records, remarks = _records(layout, told, size - stated)
+    return replace(layout, records=records, remarks=remarks)
 
 
-def _records(main: bytes, size: int, record_bytes: int, path: Path) -> int:
-    """Return the number of records; -1 in a header stands for a recording that was not closed."""
-    records = _whole(main[236:244], "the number of data records", path)
-    if records == -1:
-        records = size // record_bytes
-    elif records * record_bytes != size:
+def _records(layout: Layout, told: int, size: int) -> tuple[int, tuple[str, ...]]:
+    """Return the number of data records in a file, and remarks if its header states another one.
+
+    A recorder that is switched off or interrupted leaves a header with -1, 0, or the number of
+    records that was planned or reached earlier; the last record may be incomplete.
+
+    Args:
+        layout: The header; its number of records is not used.
+        told: The number of records in the header.
+        size: Size of the data, bytes.
+    """
+    whole = there = size // layout.record_bytes
+    if not whole:
         raise RecordError(
-            f"{path.name}: header and data disagree. Expected {records} data records of "
-            f"{record_bytes} bytes. Received {size:,}: it is cut off or damaged. Get it again."
+            f"{layout.path.name} contains no complete data record: expected at least "
+            f"{layout.record_bytes:,} bytes after the header. Received: {size:,}. Leave it out."
         )
-    if records < 1:
-        raise RecordError(f"{path.name} holds no samples. Leave it out.")
-    return records
+    if told != whole:
+        whole = _recorded(layout, told, size)
+    if not whole:
+        raise RecordError(
+            f"{layout.path.name}: header and data disagree. Expected {told} data records of "
+            f"{layout.record_bytes:,} bytes, each with its time. Received {size:,} bytes without. "
+            "Get it again."
+        )
+    remarks = []
+    if told not in (-1, whole):
+        remarks.append(f"not closed by the recorder: {told} data records stated, {whole} read")
+    behind = size - whole * layout.record_bytes
+    if behind and there == whole:
+        remarks.append("its last data record is incomplete and omitted")
+    elif behind:
+        remarks.append(f"{behind:,} bytes after the last data record omitted")
+    return whole, tuple(remarks)
+
+
+def _recorded(layout: Layout, told: int, size: int) -> int:
+    """Return the number of records in a file whose header states another one.
+
+    Records of EDF+ start with their time. Without times, the header counts, but not beyond the
+    end; and whole records that follow and are not one repeated byte are records, as in edfio and
+    MNE.
+    """
+    whole, rest = divmod(size, layout.record_bytes)
+    times = next((c for c in layout.channels if layout.is_annotations(c)), None)
+    if times is None:
+        if told <= 0 or told >= whole:
+            return whole
+        found = layout.data(told * layout.record_bytes, layout.record_bytes)
+        return told if rest or (found == found[0]).all() else whole
+    for record in range(whole):
+        at = record * layout.record_bytes + times.offset
+        if not _ONSET.match(layout.data(at, times.samples * layout.kind.width).tobytes()):
+            return record
+    return whole
 
 
 def _channels(rest: bytes, count: int, kind: Kind, path: Path) -> tuple[EdfSignal, ...]:
@@ -262,7 +308,11 @@ def _channels(rest: bytes, count: int, kind: Kind, path: Path) -> tuple[EdfSigna
 
 
 def _text(field: bytes) -> str:
-    return field.decode("latin-1").strip(" \0")
+    """Return a field's text: UTF-8, which some programs write, else Latin-1."""
+    try:
+        return field.decode().strip(" \t\0")
+    except UnicodeDecodeError:
+        return field.decode("latin-1").strip(" \t\0")
 
 
 def _number(field: bytes, what: str, path: Path) -> Fraction:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import time
-from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,12 @@ from ecgmodel.files._edf_layout import BLOCK, Kind, field_of, plain_text, read_l
 from ecgmodel.files._edf_records import LeadRecords, largest, physical_limit
 from ecgmodel.support.samples import spans
 
-# Records last a whole number of seconds, the fewest that hold a whole number of samples.
-_MOST_SECONDS = (1, 2, 5, 10, 100, 1000)
+# Records last whole seconds, the fewest that hold a whole number of samples, or less than one if
+# they would be larger than EDF recommends. A rate that fits none has records of other durations.
+_SECONDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+_RECORD_BYTES = 61_440
+_SHORTEST_S, _LONGEST_S = 0.5, 20.0
+_EXACT = 1e-9  # relative error of a rate that is kept
 _CLASSES: dict[str, tuple[Any, Any, type]] = {
     "EDF": (edfio.Edf, edfio.EdfSignal, np.int16),
     "BDF": (edfio.Bdf, edfio.BdfSignal, np.int32),
@@ -33,38 +36,46 @@ def write_new(name: str, ecg: Recording, into: Path, comment: str, kind: Kind) -
 
     The physical range of each lead is symmetric and a tenth wider than its signal, in 16 bits
     (EDF) or 24 (BDF). A missing sample is the lowest number, which the digital range leaves out.
-    The last record is filled up with such; the annotation "Recording ends" says where. The rate is
-    kept to 1e-6 Hz. What is unknown of patient and recording is "X".
+    The last record is filled up with such; the annotation "Recording ends" says where. A record's
+    duration has eight characters, which keep a rate to 1e-6 of it or better. What is unknown of
+    patient and recording is "X".
 
     Raises:
         RecordError: The signal's range does not fit into the header.
     """
     peaks = largest(ecg.signal[part] for part in spans(ecg.signal.shape))
     limits = [physical_limit(peak, into)[0] for peak in peaks]
-    path, rate = into / f"{name}.{kind.name.lower()}", _rate(ecg.fs)
-    records = -(-len(ecg.signal) // rate.numerator)
-    _write_frame(path, _frame(ecg, limits, records, comment, kind), records, kind, rate.numerator)
+    path = into / f"{name}.{kind.name.lower()}"
+    samples, seconds = _record(ecg.fs, len(ecg.signal), len(limits) * kind.width)
+    records = -(-len(ecg.signal) // samples)
+    frame = _frame(ecg, limits, (records, seconds, samples / seconds), comment, kind)
+    _write_frame(path, frame, records, kind, samples)
     layout = read_layout(path, kind)
-    at = np.arange(records) * rate.numerator
+    at = np.arange(records) * samples
     leads = layout.channels[: len(limits)]
     LeadRecords(layout, leads, (1.0,) * len(limits), at).write(path, ecg.signal, limits)
 
 
 def _frame(
-    ecg: Recording, limits: list[float], records: int, comment: str, kind: Kind
+    ecg: Recording,
+    limits: list[float],
+    records_of: tuple[int, float, float],
+    comment: str,
+    kind: Kind,
 ) -> tuple[bytes, bytes]:
     """Return header and data records of the file, but with one sample of each lead in a record.
 
-    edfio writes only signals that are in memory.
+    edfio writes only signals that are in memory. `records_of` are the number of records, their
+    duration in s, and the sampling rate that results, Hz.
     """
-    rate = _rate(ecg.fs)
+    records, seconds, fs = records_of
     file_class, signal_class, dtype = _CLASSES[kind.name]
     count = len(ecg.leads)
     named = leads_by_name(ecg.leads, ["mV"] * count, range(count))
     signals = [
         signal_class.from_digital(
             np.zeros(records, dtype),
-            Fraction(1, rate.denominator),
+            1 / seconds,
             label=plain_text(label if i in named else f"ECG {label}", 16),
             physical_dimension="mV",
             physical_range=(-limit, limit),
@@ -85,8 +96,8 @@ def _frame(
         signals,
         recording=edfio.Recording(startdate=start.date() if start else None),
         starttime=start.time() if start else time(),
-        data_record_duration=rate.denominator,
-        annotations=[*notes, edfio.EdfAnnotation(len(ecg.signal) / float(rate), None, ENDS)],
+        data_record_duration=seconds,
+        annotations=[*notes, edfio.EdfAnnotation(len(ecg.signal) / fs, None, ENDS)],
     )
     file = BytesIO()
     made.write(file)
@@ -111,10 +122,27 @@ def _write_frame(
             file.write(data[record * short + before : (record + 1) * short])
 
 
-def _rate(fs: float) -> Fraction:
-    """Return a rate as samples over seconds."""
-    for most in _MOST_SECONDS:
-        rate = Fraction(fs).limit_denominator(most)
-        if abs(float(rate) - fs) <= 1e-9 * fs:
-            return rate
-    return rate
+def _record(fs: float, samples: int, bytes_each: int) -> tuple[int, float]:
+    """Return the samples of a lead in a data record, and its duration, s.
+
+    Args:
+        fs: Sampling rate, Hz.
+        samples: Length of the recording; no record is filled up entirely.
+        bytes_each: Bytes of a sample of all leads.
+    """
+    most = max(1, _RECORD_BYTES // bytes_each)
+    for seconds in _SECONDS:
+        count = round(fs * seconds)
+        if 1 <= count <= most and abs(count / seconds - fs) <= _EXACT * fs:
+            return count, seconds
+    low, high = (min(most, max(1, round(fs * s))) for s in (_SHORTEST_S, _LONGEST_S))
+    counts = np.arange(min(low, samples), max(low, min(high, samples)) + 1)
+    durations = np.round(counts / fs, 6)
+    durations = np.where(durations < 10, durations, np.round(durations, 5))  # eight characters
+    errors = np.abs(counts / durations / fs - 1)
+    filled = -samples % counts
+    _, _, at = min(
+        (max(error, _EXACT), rest, i)
+        for i, (error, rest) in enumerate(zip(errors.tolist(), filled.tolist(), strict=True))
+    )
+    return int(counts[at]), float(durations[at])

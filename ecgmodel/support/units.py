@@ -7,27 +7,36 @@ import re
 _MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "nv": 1e-6}
 """Millivolts per unit, by the unit's name in lower case."""
 
+_MU = "u\u00b5\u03bc\udcb5"  # µ as micro sign, Greek letter, and byte of Latin-1 read as UTF-8
+_VOLTS = re.compile(rf"(milli|micro|nano|[mn{_MU}])?v(?:olts?)?", re.IGNORECASE)
 # "ECG (mV)", "II [µV]", "MLII_uV", "V5/mV", "lead in mV"; a bare V needs brackets: V is a lead.
 _BRACKETED = re.compile(r"^(.*?)[\s_]*[\(\[]\s*([^()\[\]]*?)\s*[\)\]]$")
-_SUFFIXED = re.compile(r"^(.+?)(?:[\s_/.-]+|\sin\s)([mun\u00b5\u03bc\udcb5]v)$", re.IGNORECASE)
-_WORDS = {
-    "millivolt": "mV",
-    "microvolt": "uV",
-    "nanovolt": "nV",
-    "volt": "V",
-}
+_SUFFIXED = re.compile(
+    rf"^(.+?)(?:[\s_/.-]+|\sin\s)((?:milli|micro|nano|[mn{_MU}])v(?:olts?)?)$", re.IGNORECASE
+)
 
 LONGEST_NAME = 200
 """Longest part of a name that is matched; bounds the time that the patterns take."""
 
 
 def plain_unit(unit: str | None) -> str | None:
-    """Return a unit without spaces and brackets; every spelling of microvolt becomes "uV"."""
+    """Return a unit without spaces and brackets; every spelling of a voltage becomes "uV" etc.
+
+    Example:
+        >>> [plain_unit(unit) for unit in ("µV", "MICROV", " [Millivolts]", "bpm")]
+        ['uV', 'uV', 'mV', 'bpm']
+    """
     if unit is None:
         return None
-    plain = unit.strip().strip("'\"()[] ").replace("\u03bc", "u").replace("\u00b5", "u")
-    plain = plain.replace("\udcb5", "u")  # µ of Latin-1, read as UTF-8
-    return _WORDS.get(plain.lower().rstrip("s"), plain)
+    plain = "".join(letter for letter in unit if letter.isprintable() or letter in _MU)
+    plain = plain.strip().strip("'\"()[] ").strip()
+    found = _VOLTS.fullmatch(plain.replace(" ", ""))
+    if not found:
+        return plain.replace("\u03bc", "u").replace("\u00b5", "u").replace("\udcb5", "u")
+    first = (found[1] or "").lower()
+    if first == "m" or first.startswith("milli"):
+        return "mV"
+    return f"{'u' if first == 'micro' or first in tuple(_MU) else first[:1]}V"
 
 
 def split_unit(name: str) -> tuple[str, str | None]:

@@ -327,3 +327,27 @@ def test_unreadable_times_ask_for_the_rate(tmp_path: Path) -> None:
         read_ecg(path)
     assert error.value.options == ("--fs",)
     assert read_ecg(path, Hints(fs=250)).fs == 250
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        np.where(np.arange(5000) % 2, 1 - 1e-5, 1 + 1e-5),
+        np.where(np.arange(5000) < 2500, 1 - 1e-5, 1 + 1e-5),
+        1 + 2e-5 * np.sin(np.arange(5000) / 700),
+        1 + 4e-5 * np.linspace(-1, 1, 5000),
+    ],
+    ids=["jitter", "two rates", "a wave", "a slope"],
+)
+@pytest.mark.parametrize("digits", [6, 9, 15])
+def test_a_clock_that_drifts_by_parts_in_a_million(
+    tmp_path: Path, steps: np.ndarray, digits: int
+) -> None:
+    times = np.cumsum(steps / 250)
+    lead = ecg(20, 250)
+    lines = [f"{t:.{digits}f},{a:.3f}" for t, a in zip(times, lead, strict=True)]
+    read = read_ecg(table(tmp_path / "a.csv", "time (s),ECG (mV)\n", lines))
+    assert read.fs == pytest.approx(250, rel=5e-5)
+    del lines[4000]
+    with pytest.raises(RecordError, match="Sample 4001"):
+        read_ecg(table(tmp_path / "b.csv", "time (s),ECG (mV)\n", lines))
