@@ -9,7 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.files._limits import HEADER_BYTES
 from ecgmodel.support import plugins
+from ecgmodel.wfdb.headers import header_text
 
 PACKAGE = "files"
 WFDB = "wfdb"
@@ -181,11 +183,9 @@ def _is_lone(path: Path) -> bool:
 def _segments(header: Path) -> set[str]:
     """Return the header names of a record's segments."""
     try:
-        with header.open(encoding="latin-1") as file:
-            lines = [line.split() for line in file.read(2**20).splitlines()]
+        lines = header_text(header).lines if header.stat().st_size <= HEADER_BYTES else []
     except OSError:
         return set()
-    words = [line for line in lines if line and not line[0].startswith("#")]
-    if not words or "/" not in words[0][0]:
+    if not lines or "/" not in lines[0].split()[0]:
         return set()
-    return {f"{line[0]}.hea" for line in words[1:]}
+    return {f"{line.split()[0]}.hea" for line in lines[1:]}

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ecgmodel.errors import RecordError
-from ecgmodel.wfdb.layout import Cut, Header
+from ecgmodel.wfdb.decoding import decoded
+from ecgmodel.wfdb.layout import Cut, Header, read_header
 
 # Codes of the annotation format, https://physionet.org/physiotools/wag/annot-5.htm
 _NOTE, _SKIP, _NUM, _CHN, _AUX = 22, 59, 60, 62, 63
@@ -173,13 +174,13 @@ def _record_line(line: str, header: Header, cut: Cut) -> str:
         text = f"{counter:.6f}".rstrip("0").rstrip(".")
         given = bool(match["base_counter"])
         changes[match.span("base_counter")] = text if given else f"({text})"
-    if cut.first and match["base_time"]:
+    if cut.first and match["base_time"] and header.wfdb.base_time:
         start = datetime.datetime.combine(
             header.wfdb.base_date or datetime.date(2000, 1, 1), header.wfdb.base_time
         ) + datetime.timedelta(seconds=cut.first / header.fs)
         digits = "%H:%M:%S.%f" if start.microsecond else "%H:%M:%S"
         changes[match.span("base_time")] = start.strftime(digits)
-        if match["base_date"]:
+        if header.wfdb.base_date:
             changes[match.span("base_date")] = start.strftime("%d/%m/%Y")
     return _changed(line, changes)
 
@@ -212,18 +213,10 @@ def _changed(line: str, changes: dict[tuple[int, int], str]) -> str:
 def _digital(header: Header, cut: Cut, path: Path) -> list[Any]:
     """Return each signal's samples in ADC units (int64), read from the cut record."""
     import numpy as np
-    import wfdb
 
-    try:
-        record = wfdb.rdrecord(
-            str(path.absolute().with_suffix("")), physical=False, smooth_frames=False
-        )
-    except Exception as error:  # wfdb raises various errors on damaged files
-        raise RecordError(
-            f"Record {header.record}: header and data disagree. Samples {cut.first} to "
-            f"{cut.end - 1} cannot be read ({error!r}). Leave the record out."
-        ) from error
-    return [np.asarray(samples, dtype=np.int64) for samples in record.e_d_signal]
+    cut_header = read_header(path, header.record)
+    found = decoded(cut_header.wfdb, path.parent, header.record, 0, cut.end - cut.first)
+    return [np.asarray(samples, dtype=np.int64) for samples in found]
 
 
 def _text(data: bytes) -> str:

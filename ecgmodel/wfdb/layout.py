@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ecgmodel.errors import MissingFileError, RecordError
+from ecgmodel.wfdb.headers import Parsed, parse_header
 from ecgmodel.wfdb.names import safe_name
 
 # Format -> (samples per block, bytes per block, bytes of the first n samples of a block).
@@ -95,7 +96,7 @@ class Header:
         files: Its signal files; empty for a multi-segment record.
         segments: Its segments; empty for a single-segment record.
         skewed: Whether the signals are skewed (stored with different delays).
-        wfdb: The header as parsed by wfdb.
+        parsed: The parsed header.
     """
 
     record: str
@@ -105,7 +106,17 @@ class Header:
     files: tuple[SignalFile, ...]
     segments: tuple[str, ...]
     skewed: bool
-    wfdb: Any
+    parsed: Parsed
+
+    @property
+    def wfdb(self) -> Any:
+        """The fields as parsed by wfdb."""
+        return self.parsed.wfdb
+
+    @property
+    def is_multi(self) -> bool:
+        """Whether the record has segments."""
+        return getattr(self.wfdb, "seg_name", None) is not None
 
     def check_start(self, start_s: float, length: int | None) -> None:
         """Raise RecordError if the record, `length` frames long, ends before `start_s`."""
@@ -156,19 +167,12 @@ def read_header(path: Path, record: str) -> Header:
         RecordError: The header cannot be parsed, names files outside its folder, or describes no
             signal.
     """
-    import wfdb
-
     if not path.is_file():
         raise MissingFileError(f"Record {record}: the header {path} is missing.")
-    _check_names(path, record)
-    try:
-        header = wfdb.rdheader(str(path.absolute().with_suffix("")))
-    except Exception as error:  # wfdb raises various errors on malformed headers
-        raise RecordError(
-            f"Record {record}: {path} cannot be read as a WFDB header ({error!r}). Correct it or "
-            "leave the record out."
-        ) from error
-    multi = isinstance(header, wfdb.MultiRecord)
+    parsed = parse_header(path, record)
+    header = parsed.wfdb
+    _check_names(parsed.text.lines, record)
+    multi = getattr(header, "seg_name", None) is not None
     segments = tuple(s for s in header.seg_name if s != "~") if multi else ()
     named = 0 if multi else len(header.file_name or ())
     if not header.fs or header.fs <= 0 or not (segments or named == header.n_sig > 0):
@@ -180,7 +184,7 @@ def read_header(path: Path, record: str) -> Header:
     files = () if multi else _signal_files(header)
     skewed = not multi and any(header.skew)
     length = header.sig_len or (sum(header.seg_len) if multi else 0) or None
-    return Header(record, path, float(header.fs), length, files, segments, skewed, header)
+    return Header(record, path, float(header.fs), length, files, segments, skewed, parsed)
 
 
 def check_sizes(header: Header, folder: Path) -> int | None:
@@ -236,8 +240,7 @@ def _signal_files(header: Any) -> tuple[SignalFile, ...]:
     return tuple(file for name, file in found.items() if name != "~")
 
 
-def _check_names(path: Path, record: str) -> None:
+def _check_names(lines: Sequence[str], record: str) -> None:
     """Raise RecordError if a header names a file outside its folder."""
-    lines = [line.split() for line in path.read_text("latin-1").splitlines()]
-    for words in [words for words in lines if words and not words[0].startswith("#")][1:]:
-        safe_name(words[0], f"file name in the header of record {record},")
+    for line in lines[1:]:
+        safe_name(line.split()[0], f"file name in the header of record {record},")

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import wfdb
 
-from ecgmodel.errors import MissingFileError, RecordError
-from ecgmodel.wfdb.channels import Channel, described, header_text, read_header, unique
+from ecgmodel.errors import RecordError
+from ecgmodel.wfdb.channels import Channel, described, unique
+from ecgmodel.wfdb.decoding import decoded, is_missing
+from ecgmodel.wfdb.joining import Common, common, listed, places_of
+from ecgmodel.wfdb.layout import Header, check_sizes, read_header
 
 _NULL = "~"  # the name of a segment that is a gap
 _DIFFERENCES = "8"  # the format that stores differences between samples
@@ -29,6 +31,7 @@ class StoredRecord:
         channels: Its signals; without samples if the record was only opened.
         base_time: Start time, None if not stated.
         base_date: Start date, None if not stated.
+        start: Start time and date as in the header, also if invalid; "" if not stated.
         counter: Counter frequency and base counter value as in the header, e.g. "1000(5)"; "" if
             not stated.
         comments: Comment lines of the header, with their "#".
@@ -42,6 +45,7 @@ class StoredRecord:
     channels: tuple[Channel, ...]
     base_time: time | None
     base_date: date | None
+    start: str
     counter: str
     comments: tuple[str, ...]
     read: Callable[[int, int], list[np.ndarray]]
@@ -60,7 +64,7 @@ def read_stored_record(
 
     Raises:
         MissingFileError: A file of the record is missing.
-        RecordError: Header and data disagree, or segments differ in gain, baseline or unit.
+        RecordError: Header and data disagree, or the segments of a record do not fit together.
     """
     opened = open_stored_record(path, name, start_s, seconds)
     samples = opened.read(0, opened.frames)
@@ -87,41 +91,36 @@ def open_stored_record(
         MissingFileError: As in `read_stored_record`.
         RecordError: As in `read_stored_record`.
     """
-    header = read_header(path, name)
+    header = read_header(path.with_name(f"{path.name}.hea"), name)
     first, last = _range(header, name, start_s, seconds)
-    source: _File | _Segments
-    if isinstance(header, wfdb.MultiRecord):
-        source = _Segments(path, name, header, first, last)
-    else:
-        source = _File(path, name, header)
+    source = _Segments(name, header, first, last) if header.is_multi else _File(name, header)
     frames = (source.frames if last is None else min(last, source.frames)) - first
     if frames <= 0:
         raise RecordError(f"{name} contains no samples. Leave the record out.")
-    text = header_text(path)
     names = unique([channel.name for channel in source.channels])
     return StoredRecord(
         name=name,
-        frame_fs=float(header.fs),
+        frame_fs=header.fs,
         frames=frames,
         channels=tuple(
             replace(channel, name=lead)
             for channel, lead in zip(source.channels, names, strict=True)
         ),
-        base_time=header.base_time,
-        base_date=header.base_date,
-        counter="".join(text.lines[0].split()[2:3]).partition("/")[2],
-        comments=tuple(text.comments),
+        base_time=header.wfdb.base_time,
+        base_date=header.wfdb.base_date,
+        start=header.parsed.start,
+        counter=header.parsed.counter,
+        comments=tuple(header.parsed.text.comments),
         read=lambda start, stop: source.read(first + start, first + stop),
     )
 
 
 def _range(
-    header: wfdb.Record | wfdb.MultiRecord, name: str, start_s: float, seconds: float | None
+    header: Header, name: str, start_s: float, seconds: float | None
 ) -> tuple[int, int | None]:
     """Return the first frame to read and the one after the last, None for the record's end."""
-    first = round(start_s * header.fs)
-    length = header.sig_len
-    if length is not None and (length == 0 or first >= length):
+    first, length = round(start_s * header.fs), header.length
+    if length is not None and first >= length:
         raise RecordError(
             f"{name} holds {length} samples ({length / header.fs:.1f} s), so there is nothing "
             f"from {start_s:g} s on. Choose an earlier resample.start_s."
@@ -143,26 +142,29 @@ class _File:
     """The samples of a single-segment record.
 
     Args:
-        path: Its path without suffix.
         name: The record's name in errors.
         header: Its header.
 
     Attributes:
         channels: Its signals, without samples.
-        frames: Its length.
+        frames: Its length; that of its shortest signal file if the header does not state it.
     """
 
-    def __init__(self, path: Path, name: str, header: wfdb.Record) -> None:
-        self.channels = described(path, header)
-        self._path, self._name, self._header = path, name, header
-        self._skews = [skew or 0 for skew in header.skew]
+    def __init__(self, name: str, header: Header) -> None:
+        self.channels = described(header.parsed)
+        self._name, self._header, self._fields = name, header, header.wfdb
+        self._skews = [skew or 0 for skew in self._fields.skew]
         self._sums, self._summed = [0] * len(self.channels), 0
         self._whole: list[_Stored] | None = None
-        if header.sig_len is None or _DIFFERENCES in header.fmt:
-            self._whole = self._decoded(0, None)
-            self.frames = len(self._whole[0].digital) // self.channels[0].per_frame
-        else:
-            self.frames = int(header.sig_len)
+        length = check_sizes(header, header.path.parent)
+        if length is None:
+            raise RecordError(
+                f"{name}: its header does not state the length, which cannot be told from a file "
+                f"in format {self._fields.fmt[0]}. State it in the header's first line."
+            )
+        self.frames = length
+        if header.length is None or _DIFFERENCES in self._fields.fmt:
+            self._whole = self._decoded(0, self.frames)
 
     def read(self, first: int, last: int) -> list[np.ndarray]:
         """Return each signal from one frame to before another, with its skew removed.
@@ -198,27 +200,9 @@ class _File:
             for c, whole in zip(self.channels, self._whole, strict=True)
         ]
 
-    def _decoded(self, first: int, last: int | None) -> list[_Stored]:
-        # wfdb reads format 61 only with smooth_frames, which averages the samples of a frame.
-        smooth = all(channel.per_frame == 1 for channel in self.channels)
-        try:  # Skew is removed above: wfdb pads signals with several samples per frame with zeros.
-            record = wfdb.rdrecord(
-                str(self._path),
-                sampfrom=first,
-                sampto=last,
-                physical=False,
-                smooth_frames=smooth,
-                ignore_skew=True,
-            )
-        except FileNotFoundError as error:
-            raise MissingFileError(f"{self._name}: a signal file is missing ({error}).") from error
-        except Exception as error:  # wfdb raises various errors on damaged files
-            raise RecordError(
-                f"{self._name}: header and data disagree ({error}). Download the record again."
-            ) from error
-        digital = list(record.d_signal.T) if smooth else record.e_d_signal
-        physical = record.dac().T if smooth else record.dac(expanded=True)
-        return [_Stored(d, np.isnan(p)) for d, p in zip(digital, physical, strict=True)]
+    def _decoded(self, first: int, last: int) -> list[_Stored]:
+        found = decoded(self._fields, self._header.path.parent, self._name, first, last)
+        return [_Stored(d, is_missing(d, f)) for d, f in zip(found, self._fields.fmt, strict=True)]
 
     def _sum(self, first: int, last: int, stored: Sequence[_Stored]) -> None:
         """Add the samples that follow those added before, and compare the sums at the end."""
@@ -229,8 +213,8 @@ class _File:
             added = stored[i].digital[begin * channel.per_frame : end * channel.per_frame]
             self._sums[i] += int(added.sum(dtype=np.int64))
         self._summed = last
-        if last == self._header.sig_len:
-            _check_sums(self._name, self._header.checksum, self._sums)
+        if last == self.frames:
+            _check_sums(self._name, self._fields.checksum, self._sums)
 
 
 def _check_sums(name: str, stated: Sequence[int | None], found: Sequence[int]) -> None:
@@ -267,121 +251,75 @@ class _Segments:
     missing in segments without it. With a fixed layout all segments have the same leads.
 
     Args:
-        path: Its path without suffix.
         name: Its name in errors.
         header: Its header.
         first: The first frame that will be read; segments that end before it are not opened.
         last: The frame after the last that will be read, None for the end.
 
     Attributes:
-        channels: Its signals, without samples.
+        channels: Its signals, without samples, with the finest unit of their segments.
         frames: Its length.
 
     Raises:
-        RecordError: The segments disagree with the header, or with each other in unit, gain,
-            baseline or samples per frame.
+        RecordError: The segments disagree with the header, or do not fit together.
     """
 
-    def __init__(
-        self, path: Path, name: str, header: wfdb.MultiRecord, first: int, last: int | None
-    ) -> None:
-        ends = np.cumsum(header.seg_len).tolist()
-        self.frames = ends[-1] if header.sig_len is None else header.sig_len
+    def __init__(self, name: str, header: Header, first: int, last: int | None) -> None:
+        seg_names, lengths = header.wfdb.seg_name, header.wfdb.seg_len
+        ends = np.cumsum(lengths).tolist()
+        self.frames = header.length or 0
         if self.frames > ends[-1] or first >= self.frames:
             raise RecordError(
                 f"{name}: header and data disagree. Expected segments of {self.frames} samples in "
                 f"total. Received: {ends[-1]}. Download the record again."
             )
         last = min(self.frames, last or self.frames)
-        variable = header.seg_len[0] == 0  # the layout header has no samples
         self._parts: list[_Segment] = []
-        for segment, count, end in zip(header.seg_name, header.seg_len, ends, strict=True):
-            if segment != _NULL and end - count < last and first < end:
-                file = _File(
-                    path.with_name(segment), name, _segment_header(path, segment, name, header)
-                )
-                if not variable and len(file.channels) != header.n_sig:
-                    raise RecordError(
-                        f"{name}: expected {header.n_sig} signals in segment {segment}. Received: "
-                        f"{len(file.channels)}. Download the record again."
-                    )
+        for segment, count, end in zip(seg_names, lengths, ends, strict=True):
+            if segment != _NULL and count and end - count < last and first < end:
+                file = _File(name, _segment_header(header, segment, name))
                 self._parts.append(_Segment(segment, end - count, end, file))
-        if variable:
-            layout = header.seg_name[0]
-            listed = described(path.with_name(layout), _segment_header(path, layout, name, header))
-            self._places = [[_place(p.file, c.name) for p in self._parts] for c in listed]
-        elif self._parts:
-            listed = self._parts[0].file.channels
-            self._places = [[i for _ in self._parts] for i in range(len(listed))]
-        else:
+        parts = [(part.name, part.file.channels) for part in self._parts]
+        layout = None  # a layout header has no samples
+        if lengths[0] == 0 and seg_names[0] != _NULL:
+            layout = described(_segment_header(header, seg_names[0], name).parsed)
+        if not parts and not layout:
             raise RecordError(f"{name} contains no samples. Leave the record out.")
-        self.channels = [
-            _common(name, channel, self._parts, places)
-            for channel, places in zip(listed, self._places, strict=True)
+        found = listed(name, parts, layout, header.wfdb.n_sig)
+        self._places = places_of(found, parts, by_name=layout is not None)
+        self._common: list[Common] = [
+            common(name, channel, parts, places)
+            for channel, places in zip(found, self._places, strict=True)
         ]
+        self.channels = [each.channel for each in self._common]
 
     def read(self, first: int, last: int) -> list[np.ndarray]:
         """Return each signal from one frame to before another; as `_File.read`."""
         found = [np.full((last - first) * c.per_frame, np.nan) for c in self.channels]
         for k, part in enumerate(self._parts):
             start, stop = max(first, part.start), min(last, part.end)
-            if start < stop:
-                samples = part.file.read(start - part.start, stop - part.start)
-                for signal, channel, places in zip(found, self.channels, self._places, strict=True):
-                    place, at = places[k], (start - first) * channel.per_frame
-                    if place is not None:
-                        signal[at : at + len(samples[place])] = samples[place]
+            if start >= stop:
+                continue
+            samples = part.file.read(start - part.start, stop - part.start)
+            for signal, each, places in zip(found, self._common, self._places, strict=True):
+                place, at = places[k], (start - first) * each.channel.per_frame
+                if place is not None:
+                    converted = each.converted(samples[place], part.file.channels[place])
+                    signal[at : at + len(converted)] = converted
         return found
 
 
-def _segment_header(path: Path, segment: str, name: str, header: wfdb.MultiRecord) -> wfdb.Record:
+def _segment_header(header: Header, segment: str, name: str) -> Header:
     """Return a segment's header.
 
     Raises:
         RecordError: Its rate differs from the record's, or it is itself a multi-segment record.
     """
-    found = read_header(path.with_name(segment), name)
-    if isinstance(found, wfdb.MultiRecord) or found.fs != header.fs:
+    found = read_header(header.path.with_name(f"{segment}.hea"), name)
+    if found.is_multi or found.fs != header.fs:
         raise RecordError(
-            f"{name}: expected the segment {segment} to be a single-segment record at {header.fs} "
-            f"Hz. Received: a {'multi' if isinstance(found, wfdb.MultiRecord) else 'single'}-"
-            f"segment record at {found.fs} Hz. Correct its header."
+            f"{name}: expected the segment {segment} to be a single-segment record at "
+            f"{header.wfdb.fs} Hz. Received: a {'multi' if found.is_multi else 'single'}-segment "
+            f"record at {found.wfdb.fs} Hz. Correct its header."
         )
     return found
-
-
-def _place(file: _File, lead: str) -> int | None:
-    """Return the index of a lead in a segment, None if the segment has none of this name."""
-    return next((i for i, channel in enumerate(file.channels) if channel.name == lead), None)
-
-
-def _common(
-    name: str, listed: Channel, parts: Sequence[_Segment], places: Sequence[int | None]
-) -> Channel:
-    """Return a signal of a record as its segments describe it.
-
-    Args:
-        name: The record's name in errors.
-        listed: The signal of the layout header, used if no segment contains it.
-        parts: The segments.
-        places: The signal's index in each segment, None where the segment does not contain it.
-
-    Raises:
-        RecordError: Segments differ in unit, gain, baseline or samples per frame.
-    """
-    pieces = [
-        (part.name, part.file.channels[place])
-        for part, place in zip(parts, places, strict=True)
-        if place is not None
-    ]
-    known = pieces[0][1] if pieces else listed
-    for segment, channel in pieces:
-        for field in ("unit", "gain", "baseline", "per_frame"):
-            one, other = getattr(known, field), getattr(channel, field)
-            if one != other:
-                raise RecordError(
-                    f"{name}, lead {known.name}: {field} differs between the segments "
-                    f"{pieces[0][0]} ({one}) and {segment} ({other}). Save them as separate "
-                    "records."
-                )
-    return known

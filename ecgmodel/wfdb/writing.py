@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,7 @@ class _Head:
 
     name: str
     frame_fs: float
-    base_time: time | None
-    base_date: date | None
+    start: str
     comments: Sequence[str]
     counter: str = ""
 
@@ -107,8 +106,7 @@ def write_cleaned(
     head = _Head(
         source.name,
         stored.frame_fs,
-        stored.base_time,
-        stored.base_date,
+        stored.start,
         (*stored.comments, f"# {comment}"),
         stored.counter,
     )
@@ -156,8 +154,7 @@ def write_signal(
     head = _Head(
         name,
         fs,
-        start.time() if start else None,
-        start.date() if start else None,
+        _start(start),
         [f"# {comment}" for comment in comments],
     )
     written = [_Lead(lead) for lead in leads]
@@ -180,8 +177,6 @@ def _write(head: _Head, leads: Sequence[_Lead], digital: _Digital, frames: int, 
             n_sig=len(leads),
             sig_len=frames,
             fs=head.frame_fs,
-            base_time=head.base_time,
-            base_date=head.base_date,
             samps_per_frame=counts if several else None,
             units=[lead.unit for lead in leads],
             sig_name=_names([lead.name for lead in leads]),
@@ -217,12 +212,24 @@ def _write_samples(
 
 
 def _complete_header(path: Path, head: _Head) -> None:
-    """Add what wfdb cannot write: a counter that starts at or below 0, unchanged comments."""
+    """Add what wfdb cannot write: a counter that starts at or below 0, start and comments as given.
+
+    wfdb refuses start dates that other programs write, such as 00/00/0000.
+    """
     first, *rest = path.read_text("utf-8").splitlines()
     words = first.split(" ")
     words[2] += f"/{head.counter}" if head.counter else ""
+    words += head.start.split()
     lines = [" ".join(words), *rest, *head.comments]
     path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def _start(start: datetime | None) -> str:
+    """Return a start as it is written in headers."""
+    if start is None:
+        return ""
+    digits = "%H:%M:%S.%f" if start.microsecond else "%H:%M:%S"
+    return f"{start:{digits}} {start.day:02}/{start.month:02}/{start.year:04}"
 
 
 def _kept(channel: Channel) -> _Lead:

@@ -137,9 +137,3 @@ def test_a_lead_is_missing_in_segments_without_it(tmp_path: Path) -> None:
     assert recording.leads == ("I", "II")
     assert np.isnan(recording.signal).sum(axis=0).tolist() == [2500, 0]
     assert np.abs(recording.signal[2500:, 1] - first[:, 1]).max() <= 0.0026
-
-
-def test_segments_with_different_gain_or_baseline_are_refused(tmp_path: Path) -> None:
-    segments(tmp_path, gain=400.0)
-    with pytest.raises(RecordError, match="gain differs between the segments"):
-        read_recording(tmp_path / "both", "own/both")
