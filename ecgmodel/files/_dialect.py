@@ -11,8 +11,17 @@ from pathlib import Path
 from ecgmodel.errors import RecordError
 from ecgmodel.files._header_rates import names_rate, stated_rates
 from ecgmodel.files._rates import time_unit
+from ecgmodel.files._separators import (
+    GROUPED_STYLES,
+    STYLES,
+    comma_pattern,
+    data_lines,
+    is_settled,
+    number_style,
+)
 from ecgmodel.files._tables import Column
 from ecgmodel.files._text import (
+    PAIRED,
     WHITESPACE,
     encoding_of,
     is_clock,
@@ -27,6 +36,7 @@ from ecgmodel.support.units import LONGEST_NAME, millivolts
 
 _LOOKED_AT = 500
 _DELIMITERS = ("\t", ";", ",", "|", WHITESPACE)
+_DIGITS = re.compile(r"[-+\u2212\d\s.,:;|]*\d[-+\u2212\d\s.,:;|]*")
 _UNIT = re.compile(r"^\W*units?\W{1,4}(\w{1,12}|\S{1,3})\W*$", re.IGNORECASE)
 
 
@@ -37,7 +47,7 @@ class Dialect:
     Attributes:
         encoding: Encoding of the file.
         delimiter: Delimiter of cells; a space means any white space.
-        decimal: Decimal sign, "." or ",".
+        decimal: Decimal sign, "." or ",", and the sign between thousands, if any.
         first: Number of lines before the first sample.
         columns: The columns.
         rates: Sampling rates stated above the table, Hz; ambiguous if there is more than one.
@@ -93,18 +103,14 @@ def find_dialect(path: Path) -> Dialect:
     encoding = encoding_of(path)
     head = list(itertools.islice(lines(path, encoding), _LOOKED_AT))
     texts = [line.rstrip("\r\n") for line in head]
-    parses = [
-        parse
-        for delimiter, decimal in itertools.product(_DELIMITERS, ".,")
-        if delimiter != decimal and (parse := _parse(texts, delimiter, decimal))
-    ]
-    if not parses:
+    best = _best(texts)
+    if best is None:
         raise RecordError(
             f"{path.name} is not a table of numbers. Expected one line per sample, with numbers "
             "separated by commas, semicolons, tabs or spaces. Found no line of numbers at the end "
             f"of its first {len(texts)} lines."
         )
-    best = max(parses, key=lambda parse: parse.score)
+    best = _settled(best, texts, path, encoding)
     _check_above(best, path)
     names, units, above = _above(best, texts)
     data = best.data
@@ -122,6 +128,54 @@ def find_dialect(path: Path) -> Dialect:
         clock=tuple(all(is_clock(row[i]) for row in data[:20]) for i in range(len(data[0]))),
         decimals=max(_decimals(cell, best.decimal) for row in data for cell in row),
     )
+
+
+def _parses(texts: Sequence[str], styles: Sequence[str]) -> list[_Parse]:
+    """Return all parses of lines; a comma separates columns and decimals only beside quotes."""
+    quoted = any('"' in text for text in texts)
+    return [
+        parse
+        for delimiter, style in itertools.product(_DELIMITERS, styles)
+        if (delimiter not in style or (quoted and delimiter == ","))
+        and (parse := _parse(texts, delimiter, style))
+    ]
+
+
+def _settled(parse: _Parse, texts: Sequence[str], path: Path, encoding: str) -> _Parse:
+    """Return the parse that all lines of a file prove.
+
+    Raises:
+        RecordError: They leave the meaning of a comma or point open.
+    """
+    if is_settled(parse.data, parse.decimal):
+        return parse
+    first = min(_number_lines(texts), default=parse.first)
+    below = data_lines(path, encoding, max(first, 0))
+    if parse.delimiter != ",":
+        style = number_style(below, parse.delimiter, parse.decimal, path)
+        return _parse(texts, parse.delimiter, style) or parse
+    pattern = comma_pattern(below, len(parse.data[0]), _names_above(texts, first), path)
+    if pattern == f"{PAIRED}nf":
+        return _parse(texts, ";", ",") or parse  # one column, in which integers have no comma
+    return (_parse(texts, pattern, ",") if pattern else None) or parse
+
+
+def _number_lines(texts: Sequence[str]) -> list[int]:
+    """Return the last lines that consist of digits and separators only, without gaps."""
+    found = []
+    for i in range(len(texts) - 1, -1, -1):
+        if texts[i].strip() and not _DIGITS.fullmatch(texts[i]):
+            break
+        found += [i] if texts[i].strip() else []
+    return found
+
+
+def _names_above(texts: Sequence[str], first: int) -> int:
+    """Return the number of cells of the line just above the samples; 0 if it is a fact."""
+    above = texts[first - 1] if first else ""
+    if not above.strip() or names_rate(above) or _unit(above):
+        return 0
+    return len(_cells(above, ","))
 
 
 def _parse(texts: Sequence[str], delimiter: str, decimal: str) -> _Parse | None:
@@ -147,21 +201,50 @@ def _is_data(row: Sequence[str], count: int, decimal: str) -> bool:
     return len(row) == count and any(value is not None and value == value for value in found)
 
 
+def _best(texts: Sequence[str]) -> _Parse | None:
+    """Return the best parse of lines, None if none has samples.
+
+    Separators between thousands are tried where numbers without do not fit all lines.
+    """
+    parses = _parses(texts, STYLES)
+    best = max(parses, key=lambda parse: parse.score, default=None)
+    if best and best.score[0] == 1 and not _is_broken(best):
+        return best
+    if best and best.score[0] == 1:  # spaces between thousands look like further columns
+        parses = []
+    parses += _parses(texts, GROUPED_STYLES)
+    grouped = max(parses, key=lambda parse: parse.score, default=None)
+    if grouped is None or (best and best.score[0] == 1 and not _is_better(grouped)):
+        return best
+    return grouped
+
+
+def _is_better(parse: _Parse) -> bool:
+    return parse.score[0] == 1 and len(parse.data[0]) > 1 and not _is_broken(parse)
+
+
 def _check_above(parse: _Parse, path: Path) -> None:
     """Raise an error for a malformed line among the samples, which looks like a line of names.
 
     Raises:
         RecordError: Lines above it contain samples too.
     """
+    if _is_broken(parse):
+        broken = [cell[:20] for cell in parse.rows[parse.first - 1][:5]]
+        raise RecordError(
+            f"{path.name}, line {parse.first}: expected {len(parse.data[-1])} cells with numbers, "
+            f"as in the lines above. Received: {broken}. Correct the line."
+        )
+
+
+def _is_broken(parse: _Parse) -> bool:
+    """Return whether lines above the samples contain samples too."""
     sample = parse.data[-1]
     filled = [i for i, cell in enumerate(sample) if _is_data([cell], 1, parse.decimal)]
-    for row in parse.rows[: max(0, parse.first - 1)]:
-        if len(row) == len(sample) and all(_is_data([row[i]], 1, parse.decimal) for i in filled):
-            broken = [cell[:20] for cell in parse.rows[parse.first - 1][:5]]
-            raise RecordError(
-                f"{path.name}, line {parse.first}: expected {len(sample)} cells with numbers, as "
-                f"in the lines above. Received: {broken}. Correct the line."
-            )
+    return any(
+        len(row) == len(sample) and all(_is_data([row[i]], 1, parse.decimal) for i in filled)
+        for row in parse.rows[: max(0, parse.first - 1)]
+    )
 
 
 def _numbered(parse: _Parse) -> int:
@@ -170,7 +253,7 @@ def _numbered(parse: _Parse) -> int:
     counted = row[1:] if row and not row[0] else row
     from_zero = counted == [str(i) for i in range(len(counted))] and counted
     below = [cell for row in parse.data[1:] for cell in row]
-    broken = any(parse.decimal in cell for cell in below)
+    broken = any(parse.decimal[0] in cell for cell in below)
     return int(bool(from_zero and broken and len(row) > 1))
 
 
@@ -193,6 +276,7 @@ def _above(parse: _Parse, texts: Sequence[str]) -> tuple[list[str], list[str | N
 
 
 def _cells(text: str, delimiter: str) -> list[str]:
+    delimiter = "," if delimiter.startswith(PAIRED) else delimiter
     try:
         return [plain(cell) for cell in split(text.lstrip("# "), delimiter)]
     except ValueError:
@@ -221,7 +305,7 @@ def _unit(line: str) -> str | None:
 
 
 def _decimals(cell: str, decimal: str) -> int:
-    text = plain(cell)
-    if decimal not in text or number(text, decimal) is None:
+    text, sign = plain(cell), decimal[0]
+    if sign not in text or number(text, decimal) is None:
         return 0
-    return len(re.split("[eE]", text.partition(decimal)[2])[0]) + (8 if "e" in text.lower() else 0)
+    return len(re.split("[eE]", text.partition(sign)[2])[0]) + (8 if "e" in text.lower() else 0)

@@ -14,6 +14,8 @@ LONGEST_LINE = 2**16
 _BOM = "\ufeff"
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 WHITESPACE = " "
+PAIRED = "paired:"
+"""Start of a delimiter for commas that separate columns and are decimal signs: "paired:nfnf"."""
 MISSING = frozenset(
     ("", "nan", "na", "n/a", "null", "none", "-", "--", "?", "inf", "-inf", "+inf", "infinity")
 )
@@ -22,7 +24,8 @@ _CLOCK = re.compile(
     r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)(?:\s+\d\d/\d\d/\d{4})?", re.ASCII
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d?:\d\d.*", re.ASCII)
-_CELL = re.compile(r"\S+")
+_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(?:_\d{3})+", re.ASCII)
+_CELL = re.compile(r"[^ \t\r\n\f\v]+")  # other white space may separate thousands
 _EPOCH = datetime(2000, 1, 1)
 
 
@@ -77,7 +80,9 @@ def split(text: str, delimiter: str) -> list[str]:
         ValueError: A quote is not closed in the line.
     """
     if delimiter == WHITESPACE:
-        return text.split()
+        return text.split() if text.isascii() else _CELL.findall(text)
+    if delimiter.startswith(PAIRED):
+        return _paired(text.split(","), delimiter.removeprefix(PAIRED))
     if '"' not in text:
         return text.split(delimiter)
     parts = text.split('"')
@@ -85,6 +90,19 @@ def split(text: str, delimiter: str) -> list[str]:
         raise ValueError("a quote is not closed on the same line")
     parts[1::2] = [part.replace(delimiter, "\0") for part in parts[1::2]]
     return [cell.replace("\0", delimiter) for cell in '"'.join(parts).split(delimiter)]
+
+
+def _paired(parts: list[str], pattern: str) -> list[str]:
+    """Join fractions to the parts before them; other numbers of parts are returned as they are."""
+    if len(parts) != len(pattern):
+        return parts
+    cells: list[str] = []
+    for part, kind in zip(parts, pattern, strict=True):
+        if kind == "f":
+            cells[-1] += f",{part}"
+        else:
+            cells.append(part)
+    return cells
 
 
 def replaced(text: str, delimiter: str, cells: Mapping[int, str]) -> str:
@@ -95,10 +113,13 @@ def replaced(text: str, delimiter: str, cells: Mapping[int, str]) -> str:
             text = text[: found[place].start()] + cells[place] + text[found[place].end() :]
         return text
     raw = split(text, delimiter)
+    sign = "," if delimiter.startswith(PAIRED) else delimiter
     for place, cell in cells.items():
         old = plain(raw[place])
+        if delimiter in cell and '"' not in raw[place]:
+            cell = f'"{cell}"'
         raw[place] = raw[place].replace(old, cell, 1) if old else cell
-    return delimiter.join(raw)
+    return sign.join(raw)
 
 
 def plain(cell: str) -> str:
@@ -107,7 +128,12 @@ def plain(cell: str) -> str:
 
 
 def number(cell: str, decimal: str) -> float | None:
-    """Return a cell's number, NaN if it is missing, None if it is not a number."""
+    """Return a cell's number, NaN if it is missing, None if it is not a number.
+
+    Args:
+        cell: The cell.
+        decimal: The decimal sign, and the sign between thousands, if any: ".", ",", ",.".
+    """
     if decimal == ".":
         try:
             value = float(cell)
@@ -119,9 +145,21 @@ def number(cell: str, decimal: str) -> float | None:
     text = plain(cell)
     if text.lower() in MISSING:
         return float("inf") if "inf" in text.lower() else float("nan")
-    if decimal == ",":
+    text = text.replace("\u2212", "-")
+    sign, group = decimal[0], decimal[1:]
+    if group and group in text:
+        whole = text.partition(sign)[0]
+        text = text.replace(group, "") if _GROUPS.fullmatch(whole.replace(group, "_")) else ""
+    if sign == ",":
         text = text.replace(",", ".") if "." not in text else ""
     return float(text) if NUMBER.fullmatch(text) else None
+
+
+def written(value: float, decimals: int, decimal: str) -> str:
+    """Return a number as text, with the decimal sign and the sign between thousands of `number`."""
+    sign, group = decimal[0], decimal[1:]
+    text = f"{value:_.{decimals}f}" if group else f"{value:.{decimals}f}"
+    return text.replace(".", sign).replace("_", group)
 
 
 def seconds(cell: str, decimal: str) -> float | None:

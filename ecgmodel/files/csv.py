@@ -19,7 +19,16 @@ from ecgmodel.files._ecg import Hints, Recording, check_rate, check_shape, table
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
-from ecgmodel.files._text import is_comment, lines, number, opened, replaced, seconds, split
+from ecgmodel.files._text import (
+    is_comment,
+    lines,
+    number,
+    opened,
+    replaced,
+    seconds,
+    split,
+    written,
+)
 from ecgmodel.support import samples
 from ecgmodel.support.samples import LazySamples, Samples, gathered, spans
 
@@ -93,7 +102,7 @@ def _new_cells(
         values = after / np.asarray(old.scales)
         for row in range(len(after)):
             yield {
-                column: _text(values[row, i], decimals[i], dialect.decimal)
+                column: written(values[row, i], decimals[i], dialect.decimal)
                 for i, column in enumerate(roles.leads)
                 if not kept[row, i]
             }
@@ -107,7 +116,7 @@ def write(name: str, ecg: Recording, into: Path, comment: str) -> None:
         table.writerow(["time (s)", *(f"{lead} (mV)" for lead in ecg.leads)])
         for part in spans(ecg.signal.shape):
             for row, sample in enumerate(ecg.signal[part].tolist(), part.start):
-                cells = [_text(value, decimals, ".") for value in sample]
+                cells = [written(value, decimals, ".") for value in sample]
                 table.writerow([f"{row / ecg.fs:.6f}", *cells])
 
 
@@ -260,8 +269,3 @@ def _rate(
 def _least(scale: float) -> int:
     """Return the minimum number of decimal places for a unit of `scale` mV."""
     return max(0, math.ceil(math.log10(scale / STEP_MV)))
-
-
-def _text(value: float, decimals: int, decimal: str) -> str:
-    text = f"{value:.{decimals}f}"
-    return text if decimal == "." else text.replace(".", decimal)
