@@ -12,10 +12,11 @@ from typing import Any
 
 import click
 
+from ecgmodel.cli import telling
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleanedFile, CleaningOptions, FoundRecording, clean_file
 from ecgmodel.denoise.trust import Window, median_quality, unreliable
-from ecgmodel.errors import DiskFullError, EcgError, HintNeededError
+from ecgmodel.errors import DiskFullError, HintNeededError
 from ecgmodel.files import QUALITY, Hints
 from ecgmodel.store import write_text
 from ecgmodel.support import stopping
@@ -68,7 +69,7 @@ class Direct:
     failed: tuple[tuple[FoundRecording, str], ...] = ()
 
     def clean(self, recordings: Sequence[FoundRecording]) -> None:
-        """Clean recordings; a failure does not stop the others.
+        """Clean recordings; a failure of any kind does not stop the others.
 
         Raises:
             DiskFullError: The disk is full, so that the others would fail, too.
@@ -79,12 +80,13 @@ class Direct:
                 try:
                     text = self._one(recording, shown.update)
                     self.cleaned += 1
-                except DiskFullError:
+                except (DiskFullError, click.Abort, click.ClickException):
                     raise
-                except (EcgError, OSError, MemoryError) as error:
+                except Exception as error:
                     stopping.check()
-                    text = f"not cleaned: {error or type(error).__name__}"
-                    self.failed += ((recording, str(error)),)
+                    reason = telling.told(error)
+                    text = f"not cleaned: {reason}"
+                    self.failed += ((recording, reason),)
                 shown.update(number - shown.n)
                 shown.write(f"{recording.name}  {text}", file=sys.stdout)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
-import tempfile
-import traceback
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ import click
 from ecgmodel.cli.datasets import check, export
 from ecgmodel.cli.denoise import denoise
 from ecgmodel.cli.pipeline import pipeline
+from ecgmodel.cli.telling import told
 from ecgmodel.cli.web import web
 from ecgmodel.support.telemetry import switch_off as switch_off_telemetry
 
@@ -27,8 +27,6 @@ _ENVIRONMENT = {
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-
-_OWN = {"ecgmodel", "tasks", "flows"}
 
 _READER_GONE = 141  # a shell's status for SIGPIPE
 
@@ -77,6 +75,9 @@ def main() -> None:
     switch_off_telemetry()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names that a terminal cannot show are no error
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         status = cli.main(standalone_mode=False)  # the status of the command
@@ -87,44 +88,10 @@ def main() -> None:
         click.echo("Stopped. Run the same command to continue.", err=True)
         sys.exit(130)
     except Exception as error:
-        click.echo(f"Error: {_told(error)}", err=True)
+        click.echo(f"Error: {told(error)}", err=True)
         sys.exit(1)
     if status:
         sys.exit(status)
-
-
-def _told(error: Exception) -> str:
-    """Return one line on an error: what to do, or where the details of a bug are."""
-    from ecgmodel.errors import EcgError
-    from ecgmodel.support.disk import full_disk
-    from ecgmodel.support.extras import missing
-
-    if isinstance(error, EcgError):
-        return str(error)
-    if full := full_disk(error):
-        return str(full)
-    if isinstance(error, OSError) and error.errno is not None:
-        return str(error)
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        library = error.name.partition(".")[0]
-        if library not in _OWN:
-            return missing(library)
-    return _unexpected(error)
-
-
-def _unexpected(error: Exception) -> str:
-    """Write the details of a bug to a file, and return what to say."""
-    words = str(error).strip().partition("\n")[0][:300]
-    said = f"Unexpected {type(error).__name__}: {words or 'no message'}."
-    details = "".join(traceback.format_exception(error))
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="ecg-denoise-", suffix=".txt", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(details)
-    except OSError:  # nowhere to write
-        return f"{said} Set TMPDIR to a folder that you may write to, to see the details."
-    return f"{said} This is a bug, or something that nobody foresaw. Details: {file.name}"
 
 
 if __name__ == "__main__":

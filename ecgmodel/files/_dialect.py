@@ -23,6 +23,7 @@ from ecgmodel.files._tables import Column
 from ecgmodel.files._text import (
     PAIRED,
     WHITESPACE,
+    Encoding,
     encoding_of,
     is_clock,
     is_comment,
@@ -56,7 +57,7 @@ class Dialect:
         decimals: Largest number of decimal places seen.
     """
 
-    encoding: str
+    encoding: Encoding
     delimiter: str
     decimal: str
     first: int
@@ -141,7 +142,7 @@ def _parses(texts: Sequence[str], styles: Sequence[str]) -> list[_Parse]:
     ]
 
 
-def _settled(parse: _Parse, texts: Sequence[str], path: Path, encoding: str) -> _Parse:
+def _settled(parse: _Parse, texts: Sequence[str], path: Path, encoding: Encoding) -> _Parse:
     """Return the parse that all lines of a file prove.
 
     Raises:

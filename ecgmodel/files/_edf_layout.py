@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from fractions import Fraction
 from math import isfinite
 from pathlib import Path
+from unicodedata import combining, normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ FIELDS = {
     "samples": 8,
     "reserved": 32,
 }
+_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "µ": "u", "μ": "u"})
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _NUMBER = re.compile(r"[-+]?\d{1,8}(?:\.\d*)?(?:[eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
 
@@ -173,8 +175,10 @@ def set_field(header: bytearray, place: slice, text: str) -> None:
 
 
 def plain_text(text: str, length: int) -> str:
-    """Return what a header's field can hold of a text: printable ASCII."""
-    plain = " ".join(text.encode("ascii", "replace").decode().split())
+    """Return what a header's field can hold of a text: printable ASCII, letters without accents."""
+    letters = normalize("NFKD", text.translate(_LETTERS))
+    letters = "".join(letter for letter in letters if not combining(letter))
+    plain = " ".join(letters.encode("ascii", "replace").decode().split())
     return "".join(letter if letter.isprintable() else "?" for letter in plain)[:length]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecgmodel.errors import RecordError
-from ecgmodel.files._text import MISSING, PAIRED, is_comment, lines, number, plain, split
+from ecgmodel.files._text import MISSING, PAIRED, Encoding, is_comment, lines, number, plain, split
 
 STYLES = (".", ",")
 GROUPED_STYLES = (",.", ".,", ",\u00a0", ",\u202f", ", ", ",'", ".'", ".\u2019", ". ", ".\u00a0")
@@ -29,7 +29,7 @@ _LOOKED_AT = 10_000
 _THREE = re.compile(r"[-+]?[1-9]\d{0,2}([.,])\d{3}", re.ASCII)
 
 
-def data_lines(path: Path, encoding: str, first: int) -> Iterator[str]:
+def data_lines(path: Path, encoding: Encoding, first: int) -> Iterator[str]:
     """Yield the lines of samples, from the line `first` (from 0) on, without line ends."""
     for place, line in enumerate(lines(path, encoding)):
         if place >= first and line.strip() and not is_comment(line):

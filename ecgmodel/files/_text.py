@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TextIO
@@ -12,7 +14,9 @@ from ecgmodel.errors import RecordError
 
 LONGEST_LINE = 2**16
 _BOM = "\ufeff"
-_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_CHARSETS = {"cp1252": "windows-1252", "latin-1": "iso-8859-1"}
+_FIRST, _PIECE = 2**12, 2**20
 WHITESPACE = " "
 PAIRED = "paired:"
 """Start of a delimiter for commas that separate columns and are decimal signs: "paired:nfnf"."""
@@ -29,27 +33,67 @@ _CELL = re.compile(r"[^ \t\r\n\f\v]+")  # other white space may separate thousan
 _EPOCH = datetime(2000, 1, 1)
 
 
-def encoding_of(path: Path) -> str:
-    """Return a text file's encoding from its byte order mark, UTF-8 without one.
+@dataclass(frozen=True)
+class Encoding:
+    """A text file's encoding.
 
-    Invalid UTF-8 bytes are preserved (Python's "surrogateescape").
+    Attributes:
+        codec: Python's name of it.
+        has_mark: Whether the file starts with a byte order mark.
+    """
+
+    codec: str
+    has_mark: bool = False
+
+    @property
+    def charset(self) -> str:
+        """Its name in HTTP."""
+        return _CHARSETS.get(self.codec, self.codec)
+
+
+def encoding_of(path: Path) -> Encoding:
+    """Return a text file's encoding, by which it is decoded and encoded without loss.
+
+    It is told by a byte order mark, by the NUL bytes of UTF-16, and else is UTF-8 if all of the
+    file is valid. What is not is taken as Windows-1252, or as Latin-1 if it contains bytes which
+    that does not define.
     """
     with path.open("rb") as file:
-        first = file.read(3)
-    found = (encoding for bom, encoding in _BOMS.items() if first.startswith(bom))
-    return next(found, "utf-8")
+        first = file.read(_FIRST)
+        for mark, codec in _BOMS.items():
+            if first.startswith(mark):
+                return Encoding(codec, True)
+        even, odd = first[::2].count(0), first[1::2].count(0)
+        if max(even, odd) > 0.4 * len(first) / 2 and min(even, odd) == 0:
+            return Encoding("utf-16-le" if odd else "utf-16-be")
+        decoders = {codec: getincrementaldecoder(codec)() for codec in ("utf-8", "cp1252")}
+        file.seek(0)
+        while decoders:
+            piece = file.read(_PIECE)
+            for codec, decoder in list(decoders.items()):
+                try:
+                    if not (piece.isascii() and not decoder.getstate()[0]) or not piece:
+                        decoder.decode(piece, final=not piece)
+                except UnicodeDecodeError:
+                    del decoders[codec]
+            if not piece:
+                break
+    return Encoding(next(iter(decoders), "latin-1"))
 
 
-def opened(path: Path, encoding: str, mode: Literal["r", "w"] = "r") -> TextIO:
-    """Open a text file; a new one starts with the byte order mark of its encoding, if any."""
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
-    file = path.open(mode, encoding=encoding, errors=errors, newline="")
-    if mode == "w" and encoding.startswith("utf-16"):  # Python writes the mark of utf-8-sig
+def opened(path: Path, encoding: Encoding, mode: Literal["r", "w"] = "r") -> TextIO:
+    """Open a text file; a new one starts with a byte order mark if `encoding` has one.
+
+    Bytes that are invalid in spite of a mark of UTF-8 are preserved.
+    """
+    errors = "surrogateescape" if encoding.codec == "utf-8" else "strict"
+    file = path.open(mode, encoding=encoding.codec, errors=errors, newline="")
+    if mode == "w" and encoding.has_mark:
         file.write(_BOM)
     return file
 
 
-def lines(path: Path, encoding: str) -> Iterator[str]:
+def lines(path: Path, encoding: Encoding) -> Iterator[str]:
     """Yield a file's lines with their line ends, without the byte order mark.
 
     Raises:

@@ -7,7 +7,7 @@ import re
 _MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "nv": 1e-6}
 """Millivolts per unit, by the unit's name in lower case."""
 
-_MU = "u\u00b5\u03bc\udcb5"  # µ as micro sign, Greek letter, and byte of Latin-1 read as UTF-8
+_MU = "u\u00b5\u03bc"  # µ as micro sign and as Greek letter
 _VOLTS = re.compile(rf"(milli|micro|nano|[mn{_MU}])?v(?:olts?)?", re.IGNORECASE)
 # "ECG (mV)", "II [µV]", "MLII_uV", "V5/mV", "lead in mV"; a bare V needs brackets: V is a lead.
 _BRACKETED = re.compile(r"^(.*?)[\s_]*[\(\[]\s*([^()\[\]]*?)\s*[\)\]]$")
@@ -28,11 +28,11 @@ def plain_unit(unit: str | None) -> str | None:
     """
     if unit is None:
         return None
-    plain = "".join(letter for letter in unit if letter.isprintable() or letter in _MU)
+    plain = "".join(letter for letter in unit if letter.isprintable())
     plain = plain.strip().strip("'\"()[] ").strip()
     found = _VOLTS.fullmatch(plain.replace(" ", ""))
     if not found:
-        return plain.replace("\u03bc", "u").replace("\u00b5", "u").replace("\udcb5", "u")
+        return plain.replace("\u03bc", "u").replace("\u00b5", "u")
     first = (found[1] or "").lower()
     if first == "m" or first.startswith("milli"):
         return "mV"

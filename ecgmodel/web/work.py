@@ -28,6 +28,7 @@ from ecgmodel.denoise.files import (
 )
 from ecgmodel.errors import EcgError, HintNeededError, MissingFileError
 from ecgmodel.files import Hints, Recording, find_recordings, formats, in_memory
+from ecgmodel.files._text import encoding_of
 from ecgmodel.support.samples import whole
 from ecgmodel.web import archives
 from ecgmodel.web.intake import MEDIA
@@ -109,7 +110,7 @@ class Cleaner:
         cleaned = whole(signal)
         facts = facts_of(ecg, cleaned, windows, self.label)
         file = _as_json(given, cleaned, facts, out) if given else _packed(done, out, is_zip)
-        name, media = file.name, MEDIA.get(file.suffix.lower(), "application/octet-stream")
+        name, media = file.name, _media(file)
         if job.view:
             facts |= {"samples": len(ecg.signal), "file": {"name": name, "media": media}}
             remarks = [_option(remark) for remark in ecg.remarks]
@@ -135,6 +136,12 @@ def _packed(done: CleanedFile, out: Path, is_zip: bool) -> Path:
     archive = out / f"{done.recording.path.stem}.zip"
     archives.pack(files, files[0].parent, archive)
     return archive
+
+
+def _media(file: Path) -> str:
+    """Return a file's media type; a text table keeps the character set of the input."""
+    media = MEDIA.get(file.suffix.lower(), "application/octet-stream")
+    return f"{media}; charset={encoding_of(file).charset}" if media.startswith("text/") else media
 
 
 def _the_one(folder: Path) -> Path:

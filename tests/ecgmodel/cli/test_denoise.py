@@ -284,3 +284,40 @@ def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
+
+
+def test_names_of_another_encoding_survive_and_no_error_stops_the_batch(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i / 250:.3f};{v:.3f};{v / 2:.3f}" for i, v in enumerate(ecg(12, 250)))
+    head = "Zeit (s);EKG Größe (mV);EKG Rücken (mV)\n"
+    (tmp_path / "a.csv").write_bytes(f"{head}{rows}\n".encode("cp1252"))
+    write_record(tmp_path, "b", ecg(12, 250), 250)
+    options = ("--out", "out", "--quality", "--plot", "--report")
+    done = denoise("a.csv", "b.hea", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = (tmp_path / "out/a.csv.quality.csv").read_text("utf-8")
+    assert "EKG Größe,0.000" in table
+    assert "EKG Rücken,0.000" in table
+    assert (tmp_path / "out/a.csv").read_bytes().startswith(head.encode("cp1252"))
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("surrogates not allowed"), RecursionError(), MemoryError()]
+)
+def test_any_error_of_a_file_is_a_line_and_the_others_are_cleaned(
+    tmp_path: Path, error: Exception
+) -> None:
+    for name in "abc":
+        write_record(tmp_path, name, ecg(12, 250), 250)
+    whole = Denoiser.clean_into
+
+    def fails_once(self: Denoiser, *given: object, **more: object) -> object:
+        Denoiser.clean_into = whole
+        raise error
+
+    with patch.object(Denoiser, "clean_into", fails_once):
+        done = denoise("a.hea", "b.hea", "c.hea", "--out", "out", folder=tmp_path)
+    assert done.returncode == 3
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.hea")) == ["b.hea", "c.hea"]
+    (line,) = [line for line in done.stdout.splitlines() if "not cleaned" in line]
+    assert line.startswith("a  not cleaned: ")
+    assert "Cleaned 2 of 3" in done.stdout

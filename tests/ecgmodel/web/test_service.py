@@ -249,3 +249,19 @@ def test_the_service_itself_loads_nothing_heavy() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("codec", "charset"),
+    [("cp1252", "windows-1252"), ("utf-8", "utf-8"), ("utf-16-le", "utf-16-le")],
+)
+def test_a_table_keeps_its_character_set(client: httpx.Client, codec: str, charset: str) -> None:
+    rows = [f"{i / 250:.3f};{v:.4f}" for i, v in enumerate(SIGNAL[:, 0])]
+    sent = "\n".join(["t (s);EKG Größe (mV)", *rows, ""]).encode(codec)
+    answer = client.post("/denoise", content=sent, headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == f"text/csv; charset={charset}"
+    assert answer.text.splitlines()[0] == "t (s);EKG Größe (mV)"
+    view = client.post("/view", content=sent, headers={"Content-Type": "text/csv"}).content
+    length = int.from_bytes(view[4:8], "little")
+    assert json.loads(view[8 : 8 + length])["leads"] == ["EKG Größe"]
