@@ -96,12 +96,12 @@ def denoise(
     is named); 130 interrupted; 141 the output pipe was closed.
     """
     from ecgmodel.denoise.files import CleaningOptions, find
-    from ecgmodel.files import Hints, formats
+    from ecgmodel.files import Hints, created_formats
 
     ctx = click.get_current_context()
-    if written_as not in (None, *formats()):
+    if written_as not in (None, *created_formats()):
         raise click.BadParameter(
-            f"expected one of {', '.join(formats())}.", ctx, param_hint="--format"
+            f"expected one of {', '.join(created_formats())}.", ctx, param_hint="--format"
         )
     if flow and (plot or report or quality):
         raise click.UsageError(

@@ -6,7 +6,8 @@ Each format defines
 - `read(path, hints) -> Recording`, or `Ecg`; the signal of a `Recording` may be read piece by piece
   (`ecgmodel.support.samples`);
 - `rewrite(source, ecg, into, comment)`: a copy of the file with other samples in the leads;
-- `write(name, ecg, into, comment)`: a new file for a recording read from another format;
+- `write(name, ecg, into, comment)`, if other formats can be converted to it: a new file;
+- `is_own(path)`, if other formats or other content share its suffixes: whether a file is its own;
 - `plain_name(name)`, if the format restricts file names: a valid name;
 - `files(path)`, if a recording has several files: all of them;
 - `extra_files(path)`, if a recording may have files that `rewrite` and `write` do not create.
@@ -17,6 +18,7 @@ Each format defines
 from ecgmodel.files._ecg import Annotation, Ecg, Hints, Recording, in_memory
 from ecgmodel.files._finding import (
     QUALITY,
+    created_formats,
     files_of,
     find_recordings,
     format_of,
@@ -33,6 +35,7 @@ __all__ = [
     "Ecg",
     "Hints",
     "Recording",
+    "created_formats",
     "files_of",
     "find_recordings",
     "format_of",

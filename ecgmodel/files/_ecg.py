@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isclose, isfinite
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from ecgmodel.support.units import millivolts
 
 LOWEST_FS, HIGHEST_FS = 1.0, 100_000.0
 MOST_LEADS = 256
+
+_MOMENT = re.compile(r"([0-9]{8})([0-9]{2})?([0-9]{2})?([0-9]{2})?(\.[0-9]{1,6})?")
 
 AdcRange = tuple[float, float] | None
 
@@ -186,6 +189,22 @@ def table_rate_remark(told: float, state: Callable[[], float | None]) -> tuple[s
     if fs is None or isclose(fs, told, rel_tol=1e-6):
         return ()
     return (f"rate {told:g} Hz as given, the file states {fs:g} Hz",)
+
+
+def read_moment(text: str) -> datetime | None:
+    """Return a time as HL7 and DICOM write it, e.g. "20021122091000.000+0100"; None without one.
+
+    The time zone is left out: the time is local.
+    """
+    found = _MOMENT.match(text.strip())
+    if not found:
+        return None
+    day, *clock, part = found.groups()
+    try:
+        moment = datetime.strptime(day + "".join(each or "00" for each in clock), "%Y%m%d%H%M%S")
+        return moment + timedelta(seconds=float(part or 0))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _check_rate(fs: float, error: type[RecordError | SettingsError], where: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from ecgmodel.errors import MissingFileError, RecordError
-from ecgmodel.files._limits import HEADER_BYTES
+from ecgmodel.errors import EcgError, MissingFileError, RecordError
+from ecgmodel.files._limits import HEADER_BYTES, check_file
 from ecgmodel.support import plugins
 from ecgmodel.wfdb.headers import header_text
 
@@ -34,23 +35,66 @@ def load(name: str) -> ModuleType:
     return plugins.load(PACKAGE, name, "format")
 
 
+def created_formats() -> tuple[str, ...]:
+    """Return the names of the formats to which other formats can be converted."""
+    return tuple(name for name in formats() if hasattr(load(name), "write"))
+
+
+def not_rewritten(path: Path, reason: str) -> RecordError:
+    """Return the error for a file that cannot be written back in its own format."""
+    return RecordError(
+        f"{path.name} cannot be written back: {reason}. Choose another format with --format: "
+        f"{', '.join(created_formats())}."
+    )
+
+
 def format_of(path: str | Path) -> str:
-    """Return a file's format by its suffix.
+    """Return a file's format by its suffix, and by its content if formats share the suffix.
 
     A WFDB record is recognised by its header, signal or annotation files, and by its bare name.
 
     Raises:
-        RecordError: The suffix belongs to no format.
+        MissingFileError: The suffix belongs to several formats, and the file does not exist.
+        RecordError: The suffix belongs to no format, or the content to none that has it.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    for name in formats():
-        if suffix in load(name).SUFFIXES:
-            return name
+    names = _with_suffix(path)
+    if len(names) == 1:
+        return names[0]
+    if names:
+        return _by_content(path, names)
     if record_path(path) is not None:
         return WFDB
-    known = ", ".join(sorted(end for name in formats() for end in load(name).SUFFIXES))
+    known = ", ".join(sorted(_suffixes()))
     raise RecordError(f"{path} has no known format. Expected a file that ends with {known}.")
+
+
+def _with_suffix(path: Path) -> list[str]:
+    return _suffixes().get(path.suffix.lower(), [])
+
+
+@cache
+def _suffixes() -> dict[str, list[str]]:
+    """Return the formats of each suffix."""
+    found: dict[str, list[str]] = {}
+    for name in formats():
+        for suffix in load(name).SUFFIXES:
+            found.setdefault(suffix, []).append(name)
+    return found
+
+
+def _by_content(path: Path, names: list[str]) -> str:
+    check_file(path)
+    for name in names:
+        if name != WFDB and load(name).is_own(path):
+            return name
+    if WFDB in names and record_path(path) is not None:
+        return WFDB
+    labels = ", ".join(load(name).LABEL for name in names)
+    raise RecordError(
+        f"{path.name} is none of the formats with the suffix {path.suffix}: {labels}. Export the "
+        "recording as one of them, or as another format."
+    )
 
 
 def files_of(path: Path) -> list[Path]:
@@ -81,10 +125,11 @@ def stale_files(first: Path, names: Collection[str]) -> list[Path]:
         first: The main file of the new recording, which may not exist yet.
         names: Names of all files of the new recording.
     """
-    module = load(format_of(first))
-    if not first.is_file() or not hasattr(module, "extra_files"):
+    if not first.is_file():
         return []
-    return [file for file in module.extra_files(first) if file.name not in names]
+    modules = [load(name) for name in _with_suffix(first)]
+    extra = [m.extra_files(first) for m in modules if hasattr(m, "extra_files")]
+    return [file for files in extra for file in files if file.name not in names]
 
 
 def record_path(path: Path) -> Path | None:
@@ -156,9 +201,15 @@ def _is_recording(path: Path, in_folder: bool = False) -> bool:
         return False  # a quality table written by cleaning
     if suffix == ".hea" or (not in_folder and record_path(path)):
         return path.is_file()
-    names = (name for name in formats() if name != WFDB)
-    ends = {end for name in names for end in load(name).SUFFIXES}
-    return path.is_file() and suffix in ends - ({".txt"} if in_folder else set())
+    modules = [load(name) for name in _with_suffix(path) if name != WFDB]
+    if not modules or not path.is_file() or (in_folder and suffix == ".txt"):
+        return False
+    if not in_folder or not all(hasattr(module, "is_own") for module in modules):
+        return True
+    try:  # other XML files, and DICOM images, are no recordings
+        return any(module.is_own(path) for module in modules)
+    except (EcgError, OSError):
+        return True  # reading it raises the error
 
 
 def _recording(path: Path) -> Path:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ecgmodel.errors import EcgError, RecordError
 from ecgmodel.files._ecg import Hints, Recording
-from ecgmodel.files._finding import format_of, load, stale_files, written_name
+from ecgmodel.files._finding import created_formats, format_of, load, stale_files, written_name
 from ecgmodel.files._reading import open_ecg
 from ecgmodel.support.disk import disk
 
@@ -56,6 +56,11 @@ def write_ecg(
     own = format_of(source)
     target = own if format is None else format
     writing = load(target)
+    if target != own and not hasattr(writing, "write"):
+        raise RecordError(
+            f"{source.name} cannot be converted to {target}, which is only written back to its own "
+            f"files. Choose one of {', '.join(created_formats())}."
+        )
     given = ecg if isinstance(ecg, Recording) else _with_signal(source, ecg, hints)
     if len(given.signal.shape) != 2 or given.signal.shape[1] != len(given.leads):
         raise RecordError(

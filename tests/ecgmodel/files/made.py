@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ecgmodel.files import Annotation, Ecg, Hints, write_ecg
+from ecgmodel.files import Annotation, Ecg, Hints, created_formats, write_ecg
+from tests.ecgmodel.files.clinical import write_clinical
 from tests.wfdb_files import ecg, write_record
 
 START = datetime(2021, 3, 4, 5, 6, 7)
@@ -31,6 +32,8 @@ def write_made(folder: Path, format: str, ecg: Ecg | None = None, name: str = "r
     """Write a recording in a format, and return its file."""
     ecg = ecg or made_ecg()
     folder.mkdir(parents=True, exist_ok=True)
+    if format not in created_formats():
+        return write_clinical(folder, format, ecg, name)
     with TemporaryDirectory() as other:  # a source of another format
         if format == "npy":
             origin = write_record(Path(other), name, np.nan_to_num(ecg.signal), ecg.fs, ecg.leads)

@@ -151,7 +151,7 @@ def check(folder: Path, name: str) -> bool:
 @pytest.mark.parametrize("format", formats())
 def test_a_damaged_file_is_read_or_refused(format: str) -> None:
     original = files(format)
-    main = next(name for name in original if name.endswith((".hea", f".{format}")))
+    main = next((name for name in original if name.endswith(".hea")), min(original))
 
     @fuzzed
     @given(edits, st.sampled_from(sorted(original)))
