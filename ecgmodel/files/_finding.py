@@ -125,11 +125,13 @@ def stale_files(first: Path, names: Collection[str]) -> list[Path]:
         first: The main file of the new recording, which may not exist yet.
         names: Names of all files of the new recording.
     """
-    if not first.is_file():
+    names_of = _with_suffix(first) or [WFDB]
+    if not first.is_file() or len(names_of) > 1:  # no format that shares a suffix has such files
         return []
-    modules = [load(name) for name in _with_suffix(first)]
-    extra = [m.extra_files(first) for m in modules if hasattr(m, "extra_files")]
-    return [file for files in extra for file in files if file.name not in names]
+    module = load(names_of[0])
+    if not hasattr(module, "extra_files"):
+        return []
+    return [file for file in module.extra_files(first) if file.name not in names]
 
 
 def record_path(path: Path) -> Path | None:

@@ -238,20 +238,23 @@ def _read(dataset: Any, hints: Hints, path: Path) -> _Read:
 
 
 def _beats(groups: list[Any]) -> list[int]:
-    """Return the indices of the groups that are averaged beats."""
+    """Return the indices of the groups that are averaged beats.
+
+    A group with another label, or none, is one if it is derived, as short as a beat, and another
+    group is longer.
+    """
     lengths = [
         float(item.get("NumberOfWaveformSamples", 0)) / float(item.get("SamplingFrequency", 1) or 1)
         for item in groups
     ]
-    short = [
-        item.get("WaveformOriginality") == "DERIVED" and length <= _LONGEST_BEAT < max(lengths)
-        for item, length in zip(groups, lengths, strict=True)
-    ]
-    return [
-        i
-        for i, item in enumerate(groups)
-        if short[i] or _MEDIAN.search(str(item.get("MultiplexGroupLabel", "")))
-    ]
+    found = []
+    for i, (item, length) in enumerate(zip(groups, lengths, strict=True)):
+        label = str(item.get("MultiplexGroupLabel") or "").strip()
+        derived = item.get("WaveformOriginality") == "DERIVED"
+        short = derived and length <= _LONGEST_BEAT < max(lengths)
+        if _MEDIAN.search(label) or (short and "rhythm" not in label.lower()):
+            found.append(i)
+    return found
 
 
 def _channels(

@@ -34,8 +34,8 @@ _HEADER = 8
 _FIRST_DIFFERENCE = 64
 # A recording of 16 leads and 20 s at 1000 Hz; LZW could make a small file a thousand times larger.
 _MOST_SAMPLES = 2**19
-# Largest mean difference between III and II - I in stored leads, uV: rounding and filters.
-_LARGEST_MISFIT = 50.0
+# Share of a lead's standard deviation that differences from it do not reach: rounding.
+_SMALL = 0.05
 
 
 def is_own(path: Path) -> bool:
@@ -106,7 +106,8 @@ def _timeline(document: Document, hints: Hints) -> Timeline:
         )
     leads = _stored(document, wave)
     names = _names(signal, wave, len(leads))
-    _check_limbs(dict(zip(names, leads, strict=True)), microvolts, path)
+    if _compression(wave) in _UNCOMPRESSED and not hints.columns:
+        _check_limbs(dict(zip(names, leads, strict=True)), path)
     starts = np.cumsum([0, *(len(lead) for lead in leads)])
     segments = [
         Segment(name, fs, lead, microvolts / 1000, place=int(start))
@@ -184,20 +185,23 @@ def _limbs(leads: list[NDArray[np.int16]]) -> list[NDArray[Any]]:
     return [one, two, three, right, left, foot, *leads[6:]]
 
 
-def _check_limbs(leads: dict[str, NDArray[Any]], microvolts: float, path: Path) -> None:
-    """Raise RecordError if limb leads contradict each other: they are stored in an unknown way."""
+def _check_limbs(leads: dict[str, NDArray[Any]], path: Path) -> None:
+    """Raise RecordError if limb leads are differences from those that follow from I and II.
+
+    Compressed files store them so; a file without compression is expected to store the leads.
+    """
     limbs = {name: leads[name].astype(np.float64) for name in _TWELVE[:6] if name in leads}
-    if len(limbs) < 3 or len({len(lead) for lead in limbs.values()}) > 1:
+    if len(limbs) < 6 or len({len(lead) for lead in limbs.values()}) > 1:
         return
-    for name, (one, two) in derived(tuple(set(limbs) & {"I", "II"})).items():
-        if name in limbs:
-            misfit = np.abs(limbs[name] - one * limbs["I"] - two * limbs["II"]).mean()
-            if misfit * microvolts > _LARGEST_MISFIT:
-                raise RecordError(
-                    f"{path.name}: lead {name} differs from that of I and II by "
-                    f"{misfit * microvolts:.0f} uV on average. Its limb leads are stored in an "
-                    "unknown way: export the recording as another format."
-                )
+    for name, (one, two) in derived(("I", "II")).items():
+        expected = one * limbs["I"] + two * limbs["II"]
+        if np.std(limbs[name]) >= _SMALL * np.std(expected):
+            return
+    raise RecordError(
+        f"{path.name}: its leads III, aVR, aVL and aVF are almost flat, as differences from those "
+        "that follow from I and II. It is not known whether they are: export the recording as "
+        "another format, or choose other leads with --column."
+    )
 
 
 def _names(signal: Element, wave: Element, count: int) -> list[str]:

@@ -11,6 +11,7 @@ import binascii
 import struct
 import zlib
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,12 +21,18 @@ from numpy.typing import NDArray
 from ecgmodel.files import Ecg
 from ecgmodel.files._lead_codes import LEADS
 from ecgmodel.files._scp_huffman import DEFAULT
+from tests.wfdb_files import ecg as one_lead
 
 PATIENT, PATIENT_ID = "Zaphodsson", "PID-42-7734"
 MISSING = -32_768
 UID = "1.2.826.0.1.3680043.8.498.1"
 CODES = {name: code for code, name in LEADS.items()}
-ISHNE = {"X": 2, "I": 5, "II": 6, "III": 7, "aVR": 8, "V1": 11, "V2": 12, "V5": 15, "ES": 17}
+TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+ISHNE = {"X": 2, "Y": 3, "Z": 4, **{name: code for code, name in enumerate(TWELVE, 5)}}
+FORMATS = ("aecg", "dicom", "ishne", "muse", "philips", "scp")
+
+
+Maker = Callable[..., bytes]
 
 
 def microvolts(ecg: Ecg, missing: int | None = None) -> NDArray[np.int16]:
@@ -34,6 +41,15 @@ def microvolts(ecg: Ecg, missing: int | None = None) -> NDArray[np.int16]:
     if missing is not None:
         numbers[np.isnan(ecg.signal)] = missing
     return numbers.astype("<i2")
+
+
+def twelve(seconds: float = 4, fs: float = 500) -> Ecg:
+    """Return a 12-lead ECG whose limb leads follow from I and II, rounded to microvolts."""
+    leads = {name: one_lead(seconds, fs, seed=i) for i, name in enumerate(TWELVE)}
+    one, two = np.round(leads["I"], 3), np.round(leads["II"], 3)
+    limbs = {"III": two - one, "aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}
+    signal = np.round(np.stack([(leads | limbs)[name] for name in TWELVE], axis=1), 3)
+    return Ecg(signal, fs, TWELVE, (None,) * 12, start=datetime(2021, 3, 4, 5, 6, 7))
 
 
 def muse(
@@ -121,7 +137,7 @@ def xli(table: NDArray[np.int16], leads: Iterable[str]) -> bytes:
         # x[n] = 2 x[n-1] - x[n-2] - last, where last is the number before, less 64.
         last = 2 * lead[1:-1] - lead[:-2] - lead[2:]
         numbers = np.array([*lead[:2], *(last[1:] + 64), 64], int) & 0xFFFF
-        packed = lzw(bytes(numbers >> 8) + bytes(numbers & 0xFF))
+        packed = lzw(bytes((numbers >> 8).tolist() + (numbers & 0xFF).tolist()))
         made += struct.pack("<ihh", len(packed), 0, int(last[0])) + packed
     return made
 
@@ -211,10 +227,18 @@ def ishne(
     return made + numbers.tobytes()
 
 
-def scp(ecg: Ecg, order: int = 0, huffman: bool = False, flags: int = 4, bimodal: int = 0) -> bytes:
+def scp(
+    ecg: Ecg,
+    order: int = 0,
+    huffman: bool = False,
+    flags: int = 4,
+    bimodal: int = 0,
+    table: bytes = b"",
+    pack: Callable[[NDArray[np.int_]], bytes] | None = None,
+) -> bytes:
     """Return an SCP-ECG file; section 7 follows the rhythm data of section 6."""
     numbers = microvolts(ecg).astype(int)
-    leads = [_scp_lead(lead, order, huffman) for lead in numbers.T]
+    leads = [pack(lead) if pack else _scp_lead(lead, order, huffman) for lead in numbers.T]
     patient = b"".join(
         struct.pack("<BH", tag, len(value)) + value
         for tag, value in {
@@ -226,7 +250,7 @@ def scp(ecg: Ecg, order: int = 0, huffman: bool = False, flags: int = 4, bimodal
     )
     sections = {
         1: patient,
-        **({2: struct.pack("<H", 19_999)} if huffman else {}),
+        **({2: table or struct.pack("<H", 19_999)} if huffman or table else {}),
         3: struct.pack("<BB", len(leads), flags | len(leads) << 3)
         + b"".join(struct.pack("<IIB", 1, len(numbers), CODES.get(n, 0)) for n in ecg.leads),
         6: struct.pack("<HHBB", 1000, round(1e6 / ecg.fs), order, bimodal)
