@@ -7,6 +7,16 @@ from typing import Any
 
 from tqdm import tqdm
 
+FORMAT = "{l_bar}{bar}| {done}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+
+
+class _Bar(tqdm):
+    """A bar whose count may be a fraction: it shows whole units, and the share of all."""
+
+    @property
+    def format_dict(self) -> Any:
+        return {**super().format_dict, "done": int(self.n)}
+
 
 def bar(total: int, label: str, unit: str, initial: int = 0, shown: bool = True) -> Any:
     """Return a progress bar on standard error.
@@ -18,7 +28,7 @@ def bar(total: int, label: str, unit: str, initial: int = 0, shown: bool = True)
         initial: Count that is already done.
         shown: False returns a bar without output.
     """
-    return tqdm(
+    return _Bar(
         total=total,
         initial=initial,
         desc=label,
@@ -26,4 +36,5 @@ def bar(total: int, label: str, unit: str, initial: int = 0, shown: bool = True)
         disable=not shown,
         mininterval=0.2 if sys.stderr.isatty() else 30.0,
         dynamic_ncols=True,
+        bar_format=FORMAT,
     )
