@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ecgmodel.denoise.trust import Window
 from ecgmodel.evaluation.heart_rate import heart_rate
-from ecgmodel.files import Recording
+from ecgmodel.files import Annotation, Recording
+from ecgmodel.signals.leads import twelve_leads
 from ecgmodel.support.samples import Lead, Samples
 
 MAGIC = b"ECGV"
@@ -48,9 +49,25 @@ def facts_of(
         "fs": ecg.fs,
         "recorded_fs": ecg.fs,  # stays where the page gets the samples thinned
         "leads": list(ecg.leads),
+        "standard": twelve_leads(ecg.leads),
+        "annotations": _packed(ecg.annotations),
         "windows": [window.to_dict() for window in windows],
         "heart_rate": rates,
         "model": label,
+    }
+
+
+def _packed(annotations: Sequence[Annotation]) -> dict[str, Any]:
+    """Return annotations in order of time, each text once: a day has a hundred thousand beats."""
+    ordered = sorted(annotations, key=lambda one: one.at_s)
+    texts = list(dict.fromkeys(one.text for one in ordered))
+    numbers = {text: number for number, text in enumerate(texts)}
+    lasting = [one.duration_s for one in ordered]
+    return {
+        "at": [round(one.at_s, 4) for one in ordered],
+        "which": [numbers[one.text] for one in ordered],
+        "texts": texts,
+        "lasts": lasting if any(lasting) else None,
     }
 
 

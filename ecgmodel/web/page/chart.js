@@ -1,23 +1,23 @@
 // The ECG on its paper, and the strip of the whole recording. uPlot draws; what it draws is cut down
 // to the pixels that are seen, so that hours move as smoothly as seconds.
 
+import { Annotations } from "./annotations.js";
+import { Calipers } from "./calipers.js";
+import { makePlot, shift, sizeOf } from "./drawing.js";
 import { navigate } from "./navigation.js";
-import { BELOW, ground, hatch, LEFT, notes, palette, squares, timeAxis, voltAxis } from "./paper.js";
-import { Pyramid } from "./pyramid.js";
+import { LEFT, palette } from "./paper.js";
+import { length } from "./pyramid.js";
+import { arrange } from "./rows.js";
+import { KINDS, Whole } from "./signals.js";
 import { Strip } from "./strip.js";
-import { trace } from "./trace.js";
+import { NOTHING } from "./trace.js";
 import { reason, spans } from "./words.js";
 
-const { uPlot } = window;
-
 const MM = 4; // CSS pixels, so that the paper's lines all look alike; 1 mm is 3.78 of them
-const MM_IN_PRINT = 96 / 25.4;
-const PRINTED_MM = 250; // 10 s, which fit A4 and Letter across
 const SPEED = 25; // mm/s
-const ABOVE = 6; // pixels
+const FASTEST = 400; // mm/s, at which a pixel is a sample of 1.6 kHz
 const SHORTEST_S = 0.2;
-const OFFSET_MV = 1.0; // beyond which the original is drawn shifted, or it would be out of sight
-const KINDS = ["before", "after", "removed"];
+const NARROWEST = LEFT + 60; // pixels; what is narrower is being hidden
 const SHOWN = { both: ["before", "after"], before: ["before"], after: ["after"], removed: ["removed"] };
 
 export class Chart {
@@ -25,7 +25,7 @@ export class Chart {
    * @param {HTMLElement} paper Holds the ECG.
    * @param {HTMLElement} strip Holds the whole recording.
    * @param {(view: object) => void} changed Is told what is seen: start, end (s), speed (mm/s).
-   * @param {(point: object | null) => void} pointed Is told what is under the mouse: at (s),
+   * @param {(point: object | null) => void} pointed Is told what is under the mouse: at (s), lead,
    *     before and after (mV).
    */
   constructor(paper, strip, changed, pointed) {
@@ -36,69 +36,95 @@ export class Chart {
     this.mm = MM;
     this.gain = 10;
     this.kind = "both";
-    this.pyramids = new Map();
+    this.layout = "lead";
+    this.index = 0; // of the lead that is drawn, or is drawn in the strip
     this.view = { start: 0, end: 10 }; // s
-    this.middle = this.level_mv = 0; // of the recording, and of what is seen
-    this.doubtful = [];
+    this.level_mv = 0; // of the middle of the paper, where one lead is drawn
+    this.seconds = 1;
+    this.speed = SPEED;
+    this.buffers = [];
+    this.segments = new Map(); // unreliable sections of leads
+    this.annotations = new Annotations();
+    this.calipers = new Calipers(this);
     this.look = palette();
-    this.ecg = this.#makeEcg();
     this.strip = new Strip(strip, () => this.look, (start, end) => this.see(start, end));
-    this.#listen();
+    new ResizeObserver(() => this.#fit()).observe(this.place);
   }
 
-  /** Take a recording: {fs, samples, leads, signals, windows}; `lead` shows one of its leads. */
-  open(recording) {
+  /**
+   * Take a recording: {fs, samples, leads, signals, windows, standard, annotations}; `lead` shows
+   * it. Its samples are those of `signals`, unless others are given.
+   */
+  open(recording, signals = new Whole(recording)) {
     this.recording = recording;
-    this.pyramids.clear();
+    this.signals = signals;
+    this.annotations = Object.assign(new Annotations(recording.annotations), { shown: this.annotations.shown });
+    this.segments.clear();
+    this.calipers.clear();
     this.seconds = Math.max(recording.samples / recording.fs, SHORTEST_S);
+    this.speed = SPEED;
     this.view = { start: 0, end: this.seconds };
+    this.index = 0;
+    this.arrange();
     this.paper();
+  }
+
+  /** Draw the leads in another layout; see `rows.js`. */
+  arrange(layout = this.layout) {
+    this.layout = layout;
+    const isSmall = window.matchMedia("(max-width: 600px)").matches;
+    this.arranged = arrange(layout, this.recording, this.index, isSmall);
+    this.ecg?.destroy();
+    const width = Math.max(this.place.clientWidth, NARROWEST);
+    this.#scale(width);
+    this.ecg = makePlot(this, width);
+    this.calipers.listen(this.ecg.over);
+    navigate(
+      this.ecg.over,
+      (right, down) => {
+        this.level_mv += down / (this.gain * this.mm);
+        this.go(this.view.start - right / this.perSecond);
+      },
+      (factor, at) => this.zoom(factor, this.view.start + at / this.perSecond),
+    );
+    this.#span(this.width / (this.speed * this.mm));
   }
 
   lead(index) {
     this.index = index;
-    const { fs, signals, windows } = this.recording;
-    const { before, after } = signals[index];
-    this.spans = spans(windows.filter((window) => window.lead === index));
-    this.doubtful = this.spans.map((span) => ({
-      start: span.start / fs,
-      stop: span.stop / fs,
-      text: `Unreliable: ${reason(span.reason)}`,
-    }));
-    this.pyramids.clear();
-    this.pyramids.set("before", new Pyramid(before));
-    this.pyramids.set("after", new Pyramid(after));
-    const apart = typical(before) - typical(after);
-    this.offset = Math.abs(apart) > OFFSET_MV ? apart : 0;
-    const [low, high] = this.pyramids.get("after").extent();
-    this.extent = Number.isNaN(low) ? [-1, 1] : [low, high];
-    this.middle = (this.extent[0] + this.extent[1]) / 2;
+    this.arranged.traces.forEach((trace) => this.arranged.rows > 1 || (trace.lead = index));
     this.#drawStrip();
     this.centre();
   }
 
   show(kind) {
     this.kind = kind;
-    this.#soon();
+    this.redraw();
   }
 
   /** Set the amplitude's scale, mm/mV. */
   scale(gain) {
     this.gain = gain;
-    this.#soon();
+    this.redraw();
   }
 
-  centre(at = this.middle) {
+  centre(at = middle(this.signals.about(this.index).extent)) {
     this.level_mv = at;
-    this.#soon();
+    this.redraw();
   }
 
-  /** Let the middle of what is seen be the middle of the paper. */
+  /** Let the middle of what is seen be the middle of the paper, if that is of one lead. */
   level() {
-    const values = SHOWN[this.kind].flatMap((kind) => this.#slice(kind).y).filter(Number.isFinite);
-    if (!values.length) return;
-    const [low, high] = values.reduce(([a, b], y) => [Math.min(a, y), Math.max(b, y)], [Infinity, -Infinity]);
-    this.centre((low + high) / 2);
+    if (this.arranged.rows > 1) return;
+    let [low, high] = [Infinity, -Infinity];
+    KINDS.forEach((kind, number) => {
+      const up = shift(this, this.arranged.traces[0], kind);
+      for (const value of this.ecg.data[1 + number]) {
+        low = Math.min(low, Number.isNaN(value) ? low : value + up);
+        high = Math.max(high, Number.isNaN(value) ? high : value + up);
+      }
+    });
+    if (low <= high) this.centre((low + high) / 2);
   }
 
   get width() {
@@ -113,6 +139,15 @@ export class Chart {
     return this.width / this.span;
   }
 
+  /** The longest time that can be seen, s: all, and of a short recording as much paper as fits. */
+  get longest() {
+    return Math.max(this.seconds, this.width / (SPEED * this.mm));
+  }
+
+  get shortest() {
+    return Math.max(SHORTEST_S, this.width / (FASTEST * this.mm));
+  }
+
   paper() {
     this.#span(this.width / (SPEED * this.mm));
   }
@@ -123,7 +158,7 @@ export class Chart {
 
   /** Come so much closer to a time, s; to the middle if none is given, or to a recording's start. */
   zoom(factor, at = this.view.start <= 0 ? 0 : (this.view.start + this.view.end) / 2) {
-    const span = Math.min(Math.max(this.span / factor, SHORTEST_S), this.seconds);
+    const span = Math.min(Math.max(this.span / factor, this.shortest), this.longest);
     const start = at - ((at - this.view.start) / this.span) * span;
     this.see(start, start + span);
   }
@@ -146,183 +181,158 @@ export class Chart {
 
   /** Show a time, s; as much of it as there is. */
   see(start, end) {
-    const span = Math.min(Math.max(end - start, Math.min(SHORTEST_S, this.seconds)), this.seconds);
-    const first = Math.min(Math.max(0, start), this.seconds - span);
+    const span = Math.min(Math.max(end - start, this.shortest), this.longest);
+    const first = Math.max(0, Math.min(start, this.seconds - span));
     this.view = { start: first, end: first + span };
-    this.#soon();
+    this.speed = this.perSecond / this.mm;
+    this.redraw();
   }
 
-  /** Go to the next unreliable section after what is seen, or the first. */
-  next() {
-    const ahead = this.doubtful.find(({ start }) => start > this.view.start + 1.01);
-    const segment = ahead ?? this.doubtful[0];
+  /** Return the leads that are drawn. */
+  get leads() {
+    return [...new Set(this.arranged.traces.map(({ lead }) => lead))];
+  }
+
+  /** Return a lead's unreliable sections: {start, stop (s), text, lead}. */
+  doubts(lead) {
+    if (!this.segments.has(lead)) {
+      const { fs, windows } = this.recording;
+      const found = spans(windows.filter((window) => window.lead === lead));
+      const told = ({ start, stop, reason: why }) => ({
+        start: start / fs,
+        stop: stop / fs,
+        text: `Unreliable: ${reason(why)}`,
+        reason: why,
+        lead,
+      });
+      this.segments.set(lead, found.map(told));
+    }
+    return this.segments.get(lead);
+  }
+
+  /** Return the unreliable sections of all leads that are drawn, in order of time. */
+  get doubtful() {
+    return this.leads.flatMap((lead) => this.doubts(lead)).sort((a, b) => a.start - b.start);
+  }
+
+  /** Go to the next unreliable section after what is seen, or the first; or to the one before it. */
+  next(isBack = false) {
+    const here = this.view.start + 1;
+    const all = this.doubtful;
+    const ahead = isBack
+      ? all.findLast(({ start }) => start < here - 0.01)
+      : all.find(({ start }) => start > here + 0.01);
+    const segment = ahead ?? all.at(isBack ? -1 : 0);
     if (segment) this.go(segment.start - 1);
     return segment;
   }
 
-  /** Take the colours from the style sheet, which follows light, dark and print. */
+  /** Go to the next annotation that is no normal beat. */
+  nextEvent() {
+    const at = this.annotations.next(this.view.start + 1);
+    if (at !== undefined) this.go(at - 1);
+  }
+
+  /** Take the colours from the style sheet, which follows light and dark. */
   colour() {
     this.look = palette();
-    for (const { plot } of [{ plot: this.ecg }, this.strip]) plot.redraw(false);
+    for (const { plot } of [{ plot: this.ecg }, this.strip]) plot?.redraw(false);
   }
 
-  #makeEcg() {
-    const look = () => this.look;
-    const half = () => (this.ecg.height - ABOVE - BELOW) / (2 * this.gain * this.mm);
-    const nothing = () => null;
-    return new uPlot(
-      {
-        ...this.#size(),
-        padding: [ABOVE, 0, 0, 0],
-        legend: { show: false },
-        select: { show: false },
-        cursor: {
-          y: false,
-          drag: { x: false, y: false, setScale: false },
-          points: { show: false },
-          bind: { mousedown: nothing, mouseup: nothing, dblclick: nothing },
-        },
-        scales: {
-          x: { time: false, range: () => [this.view.start, this.view.end] },
-          y: {
-            range: () => (this.ecg ? [this.level_mv - half(), this.level_mv + half()] : [-2, 2]),
-          },
-        },
-        series: [{}, ...KINDS.map((kind) => trace(() => this.look[kind], kind === "before" ? 1 : 1.4))],
-        axes: [timeAxis(look), voltAxis(look)],
-        hooks: {
-          drawClear: [
-            (plot) => {
-              ground(plot, look);
-              squares(plot, look);
-              hatch(plot, this.doubtful, look);
-            },
-          ],
-          draw: [(plot) => notes(plot, this.#seenDoubts(), look)],
-          setCursor: [(plot) => this.#point(plot)],
-        },
-      },
-      [[0], [null], [null], [null]],
-      this.place,
-    );
+  /** Return the traces of a lead. */
+  tracesOf(lead) {
+    return this.arranged.traces.filter((trace) => trace.lead === lead);
   }
 
-  #size(width = this.place.clientWidth) {
-    const isSmall = window.matchMedia("(max-width: 600px)").matches;
-    return { width, height: Math.round((isSmall ? 80 : 100) * this.mm) + ABOVE + BELOW };
+  /** Return the time of the nearest sample, s. */
+  sampled(at) {
+    const { fs, samples } = this.recording;
+    return Math.min(Math.max(0, Math.round(at * fs)), samples - 1) / fs;
   }
 
-  #listen() {
-    const { over } = this.ecg;
-    navigate(
-      over,
-      (right, down) => {
-        this.level_mv += down / (this.gain * this.mm);
-        this.go(this.view.start - right / this.perSecond);
-      },
-      (factor, at) => this.zoom(factor, this.view.start + at / this.perSecond),
-    );
-    new ResizeObserver(() => this.mm === MM && this.#fit()).observe(this.place);
-    window.addEventListener("beforeprint", () => this.#print(true));
-    window.addEventListener("afterprint", () => this.#print(false));
+  /** Return the lead and the time (s) at a pixel of the plot. */
+  spot(x, y) {
+    const { rows, traces } = this.arranged;
+    const [share, height] = [x / this.width, this.ecg.over.clientHeight / rows];
+    const row = Math.min(Math.max(0, Math.floor(y / height)), rows - 1);
+    const trace = traces.find((one) => one.row === row && share <= one.to) ?? traces.at(-1);
+    return { lead: trace.lead, at: this.sampled(this.view.start + x / this.perSecond) };
   }
 
-  /** Print at the true scale, in light colours, and go back to what was seen. */
-  #print(isPrinting) {
-    document.documentElement.classList.toggle("is-printing", isPrinting);
-    if (isPrinting) this.kept = { ...this.view };
-    this.mm = isPrinting ? MM_IN_PRINT : MM;
-    this.look = palette();
-    this.#fit(isPrinting ? Math.round(PRINTED_MM * this.mm) + LEFT : undefined);
-    if (!isPrinting) this.see(this.kept.start, this.kept.end);
-    this.#draw();
+  /** Say what is under the mouse. */
+  point({ cursor: { left, top } }) {
+    if (!this.recording || left < 0) return this.pointed(null);
+    const { lead, at } = this.spot(left, top);
+    const index = Math.round(at * this.recording.fs);
+    const [before, after] = ["before", "after"].map((kind) => this.signals.value(lead, kind, index));
+    return this.pointed({ at, lead, before, after });
   }
 
-  /** Take the width that there is, or so many pixels, at the same speed. */
-  #fit(width = this.place.clientWidth) {
-    if (!this.recording || !width) return;
-    const isWhole = this.span >= this.seconds;
-    this.ecg.batch(() => this.ecg.setSize(this.#size(width)));
-    this.strip.plot.batch(() => this.strip.resize(width));
-    if (this.speed && !isWhole) this.#span(this.width / (this.speed * this.mm));
-    this.#drawStrip();
-    this.#soon();
-  }
-
-  #span(seconds) {
-    this.zoom(this.span / Math.min(seconds, this.seconds));
-  }
-
-  #soon() {
+  /** Draw soon. */
+  redraw() {
     if (this.waiting || !this.recording) return;
     this.waiting = requestAnimationFrame(() => this.#draw());
   }
 
-  #point(plot) {
-    if (!this.recording || plot.cursor.left < 0) return this.pointed(null);
-    const { fs, samples, signals } = this.recording;
-    const index = Math.round(plot.posToVal(plot.cursor.left, "x") * fs);
-    if (index < 0 || index >= samples) return this.pointed(null);
-    const { before, after } = signals[this.index];
-    return this.pointed({ at: index / fs, before: before[index], after: after[index] });
+  /** Take the width that there is, at the same speed. */
+  #fit() {
+    const width = this.place.clientWidth;
+    if (!this.recording || width < NARROWEST || width === this.ecg.width) return;
+    const isWhole = Math.abs(this.span - this.seconds) < 1e-9;
+    this.#scale(width);
+    this.ecg.batch(() => this.ecg.setSize(sizeOf(this, width)));
+    this.strip.plot.batch(() => this.strip.resize(width));
+    if (!isWhole) this.#span(this.width / (this.speed * this.mm));
+    this.#drawStrip();
+    this.redraw();
   }
 
-  #pyramid(kind) {
-    if (!this.pyramids.has(kind)) {
-      const { before, after } = this.recording.signals[this.index];
-      const removed = new Float32Array(before.length);
-      for (let i = 0; i < removed.length; i++) removed[i] = before[i] - after[i];
-      this.pyramids.set(kind, new Pyramid(removed));
-    }
-    return this.pyramids.get(kind);
+  /** Let a sheet fill the width, which then has its seconds. */
+  #scale(width) {
+    const { seconds } = this.arranged;
+    this.mm = seconds ? (width - LEFT) / (seconds * SPEED) : MM;
   }
 
-  /** Return {x, y} to draw, s and mV, null where a sample is missing. */
-  #slice(kind, start = this.view.start, end = this.view.end, pixels = this.width) {
-    const { fs } = this.recording;
-    const { x, y } = this.#pyramid(kind).slice(start * fs, end * fs, pixels);
-    const shift = kind === "after" ? 0 : this.offset;
-    for (let i = 0; i < x.length; i++) x[i] /= fs;
-    return { x, y: Array.from(y, (value) => (Number.isNaN(value) ? null : value - shift)) };
+  #span(seconds) {
+    this.zoom(this.span / seconds);
   }
 
   #draw() {
     cancelAnimationFrame(this.waiting);
     this.waiting = 0;
-    const shown = SHOWN[this.kind].map((kind) => [kind, this.#slice(kind)]);
-    const [[, { x }]] = shown;
-    const drawn = Object.fromEntries(shown.map(([kind, { y }]) => [kind, y]));
-    const nothing = new Array(x.length).fill(null);
-    this.ecg.setData([x, ...KINDS.map((kind) => drawn[kind] ?? nothing)]);
-    this.strip.frame(this.view.start, this.view.end);
-    this.speed = this.perSecond / this.mm;
-    this.changed({ ...this.view, speed: this.speed });
+    const { start, end } = this.view;
+    const kinds = SHOWN[this.kind];
+    const what = this.signals.plan(start, end, this.width, this.leads, kinds);
+    const x = this.#buffer(0, length(what));
+    this.signals.times(x, what);
+    const series = this.arranged.traces.flatMap(({ lead }, place) =>
+      KINDS.map((kind, number) => {
+        if (!kinds.includes(kind)) return NOTHING;
+        const y = this.#buffer(1 + place * KINDS.length + number, x.length);
+        this.signals.fill(y, what, lead, kind);
+        return y;
+      }),
+    );
+    this.ecg.setData([x, ...series]);
+    this.strip.frame(start, end);
+    this.changed({ start, end, speed: this.speed });
   }
 
-  #seenDoubts() {
-    const { start, end } = this.view;
-    return this.doubtful
-      .filter((one) => one.stop > start && one.start < end)
-      .filter((one) => (one.stop - one.start) * this.perSecond > 60)
-      .map((one) => ({ at: one.start, text: one.text }));
+  /** Return an array of so many numbers that is used again for each frame. */
+  #buffer(place, count) {
+    if (!(this.buffers[place]?.length >= count)) this.buffers[place] = new Float64Array(2 * count + 64);
+    return this.buffers[place].subarray(0, count);
   }
 
   #drawStrip() {
-    if (this.index === undefined) return;
-    const [before, after] = ["before", "after"].map((kind) =>
-      this.#slice(kind, 0, this.seconds, Math.max(200, this.strip.width)),
-    );
-    const [low, high] = this.extent;
+    const drawn = (kind) => this.signals.drawn(0, this.seconds, Math.max(200, this.strip.width), this.index, kind);
+    const [before, after] = [drawn("before"), drawn("after")];
+    const { offset, extent } = this.signals.about(this.index);
+    const [low, high] = extent;
     const room = 0.3 * (high - low) + 0.01;
-    const data = { x: after.x, before: before.y, after: after.y };
+    const data = { x: after.x, before: before.y.map((value) => value - offset), after: after.y };
     this.strip.draw(this.seconds, [low - room, high + room], data, this.doubtful);
   }
 }
 
-/** Return about the median of a signal. */
-function typical(signal) {
-  const step = Math.max(1, Math.floor(signal.length / 5000));
-  const some = [];
-  for (let i = 0; i < signal.length; i += step) if (!Number.isNaN(signal[i])) some.push(signal[i]);
-  return some.length ? Float64Array.from(some).sort()[some.length >> 1] : 0;
-}
+const middle = ([low, high]) => (low + high) / 2;

@@ -1,18 +1,30 @@
-// What is known of a lead, in numbers and words.
+// What is known of the leads that are seen, in numbers and words.
 
 import { clock, median, number, reason } from "./words.js";
 
 const MOST = 50;
 const of = (windows, name) => median(windows.map((window) => window[name]));
-const own = (recording, lead) => recording.windows.filter((window) => window.lead === lead);
+const sorted = new WeakMap(); // windows of each lead of a recording
 
-/** Fill the list of figures of a lead; `showView` adds those of what is seen. */
-export function showFacts(list, recording, lead) {
-  const windows = own(recording, lead);
-  const rate = recording.heart_rate[lead];
+/** Return the windows of leads. */
+function own(recording, leads) {
+  if (!sorted.has(recording)) {
+    const lists = recording.leads.map(() => []);
+    for (const window of recording.windows) lists[window.lead].push(window);
+    sorted.set(recording, lists);
+  }
+  return leads.flatMap((lead) => sorted.get(recording)[lead]);
+}
+
+/** Fill the list of figures of leads; `showView` adds those of what is seen. */
+export function showFacts(list, recording, leads) {
+  const windows = own(recording, leads);
+  const rates = leads.map((lead) => recording.heart_rate[lead]);
+  const rate = (name) => median(rates.map((one) => one[name]));
   const doubtful = windows.filter((window) => window.reason).length;
+  const many = leads.length > 1 ? ` of ${leads.length} leads` : "";
   list.replaceChildren(
-    fact("Estimated input SNR", `${number(of(windows, "snr_db"))} dB`, "median of 10 s sections", "snr"),
+    fact("Estimated input SNR", `${number(of(windows, "snr_db"))} dB`, `median of 10 s sections${many}`, "snr"),
     fact(
       "Quality, original → denoised",
       arrow(of(windows, "quality_in"), of(windows, "quality_out"), 2),
@@ -21,8 +33,8 @@ export function showFacts(list, recording, lead) {
     ),
     fact(
       "Heart rate, original → denoised",
-      `${arrow(rate.before, rate.after, 0)} bpm`,
-      "XQRS detector",
+      `${arrow(rate("before"), rate("after"), 0)} bpm`,
+      many ? `XQRS detector, median${many}` : "XQRS detector",
       "",
     ),
     fact(
@@ -35,11 +47,9 @@ export function showFacts(list, recording, lead) {
 }
 
 /** Say the figures of what is seen, {start, end} in s. */
-export function showView(list, recording, lead, view) {
+export function showView(list, recording, leads, view) {
   const { fs } = recording;
-  const seen = own(recording, lead).filter(
-    (window) => window.stop / fs > view.start && window.start / fs < view.end,
-  );
+  const seen = leads.flatMap((lead) => between(own(recording, [lead]), view.start * fs, view.end * fs));
   const say = (name, text) => {
     const place = list.querySelector(`[data-view=${name}]`);
     if (place) place.textContent = `in view: ${text}`;
@@ -48,28 +58,70 @@ export function showView(list, recording, lead, view) {
   say("quality", arrow(of(seen, "quality_in"), of(seen, "quality_out"), 2));
 }
 
-/** List the unreliable sections; each is a button that goes there. */
-export function showUntrusted(spans, recording, go) {
+/** Return those of a lead's windows, which lie in order, that touch some samples. */
+function between(windows, start, stop) {
+  let [low, high] = [0, windows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (windows[middle].stop <= start) low = middle + 1;
+    else high = middle;
+  }
+  let end = low;
+  while (end < windows.length && windows[end].start < stop) end++;
+  return windows.slice(low, end);
+}
+
+/** List unreliable sections {start, stop (s), reason, lead}; each is a button that goes there. */
+export function showUntrusted(segments, recording, isOne, go) {
   const list = document.getElementById("untrusted");
-  const items = spans.slice(0, MOST).map((span) => {
-    const [start, stop] = [span.start / recording.fs, span.stop / recording.fs];
-    const button = element("button", `${clock(start)} to ${clock(stop)}`);
-    button.type = "button";
-    button.addEventListener("click", () => go(start));
+  const items = segments.slice(0, MOST).map(({ start, stop, reason: why, lead }) => {
     const item = element("li");
-    item.append(button, ` ${reason(span.reason)}`);
+    const name = isOne ? "" : ` ${recording.leads[lead]}:`;
+    item.append(goTo(`${clock(start)} to ${clock(stop)}`, () => go(start)), `${name} ${reason(why)}`);
     return item;
   });
   list.replaceChildren(...items);
-  document.getElementById("untrusted-none").hidden = spans.length > 0;
+  const none = document.getElementById("untrusted-none");
+  none.hidden = segments.length > 0;
+  none.textContent = `None. Every 10 s section of ${isOne ? "this lead" : "these leads"} passed all checks.`;
+  document.getElementById("untrusted-go").hidden = !segments.length;
   const more = document.getElementById("untrusted-more");
-  more.hidden = spans.length <= MOST;
-  more.textContent = `${spans.length - MOST} more, hatched in the overview.`;
+  more.hidden = segments.length <= MOST;
+  more.textContent = `${segments.length - MOST} more, hatched in the overview.`;
+}
+
+/** Count beats and list events; each is a button that goes there. */
+export function showAnnotations(section, annotations, go) {
+  section.hidden = !annotations.at.length;
+  const { beats, all, events } = annotations.counts();
+  const kinds = beats.map(({ text, count }) => `${count.toLocaleString("en")} ${text}`).join(", ");
+  const words = [all ? `${all.toLocaleString("en")} beats (${kinds})` : "", events ? `${events} other` : ""];
+  section.querySelector("p").textContent = words.filter(Boolean).join(" · ");
+  const shown = annotations.events(MOST);
+  const items = shown.map(({ at, text }) => {
+    const item = element("li");
+    item.append(goTo(clock(at, 1), () => go(at)), ` ${text}`);
+    return item;
+  });
+  section.querySelector("ul").replaceChildren(...items);
 }
 
 export function showRemarks(section, remarks) {
   section.hidden = !remarks.length;
   section.querySelector("ul").replaceChildren(...remarks.map((text) => element("li", text)));
+}
+
+export function element(tag, text = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}
+
+function goTo(text, go) {
+  const button = element("button", text);
+  button.type = "button";
+  button.addEventListener("click", go);
+  return button;
 }
 
 function arrow(before, after, digits) {
@@ -87,10 +139,4 @@ function fact(name, value, note, view) {
   figure.className = "figure";
   box.append(element("dt", name), figure, seen, said);
   return box;
-}
-
-function element(tag, text = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  return made;
 }

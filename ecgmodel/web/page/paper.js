@@ -19,8 +19,8 @@ const FONT = "12px";
 /** Return the colours and the font that the style sheet has for light and dark. */
 export function palette() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["text", "line", "paper", "small", "large", "before", "after", "removed"];
-  const colours = [...names, "doubt", "doubt-text", "font"];
+  const names = ["text", "quiet", "line", "paper", "small", "large", "before", "after", "removed"];
+  const colours = [...names, "doubt", "doubt-text", "mark", "beat", "font"];
   return Object.fromEntries(colours.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
@@ -38,8 +38,9 @@ export function timeAxis(look) {
   };
 }
 
-/** Return the axis of voltage. */
-export function voltAxis(look) {
+/** Return the axis of voltage; without numbers where several leads lie above each other. */
+export function voltAxis(look, isOne) {
+  if (!isOne) return { ...axis(look), size: LEFT, values: () => [], ticks: { show: false } };
   return {
     ...axis(look),
     label: "mV",
@@ -74,44 +75,43 @@ export function squares(plot, look) {
   lines(plot, "y", SQUARE_MV, look().large);
 }
 
-/** Hatch segments {start, stop} in seconds. */
-export function hatch(plot, segments, look) {
-  const { ctx, bbox } = plot;
-  const { min, max } = plot.scales.x;
-  const seen = segments.filter(({ start, stop }) => stop > min && start < max);
+/** Hatch segments {start, stop} in seconds, in a part of a plot {from, to (s), top, height (pixels)}. */
+export function hatch(plot, segments, look, { from, to, top, height } = whole(plot)) {
+  const { ctx } = plot;
+  const seen = segments.filter(({ start, stop }) => stop > from && start < to);
   const edges = seen.map(({ start, stop }) =>
-    [Math.max(start, min), Math.min(stop, max)].map((at) => plot.valToPos(at, "x", true)),
+    [Math.max(start, from), Math.min(stop, to)].map((at) => plot.valToPos(at, "x", true)),
   );
+  if (!edges.length) return;
   ctx.save();
   for (const [alpha, fill] of [[0.1, look().doubt], [0.35, diagonals(ctx, look().doubt)]]) {
     ctx.globalAlpha = alpha;
     ctx.fillStyle = fill;
     for (const [left, right] of edges) {
-      ctx.fillRect(left, bbox.top, Math.max(right - left, 1), bbox.height);
+      ctx.fillRect(left, top, Math.max(right - left, 1), height);
     }
   }
   ctx.restore();
 }
 
-/** Write texts [{at, text}], at in seconds, into the upper corner of what they speak of. */
-export function notes(plot, texts, look) {
-  const { ctx, bbox } = plot;
+const whole = ({ bbox, scales }) => ({ from: scales.x.min, to: scales.x.max, top: bbox.top, height: bbox.height });
+
+/** Write a text on a patch of paper, its upper left corner at some pixels; return its width. */
+export function write(ctx, text, left, top, { look, colour, size = 12, weight = "" }) {
   const pixel = ratio();
   ctx.save();
-  ctx.font = `${12 * pixel}px ${look().font}`;
+  ctx.font = `${weight} ${size * pixel}px ${look().font}`;
   ctx.textBaseline = "top";
   ctx.textAlign = "left";
-  for (const { at, text } of texts) {
-    const left = plot.valToPos(Math.max(at, plot.scales.x.min), "x", true) + 4 * pixel;
-    const { width } = ctx.measureText(text);
-    ctx.fillStyle = look().paper;
-    ctx.globalAlpha = 0.85;
-    ctx.fillRect(left, bbox.top + 4 * pixel, width + 6 * pixel, 18 * pixel);
-    ctx.fillStyle = look()["doubt-text"];
-    ctx.globalAlpha = 1;
-    ctx.fillText(text, left + 3 * pixel, bbox.top + 7 * pixel);
-  }
+  const { width } = ctx.measureText(text);
+  ctx.fillStyle = look().paper;
+  ctx.globalAlpha = 0.85;
+  ctx.fillRect(left, top, width + 6 * pixel, (size + 6) * pixel);
+  ctx.fillStyle = colour;
+  ctx.globalAlpha = 1;
+  ctx.fillText(text, left + 3 * pixel, top + 3 * pixel);
   ctx.restore();
+  return width + 6 * pixel;
 }
 
 function axis(look) {
@@ -125,7 +125,7 @@ function axis(look) {
   };
 }
 
-const ratio = () => window.uPlot.pxRatio; // pixels of the screen in one of CSS
+export const ratio = () => window.uPlot.pxRatio; // pixels of the screen in one of CSS
 
 /** Return CSS pixels in a second or a millivolt. */
 function scale(plot, name) {

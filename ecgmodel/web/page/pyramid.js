@@ -1,65 +1,80 @@
 // A signal that is drawn at any zoom: lowest and highest value of each pixel, however long it is.
 
-const FACTOR = 8;
+export const FACTOR = 8;
 const RAW = 3; // samples a pixel up to which the samples themselves are drawn
+const TOP = 4096; // values of the coarsest level, at most
 
-export class Pyramid {
-  /** @param {Float32Array} samples NaN where one is missing. */
-  constructor(samples) {
-    this.samples = samples;
-    this.levels = [{ size: 1, low: samples, high: samples }];
-    while (this.levels.at(-1).low.length > 4096) this.levels.push(coarser(this.levels.at(-1)));
+/** Return the samples in a value of each level of a signal. */
+export function sizes(samples) {
+  const found = [1];
+  while (samples / found.at(-1) > TOP) found.push(found.at(-1) * FACTOR);
+  return found;
+}
+
+/**
+ * Return what to draw of samples first to last on so many pixels: the level, and of its values so
+ * many as each column has, from a column on. Columns lie fast in the signal, so that nothing
+ * flickers while it moves.
+ */
+export function plan(first, last, pixels, samples, steps, lowest = 0) {
+  const from = Math.max(0, Math.floor(first) - 1);
+  const to = Math.min(samples, Math.ceil(last) + 2);
+  const each = (last - first) / Math.max(1, pixels);
+  if (each <= RAW && !lowest) {
+    return { level: 0, isRaw: true, width: 1, blocks: 1, start: from, count: Math.max(0, to - from) };
   }
+  const best = steps.findLastIndex((size) => size <= Math.max(1, each / 2));
+  const level = Math.max(best, lowest);
+  const blocks = Math.max(1, Math.round(each / steps[level]));
+  const width = blocks * steps[level];
+  const start = Math.floor(from / width);
+  return { level, isRaw: false, width, blocks, start, count: Math.max(0, Math.ceil(to / width) - start) };
+}
 
-  /**
-   * Return what to draw of samples first to last on so many pixels: {x, y}, x in samples.
-   * The columns lie fast in the signal, so that nothing flickers while it moves.
-   */
-  slice(first, last, pixels) {
-    const from = Math.max(0, Math.floor(first) - 1);
-    const to = Math.min(this.samples.length, Math.ceil(last) + 2);
-    const each = (last - first) / Math.max(1, pixels);
-    if (each <= RAW) {
-      const x = Float64Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
-      return { x, y: Float64Array.from(this.samples.subarray(from, to)) };
-    }
-    const level = this.levels.findLast((one) => one.size <= Math.max(1, each / 2));
-    const blocks = Math.max(1, Math.round(each / level.size));
-    const width = blocks * level.size;
-    const start = Math.floor(from / width);
-    const count = Math.max(0, Math.ceil(to / width) - start);
-    const x = new Float64Array(2 * count);
-    const y = new Float64Array(2 * count);
-    for (let i = 0; i < count; i++) {
-      const [low, high] = extremes(level, (start + i) * blocks, (start + i + 1) * blocks);
-      x[2 * i] = x[2 * i + 1] = (start + i + 0.5) * width;
-      y[2 * i] = low;
-      y[2 * i + 1] = high;
-    }
-    return { x, y };
+/** Return how many numbers a plan draws. */
+export const length = ({ isRaw, count }) => (isRaw ? count : 2 * count);
+
+/** Write the times of what is drawn, s. */
+export function fillTimes(out, { isRaw, start, count, width }, fs) {
+  if (isRaw) for (let i = 0; i < count; i++) out[i] = (start + i) / fs;
+  else for (let i = 0; i < count; i++) out[2 * i] = out[2 * i + 1] = ((start + i + 0.5) * width) / fs;
+}
+
+/** Write the values of what is drawn, of a level's {low, high} that begin at the value `at`. */
+export function fillValues(out, { isRaw, start, count, blocks }, { low, high, at }) {
+  if (isRaw) {
+    for (let i = 0; i < count; i++) out[i] = low[start - at + i];
+    return;
   }
-
-  /** Return the lowest and the highest value but for the outermost few; NaN where there is none. */
-  extent() {
-    const level = this.levels.at(-1);
-    const low = level.low.filter((value) => !Number.isNaN(value)).sort();
-    const high = level.high.filter((value) => !Number.isNaN(value)).sort();
-    if (!low.length) return [NaN, NaN];
-    return [low[Math.floor(0.02 * low.length)], high[Math.ceil(0.98 * high.length) - 1]];
+  const { length: have } = low;
+  for (let i = 0; i < count; i++) {
+    let [least, most] = [Infinity, -Infinity];
+    const end = Math.min((start + i + 1) * blocks - at, have);
+    for (let j = (start + i) * blocks - at; j < end; j++) {
+      if (low[j] < least) least = low[j]; // false for NaN
+      if (high[j] > most) most = high[j];
+    }
+    out[2 * i] = least <= most ? least : NaN;
+    out[2 * i + 1] = least <= most ? most : NaN;
   }
 }
 
-function extremes(level, first, last) {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let i = first, end = Math.min(last, level.low.length); i < end; i++) {
-    if (level.low[i] < low) low = level.low[i]; // false for NaN
-    if (level.high[i] > high) high = level.high[i];
-  }
-  return low <= high ? [low, high] : [NaN, NaN];
+/** Return the levels of samples, NaN where one is missing; or those above {size, low, high}. */
+export function levels(bottom) {
+  const found = [bottom];
+  while (found.at(-1).low.length > TOP) found.push(coarser(found.at(-1)));
+  return found;
 }
 
-/** Like `extremes` of each few, without an array for each: a day has millions. */
+/** Return the lowest and the highest value of a level but for the outermost few; NaN for none. */
+export function extent({ low, high }) {
+  const least = low.filter((value) => !Number.isNaN(value)).sort();
+  const most = high.filter((value) => !Number.isNaN(value)).sort();
+  if (!least.length) return [NaN, NaN];
+  return [least[Math.floor(0.02 * least.length)], most[Math.ceil(0.98 * most.length) - 1]];
+}
+
+/** Without an array for each few: a day has millions. */
 function coarser(level) {
   const count = Math.ceil(level.low.length / FACTOR);
   const low = new Float32Array(count).fill(NaN);

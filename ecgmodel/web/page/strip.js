@@ -7,6 +7,7 @@ const { uPlot } = window;
 
 const HEIGHT = 56;
 const GRIP = 7; // pixels on either side of the frame's edge
+const WHOLE = { shift: 0, from: -Infinity, to: Infinity };
 const THIN = 3; // pixels that the frame has at least
 
 export class Strip {
@@ -33,8 +34,8 @@ export class Strip {
         },
         series: [
           {},
-          { ...trace(() => look().before, 1), alpha: 0.5 },
-          trace(() => look().after, 1),
+          { ...trace(() => look().before, 1, () => WHOLE), alpha: 0.5 },
+          trace(() => look().after, 1, () => WHOLE),
         ],
         axes: [timeAxis(look), { show: false }],
         hooks: {
@@ -46,7 +47,7 @@ export class Strip {
           ],
         },
       },
-      [[0], [null], [null]],
+      [[0], [], []],
       place,
     );
     this.#listen(this.plot.over);

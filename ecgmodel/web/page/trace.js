@@ -3,43 +3,74 @@
 
 const { uPlot } = window;
 
-const line = uPlot.paths.linear();
+const LONG_S = 0.04; // of a pixel, from which on no beat has a shape that bars would spoil
+
+/** Values of a series that is not drawn. */
+export const NOTHING = [];
 
 /**
  * Return a series of a plot.
  * @param {() => string} colour
  * @param {number} width Pixels.
+ * @param {(plot: object) => object} place Tells by how much values are moved up (mV), and between which times
+ *     (s) they are drawn.
  */
-export function trace(colour, width) {
-  const paths = (plot, index, first, last) =>
-    isSpans(plot.data[0]) ? bars(plot, index, width) : line(plot, index, first, last);
+export function trace(colour, width, place) {
+  const paths = (plot, index) => {
+    const { 0: x, [index]: y } = plot.data;
+    if (!(y instanceof Float64Array)) return null;
+    const own = { ...place(plot), x: scaled(plot, "x"), y: scaled(plot, "y") };
+    return isSpans(x) ? bars(x, y, own, width) : line(x, y, own);
+  };
   return { stroke: colour, width, auto: false, pxAlign: 0, points: { show: false }, paths };
 }
-
-const LONG_S = 0.04; // of a pixel, from which on no beat has a shape that bars would spoil
 
 /** Return whether times come in pairs, for the lowest and the highest value of a long pixel. */
 const isSpans = (x) => x.length > 2 && x[0] === x[1] && x[2] - x[0] > LONG_S;
 
-/** Return strokes straight up, each as far as the one before it, as a line would go. */
-function bars(plot, index, width) {
-  const { 0: x, [index]: y } = plot.data;
+/** Return a scale of a plot as {at, each}: a value lies at `at + each * value` pixels. */
+function scaled(plot, name) {
+  const { min, max } = plot.scales[name];
+  const [low, high] = [plot.valToPos(min, name, true), plot.valToPos(max, name, true)];
+  const each = (high - low) / (max - min);
+  return { at: low - each * min, each };
+}
+
+function line(times, values, { x, y, shift, from, to }) {
   const stroke = new Path2D();
-  const half = (width * uPlot.pxRatio) / 2;
-  const apart = plot.valToPos(x[2], "x", true) - plot.valToPos(x[0], "x", true);
-  let before = null;
-  for (let i = 0; i < x.length; i += 2) {
-    if (y[i] === null) {
-      before = null;
+  const up = y.at + y.each * shift;
+  let isDrawing = false;
+  for (let i = 0; i < times.length; i++) {
+    const value = values[i];
+    if (Number.isNaN(value) || times[i] < from || times[i] > to) {
+      isDrawing = false;
       continue;
     }
-    const own = [plot.valToPos(y[i + 1], "y", true), plot.valToPos(y[i], "y", true)];
-    const top = before ? Math.min(own[0], before[1]) : own[0];
-    const bottom = before ? Math.max(own[1], before[0]) : own[1];
-    const at = Math.floor(plot.valToPos(x[i], "x", true)) + 0.5; // the middle of a pixel
-    stroke.moveTo(at, top - half);
-    stroke.lineTo(at, bottom + half);
-    before = own;
+    const [right, down] = [x.at + x.each * times[i], up + y.each * value];
+    if (isDrawing) stroke.lineTo(right, down);
+    else stroke.moveTo(right, down);
+    isDrawing = true;
+  }
+  return { stroke };
+}
+
+/** Return strokes straight up, each as far as the one before it, as a line would go. */
+function bars(times, values, { x, y, shift, from, to }, width) {
+  const stroke = new Path2D();
+  const half = (width * uPlot.pxRatio) / 2;
+  const up = y.at + y.each * shift;
+  const apart = x.each * (times[2] - times[0]);
+  let [above, below] = [NaN, NaN]; // of the one before
+  for (let i = 0; i < times.length; i += 2) {
+    if (Number.isNaN(values[i]) || times[i] < from || times[i] > to) {
+      above = below = NaN;
+      continue;
+    }
+    const [top, bottom] = [up + y.each * values[i + 1], up + y.each * values[i]];
+    const at = Math.floor(x.at + x.each * times[i]) + 0.5; // the middle of a pixel
+    stroke.moveTo(at, (below < top ? below : top) - half);
+    stroke.lineTo(at, (above > bottom ? above : bottom) + half);
+    [above, below] = [top, bottom];
   }
   return { stroke, _width: Math.ceil(apart) / uPlot.pxRatio }; // no gap between them
 }

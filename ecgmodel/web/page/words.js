@@ -13,8 +13,19 @@ const REASONS = {
 
 export const reason = (name) => REASONS[name] ?? name;
 
-export const number = (value, digits = 1) =>
-  value === null || !Number.isFinite(value) ? "–" : value.toFixed(digits).replace("-", "−");
+/** A number with a true minus, and none before a zero; a dash where there is none. */
+export function number(value, digits = 1) {
+  if (value === null || !Number.isFinite(value)) return "–";
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+}
+
+/** A paper speed in the unit in which it is no fraction: 25 mm/s, 13 mm/h. */
+export function speed(mmPerSecond) {
+  const [unit, length] = [["s", 1], ["min", 60], ["h", 3600]].find(([, s]) => mmPerSecond * s >= 1) ?? ["day", 86400];
+  const value = mmPerSecond * length;
+  return `${number(value, value < 9.95 && Math.abs(value - Math.round(value)) >= 0.05 ? 1 : 0)} mm/${unit}`;
+}
 
 /** 3723.4 -> 1:02:03.4 with one digit, 1:02:03 with none. */
 export function clock(seconds, digits = 0) {
@@ -53,3 +64,8 @@ export function spans(windows) {
   }
   return found;
 }
+
+const BEATS = new Set("NLRBAaJSVrFejnE/fQ?"); // https://archive.physionet.org/physiobank/annotations.shtml
+
+/** Return whether the text of an annotation is WFDB's symbol of a beat. */
+export const isBeat = (text) => BEATS.has(text);

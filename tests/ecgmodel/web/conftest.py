@@ -12,6 +12,7 @@ import pytest
 
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.sources.example import write_example
+from tests.ecgmodel.web.looking import opened, write_twelve
 from tests.ecgmodel.web.running import Web, web
 
 CHROMIUM = shutil.which("chromium")
@@ -55,3 +56,15 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="package")
 def denoiser() -> Denoiser:
     return Denoiser.load()
+
+
+@pytest.fixture(scope="package")
+def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The header of a WFDB record of the twelve standard leads."""
+    return write_twelve(tmp_path_factory.mktemp("twelve"))
+
+
+@pytest.fixture
+def page(browser: Any, served: Web) -> Iterator[Any]:
+    """The page, which may ask no other machine and log no error."""
+    yield from opened(browser, served.url)

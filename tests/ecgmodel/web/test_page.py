@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,9 @@ import pytest
 
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.files import read_ecg
+from tests.ecgmodel.web.looking import WAIT, drawn, open_record, opened, seen
 from tests.ecgmodel.web.running import Web, web
 
-WAIT = 60_000  # ms
-# What is drawn: x in s and y in mV of each trace of the ECG.
-DRAWN = """kind => {
-    const { ecg } = document.getElementById("chart").chart;
-    const x = ecg.data[0];
-    const y = ecg.data[1 + ["before", "after", "removed"].indexOf(kind)];
-    const isDrawn = y.some(value => value !== null);
-    return isDrawn ? [Array.from(x), Array.from(y)] : [[], []];
-}"""
 DROP = """([name, content]) => {
     const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
     const dataTransfer = new DataTransfer();
@@ -61,43 +52,6 @@ DAY = """async () => {
     await frame();
     return slowest;
 }"""
-
-
-@pytest.fixture
-def page(browser: Any, served: Web) -> Iterator[Any]:
-    """The page, which may ask no other machine and log no error."""
-    yield from opened(browser, served.url)
-
-
-def opened(browser: Any, url: str, **options: Any) -> Iterator[Any]:
-    shown = browser.new_page(**{"viewport": {"width": 1280, "height": 1000}, **options})
-    asked: list[str] = []
-    errors: list[str] = []
-    shown.on("request", lambda request: asked.append(request.url))
-    shown.on("pageerror", lambda error: errors.append(str(error)))
-    shown.on("console", lambda said: errors.append(said.text) if said.type == "warning" else None)
-    shown.goto(url)
-    yield shown
-    shown.close()
-    own = url.partition("#")[0]
-    assert [one for one in asked if not one.startswith((own, "data:", "blob:"))] == []
-    assert errors == []
-
-
-def drawn(page: Any, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    x, y = page.evaluate(DRAWN, kind)
-    return np.array(x, float), np.array(y, float)
-
-
-def seen(page: Any) -> tuple[float, float]:
-    """Return the first and last second that are seen."""
-    start, end = page.evaluate("Object.values(document.getElementById('chart').chart.view)")
-    return start, end
-
-
-def open_record(page: Any, record: Path) -> None:
-    page.set_input_files("#files", sorted(map(str, record.parent.glob(f"{record.stem}.*"))))
-    page.locator("#scale-text").get_by_text("mm/s").wait_for(timeout=WAIT)
 
 
 def test_a_record_is_seen_before_and_after_and_saved(
