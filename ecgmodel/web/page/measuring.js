@@ -63,9 +63,7 @@ function row(said, rated, lead, calipers, number_) {
     calipers.rename(one, select.value);
   });
   const name = element("td");
-  const printed = element("span", said.name);
-  printed.className = "printed";
-  name.append(select, printed);
+  name.append(select);
   const texts = [lead, clock(said.at, 2), `${number(said.ms, 0)} ms`, `${number(said.mv, 2)} mV`];
   const { bazett, fridericia } = rated ?? {};
   const last = said.bpm

@@ -20,6 +20,9 @@ export class Signals {
     return plan(start * this.fs, end * this.fs, pixels, this.samples, this.sizes);
   }
 
+  /** Wait until all samples of a time (s) are here. */
+  async ready(_start, _end, _leads) {}
+
   times(into, what) {
     fillTimes(into, what, this.fs);
   }

@@ -3,6 +3,7 @@
 import { Chart } from "./chart.js";
 import { showAnnotations, showFacts, showRemarks, showUntrusted, showView } from "./facts.js";
 import { Measuring } from "./measuring.js";
+import { printSheet } from "./print.js";
 import { layouts } from "./rows.js";
 import { clock, lasting, number, speed } from "./words.js";
 
@@ -104,6 +105,12 @@ export class Viewer {
       : "";
   }
 
+  async #print() {
+    const { chart } = this;
+    await chart.signals.ready(chart.view.start, chart.view.start + 10, chart.leads);
+    window.print();
+  }
+
   #listen() {
     const chart = () => this.chart;
     const actions = {
@@ -115,7 +122,7 @@ export class Viewer {
       all: () => chart().all(),
       level: () => chart().level(),
       doubt: () => chart().next(),
-      print: () => window.print(),
+      print: () => this.#print(),
     };
     const keys = {
       ArrowLeft: (event) => chart().move(event.shiftKey ? -1 : -0.25),
@@ -169,6 +176,8 @@ export class Viewer {
       chart().annotations.shown = event.target.checked;
       chart().redraw();
     });
+    window.addEventListener("beforeprint", () => chart() && printSheet($("print"), chart()));
+    window.addEventListener("afterprint", () => $("print").replaceChildren());
     window
       .matchMedia("(prefers-color-scheme: dark)")
       .addEventListener("change", () => chart()?.colour());
