@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from ecgmodel.denoise.files import CleaningOptions, find
+from ecgmodel.evaluation.archive import write_summary
 from ecgmodel.evaluation.drift import DriftReport
 from ecgmodel.steps.denoising import denoise_step, place
 from ecgmodel.store import Store, Stored
@@ -17,7 +18,7 @@ from flows.naming import concluded, denoising, named
 from flows.watch_drift import watch_drift
 from tasks import denoising as tasks
 from tasks.caching import RUNNER, run_steps
-from tasks.denoised_page import page, rows, sentence
+from tasks.denoised_page import page, rows, sentence, summary_rows
 
 CHAMPION = "models:/ecg-denoiser@champion"
 
@@ -47,6 +48,7 @@ def denoise(
     out: GivenFolder,
     model: str = CHAMPION,
     options: GivenOptions = None,
+    summary: bool = False,
     *,
     settings: GivenSettings,
 ) -> Denoised:
@@ -58,6 +60,7 @@ def denoise(
         model: A registered model, e.g. models:/ecg-denoiser@champion, the name of a shipped
             network, or an `.onnx` or `.keras` file.
         options: Options for reading and writing files, e.g. {"hints": {"fs": 250, "unit": "uV"}}.
+        summary: Whether to write a summary of all recordings into the output folder.
         settings: Settings that differ from the service's, e.g. {"drift": {"alpha": 0.05}}.
 
     Raises:
@@ -82,6 +85,8 @@ def denoise(
         key="denoised",
         description="All recordings, with quality before and after.",
     )
+    if summary:
+        write_summary(summary_rows(done, failed, out), out, used.label)
     if not done:
         raise failed[0].error
     drift = watch_drift(settings, store, used)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from ecgmodel.denoise.denoising import SUMMARY
 from ecgmodel.denoise.files import FoundRecording
+from ecgmodel.denoise.summary import Summary
 from ecgmodel.denoise.trust import Window, median_quality
 from ecgmodel.errors import EcgError
 from ecgmodel.evaluation import worst_minutes as minutes
 from ecgmodel.evaluation.encoding import encode
 from ecgmodel.files import Hints, read_ecg
+from ecgmodel.steps.denoising import place_of
 from ecgmodel.store import Stored
 from tasks.caching import Failure
 from tasks.pictures import picture
@@ -42,6 +47,22 @@ def rows(done: Sequence[Stored], failed: Sequence[Failure]) -> list[dict[str, An
         for name, why in map(_left_out, failed)
     ]
     return left_out + cleaned
+
+
+def summary_rows(done: Sequence[Stored], failed: Sequence[Failure], out: Path) -> list[Summary]:
+    """Return the rows of the archive's summary.
+
+    Args:
+        done: The cleaned recordings.
+        failed: The recordings that were not cleaned.
+        out: The output folder.
+    """
+    cleaned = [
+        replace(Summary(**one.info[SUMMARY]), file=place_of(one, out).relative_to(out).as_posix())
+        for one in done
+    ]
+    left_out = [Summary(name, "not cleaned", why) for name, why in map(_left_out, failed)]
+    return [*cleaned, *left_out]
 
 
 def page(

@@ -52,11 +52,21 @@ SOME_FAILED = 3
     help="Where the result is unreliable: clean and mark it, or pass the input through.",
 )
 @click.option("--plot", is_flag=True, help="Plot each recording before and after: NAME.png.")
-@click.option("--report", is_flag=True, help="Interactive page, before and after: NAME.html.")
+@click.option(
+    "--report/--no-report",
+    default=None,
+    help="Interactive page, before and after: NAME.html. --summary writes it, too.",
+)
 @click.option(
     "--quality",
     is_flag=True,
     help="Quality table, a row for every 10 s of each lead: NAME.quality.csv.",
+)
+@click.option(
+    "--summary",
+    is_flag=True,
+    help="Summary of all recordings, worst first: summary.html and summary.parquet. A call that "
+    "was stopped is continued.",
 )
 @click.option(
     "--flow",
@@ -71,8 +81,9 @@ def denoise(
     written_as: str | None,
     untrusted: str,
     plot: bool,
-    report: bool,
+    report: bool | None,
     quality: bool,
+    summary: bool,
     flow: bool,
     config: Path | None,
     pairs: tuple[str, ...],
@@ -110,11 +121,12 @@ def denoise(
     options = CleaningOptions(Hints(**hints), written_as, "pass" if untrusted == "pass" else "mark")
     if flow:
         as_flow = pipeline("denoise_as_flow")
-        cleaned, failed = as_flow(recordings, out, model, options, config, pairs)
+        cleaned, failed = as_flow(recordings, out, model, options, summary, config, pairs)
     else:
         found = find(recordings, out, written_as)
-        extras = (plot, report, quality)
-        cleaned, failed = _direct(found, out, model, options, extras, config, pairs)
+        extras = {"plot": plot, "report": summary if report is None else report, "quality": quality}
+        names = [name for name, wanted in extras.items() if wanted]
+        cleaned, failed = _direct(found, out, model, options, names, summary, config, pairs)
     if failed:
         ctx.exit(SOME_FAILED if cleaned else 1)
 
@@ -124,30 +136,39 @@ def _direct(
     out: Path,
     model: str,
     options: CleaningOptions,
-    extras: tuple[bool, bool, bool],
+    extras: list[str],
+    summary: bool,
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> tuple[int, int]:
     """Clean in this process; return the numbers of cleaned and of failed recordings."""
-    from ecgmodel.cli.denoising import Direct, plot, quality, report
+    from ecgmodel.cli import denoising
+    from ecgmodel.cli.archive import Archive
 
     denoiser, label = _open(model, config, pairs)
     _check_writable(out)
-    chosen = [
-        write for write, wanted in zip((plot, report, quality), extras, strict=True) if wanted
-    ]
-    direct = Direct(denoiser, label, out, options, chosen, ask=sys.stdin.isatty())
+    chosen = [denoising.EXTRAS[name] for name in extras]
+    archive = Archive(out, label, options, extras) if summary else None
+    rest = [recording for recording in found if not (archive and archive.has(recording))]
+    before = len(found) - len(rest)
+    if before:
+        click.echo(f"{before} of {len(found)} recordings are cleaned already; going on.")
+    direct = denoising.Direct(
+        denoiser, label, out, options, chosen, sys.stdin.isatty(), cleaned=before, archive=archive
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        direct.clean(found)
+        direct.clean(rest)
     except (KeyboardInterrupt, Stopped):
         told = f"Stopped: {direct.cleaned} of {len(found)} recordings were cleaned"
         click.echo(f"{told}. Run the same command again to clean them all.", err=True)
         sys.exit(130)
     if len(found) > 1:
         click.echo(f"Cleaned {direct.cleaned} of {len(found)} recordings into {out}.")
+    if archive:
+        click.echo(f"Summary: {', '.join(map(str, archive.write()))}")
     return direct.cleaned, len(direct.failed)
 
 

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import click
 
 from ecgmodel.cli import telling
+from ecgmodel.cli.archive import Archive
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleanedFile, CleaningOptions, FoundRecording, clean_file
 from ecgmodel.denoise.trust import Window, median_quality, unreliable
@@ -56,6 +58,7 @@ class Direct:
         answers: The user's answers, by field of the hints; used for later files, too.
         failed: Recordings that were not cleaned, with the reason.
         cleaned: Number of cleaned recordings.
+        archive: The archive to go on with, and to summarise; None for neither.
     """
 
     denoiser: Denoiser
@@ -67,6 +70,7 @@ class Direct:
     answers: dict[str, Any] = field(default_factory=dict)
     cleaned: int = 0
     failed: tuple[tuple[FoundRecording, str], ...] = ()
+    archive: Archive | None = None
 
     def clean(self, recordings: Sequence[FoundRecording]) -> None:
         """Clean recordings; a failure of any kind does not stop the others.
@@ -74,6 +78,7 @@ class Direct:
         Raises:
             DiskFullError: The disk is full, so that the others would fail, too.
         """
+        left = TimeLeft([sum(map(_size, recording.files)) for recording in recordings])
         with bar(len(recordings), "denoise", "recording") as shown:
             for number, recording in enumerate(recordings, 1):
                 stopping.check()
@@ -87,14 +92,19 @@ class Direct:
                     reason = telling.told(error)
                     text = f"not cleaned: {reason}"
                     self.failed += ((recording, reason),)
+                    if self.archive:
+                        self.archive.leave_out(recording, reason)
                 shown.update(number - shown.n)
-                shown.write(f"{recording.name}  {text}", file=sys.stdout)
+                rest = f"{left.after(number)}  " if self.archive and len(recordings) > 1 else ""
+                shown.write(f"{rest}{recording.name}  {text}", file=sys.stdout)
 
     def _one(self, recording: FoundRecording, progress: Callable[[float], None]) -> str:
         done = self._cleaned(recording, self.options.hints, progress)
         beside = _beside(done.files[0])
-        written = [done.files[0], *(extra(done, beside) for extra in self.extras)]
-        return f"{told(done)}\n{'':4}{', '.join(map(str, written))}"
+        extras = [extra(done, beside) for extra in self.extras]
+        if self.archive:
+            self.archive.add(recording, done, extras)
+        return f"{told(done)}\n{'':4}{', '.join(map(str, [done.files[0], *extras]))}"
 
     def _cleaned(
         self, recording: FoundRecording, hints: Hints, progress: Callable[[float], None]
@@ -115,6 +125,28 @@ class Direct:
                 known = asked(error, hints)
                 self.answers |= known
             return self._cleaned(recording, replace(hints, **known), progress)
+
+
+class TimeLeft:
+    """Tells how long the rest of a series takes, by the sizes of the files so far.
+
+    Args:
+        sizes: Bytes of each recording.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = sizes
+        self._began = monotonic()
+
+    def after(self, number: int) -> str:
+        """Return how far the series is after so many recordings, e.g. "[3/9, 0:01:20 left]"."""
+        done, rest = sum(self._sizes[:number]), sum(self._sizes[number:])
+        left = (monotonic() - self._began) * rest / max(1, done)
+        return f"[{number}/{len(self._sizes)}, {clock(left)} left]"
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def asked(error: HintNeededError, hints: Hints) -> dict[str, Any]:
@@ -207,3 +239,7 @@ def _beside(file: Path) -> Path:
 
 def _named(beside: Path, suffix: str) -> Path:
     return beside.with_name(beside.name + suffix)
+
+
+EXTRAS: dict[str, Extra] = {"plot": plot, "report": report, "quality": quality}
+"""The files that may be written beside a cleaned one, by the command's option."""

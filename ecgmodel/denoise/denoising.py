@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleaningOptions, FoundRecording, clean_file
 from ecgmodel.denoise.network_file import NetworkFile
+from ecgmodel.denoise.summary import summarise
 from ecgmodel.errors import MissingFileError, SourceError
 from ecgmodel.files import in_memory
 from ecgmodel.signals.masks import MaskSettings, usable_samples
@@ -23,7 +24,7 @@ from ecgmodel.signals.resampling import to_standard_rate
 from ecgmodel.signals.statistics import describe
 from ecgmodel.store import digest, file_sha256
 
-STATISTICS, RECORDING = "statistics", "recording"
+STATISTICS, RECORDING, SUMMARY = "statistics", "recording", "summary"
 
 _loading = threading.Lock()
 
@@ -63,7 +64,8 @@ def denoise_recording(
     Returns:
         Facts for the manifest: "record", "recording" (a hash of its files), "first" (the main
         file), "leads", "samples", "fs", "model", "version", "remarks", "statistics" of the input,
-        and "windows": the quality of each section of 10 s.
+        "windows": the quality of each section of 10 s, and "summary": the recording's row in the
+        summary of an archive.
 
     Raises:
         MissingFileError: A file is missing.
@@ -92,6 +94,7 @@ def denoise_recording(
         "remarks": list(ecg.remarks),
         STATISTICS: statistics.to_dict(),
         "windows": [window.to_dict() for window in done.windows],
+        SUMMARY: summarise(recording.name, ecg, done.signal, done.windows).to_dict(),
     }
 
 

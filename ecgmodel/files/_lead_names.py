@@ -95,8 +95,9 @@ _NUMBERED = re.compile(r"\d{1,3}")
 def meaning(name: str) -> Meaning:
     """Return what a channel's name, without its unit, says about it."""
     low, words = plain_name(name), list(_words(name))
-    unled = " ".join(word for word in low.split(" ") if word not in _LEAD_WORD)
-    if _LEAD.fullmatch(low) or (unled != low and _is_lead(unled)):
+    numbered = " ".join(word for word in words if word not in _LEAD_WORD)
+    is_of_lead = bool(_LEAD_WORD & set(words))
+    if _LEAD.fullmatch(low) or (is_of_lead and _is_lead(numbered)):
         return Meaning.LEAD
     if _GENERIC.fullmatch(low):
         return Meaning.GENERIC
@@ -105,7 +106,7 @@ def meaning(name: str) -> Meaning:
     if _ECG & set(words):
         rest = [w for w in words if w not in _ECG | _LEAD_WORD | _HOW and not _NUMBERED.match(w)]
         return Meaning.ECG_AND if any(not _is_lead(word) for word in rest) else Meaning.ECG
-    if unled != low and _NUMBERED.fullmatch(unled):
+    if is_of_lead and _NUMBERED.fullmatch(numbered):
         return Meaning.ECG_AND
     if _PERHAPS.fullmatch(low):
         return Meaning.PERHAPS

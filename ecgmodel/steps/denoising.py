@@ -103,7 +103,8 @@ def place(stored: Stored, out: Path) -> Path:
     Returns:
         The main file of the recording.
     """
-    folder, first = (out / stored.name).parent, str(stored.info["first"])
+    main = place_of(stored, out)
+    folder, first = main.parent, main.name
     folder.mkdir(parents=True, exist_ok=True)
     for old in stale_files(folder / first, stored.files):
         old.unlink()
@@ -111,7 +112,12 @@ def place(stored: Stored, out: Path) -> Path:
         temporary = folder / f".{name}.tmp"
         shutil.copyfile(stored.file(name), temporary)
         temporary.replace(folder / name)
-    return folder / first
+    return main
+
+
+def place_of(stored: Stored, out: Path) -> Path:
+    """Return where `place` puts the main file of a cleaned recording."""
+    return (out / stored.name).parent / str(stored.info["first"])
 
 
 def incoming_statistics(store: Store, recent: int) -> list[RecordingStatistics]:

@@ -28,6 +28,7 @@ def denoise_as_flow(
     out: Path,
     model: str,
     options: CleaningOptions,
+    summary: bool,
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> tuple[int, int]:
@@ -36,7 +37,7 @@ def denoise_as_flow(
     with orchestrated(logs=True):
         from flows.denoise import denoise as denoise_flow
 
-        result = denoise_flow(paths, out.absolute(), model, options, settings=settings)
+        result = denoise_flow(paths, out.absolute(), model, options, summary, settings=settings)
     click.echo(f"Cleaned     {len(result.files)} recordings with {result.model} into {out}")
     for failed in result.failed:
         click.echo(f"            not cleaned: {failed['record']}: {failed['reason']}")

@@ -24,11 +24,17 @@ MV, NONE = "mV", None
     ("name", "what"),
     [
         *((name, Meaning.LEAD) for name in ("II", "aVR", "AVL", "-aVR", "V1", "v6", "V3R", "MLII")),
-        *((name, Meaning.LEAD) for name in ("Lead I", "lead_II", "Ableitung III", "DI", "MCL1")),
+        *(
+            (name, Meaning.LEAD)
+            for name in ("Lead I", "lead_II", "LeadII", "Ableitung III", "DI", "MCL1")
+        ),
         *((name, Meaning.LEAD) for name in ("MDC_ECG_LEAD_V1", "mod.V1", "V4-V5", "CM5", "ML5")),
         *((name, Meaning.ECG) for name in ("ECG", "EKG1", "ecg_raw", "ECG I filtered", "rawECG")),
         *((name, Meaning.ECG) for name in ("ECG LA-RA", "ECG Ch 2", "ECG_Clean", "心电图")),
-        *((name, Meaning.ECG_AND) for name in ("EKG Größe", "ECG_foo", "lead 1", "ecg.left_hip")),
+        *(
+            (name, Meaning.ECG_AND)
+            for name in ("EKG Größe", "ECG_foo", "lead 1", "lead1", "ecg.left_hip")
+        ),
         *((name, Meaning.PERHAPS) for name in ("I", "V", "X", "vx", "C1", "D3", "E-S", "MV2")),
         *((name, Meaning.OTHER) for name in ("M1", "M2", "A1", "C3-A2", "Fp1", "EEG Fpz-Cz")),
         *((name, Meaning.OTHER) for name in ("EMG chin", "Resp", "ABP", "HR", "heartRate", "LOC")),
