@@ -33,11 +33,11 @@ def archive(tmp_path: Path) -> Path:
     hum = 0.1 * np.sin(2 * np.pi * 50 * at)
     wander = 0.5 * np.sin(2 * np.pi * 0.2 * at)
     made = {"clean": lead, "noisy": lead + hum + wander, "ward/flat": flat}
-    for name, signal in made.items():
+    for name, samples in made.items():
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        noise = rng.normal(0, 0.002, len(lead))
-        write_record(place.parent, place.name, (signal + noise)[:, None], FS, ("II",))
+        noise = np.where(samples == 0, 0, rng.normal(0, 0.002, len(lead)))
+        write_record(place.parent, place.name, (samples + noise)[:, None], FS, ("II",))
     (folder / "ward" / "broken.edf").write_bytes(b"0       " + bytes(300))
     return folder
 
