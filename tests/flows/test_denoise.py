@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from prefect import flow
 
@@ -194,10 +195,13 @@ def test_the_champion_cleans_and_its_drift_is_told(
     registry = Registry(Tracker(settings.tracking, Store(store)))
     registry.promote(registry.version(1), "hand", "for this test")
     for _ in range(2):
-        result = denoise(recordings, tmp_path / "out", settings=settings)
+        result = denoise(recordings, tmp_path / "out", summary=True, settings=settings)
         assert result.model == "models:/ecg-denoiser version 1"
         assert result.drift.verdict == "drift"
         assert (result.drift.reference, result.drift.incoming) == (3, 4)
+    table = pd.read_parquet(tmp_path / "out" / "summary.parquet")
+    assert [tmp_path / "out" / name for name in sorted(table["file"])] == sorted(result.files)
+    assert "4 of 4 recordings cleaned" in (tmp_path / "out" / "summary.html").read_text()
     header = (tmp_path / "out" / "p0.hea").read_text()
     assert "# ECG cleaned by ecg-denoise with models:/ecg-denoiser version 1" in header.replace(
         "#ECG", "# ECG"
