@@ -41,7 +41,7 @@ class SourceSettings(BaseModel):
     kind: Literal["simulated", "physionet", "folder"] = Field(
         "simulated",
         description="simulated: synthetic ECG and noise, no download; physionet: the site or a "
-        "mirror; folder: your own WFDB records.",
+        "mirror; folder: your own recordings.",
     )
     clean: tuple[str, ...] = Field(
         ("nsrdb", "mitdb"), min_length=1, description="physionet: databases of clean ECG."
@@ -53,6 +53,18 @@ class SourceSettings(BaseModel):
     )
     path: Path | None = Field(
         None, description="folder: folder with the clean ECG records, subfolders included."
+    )
+    fs: float | None = Field(
+        None, gt=0, description="folder: sampling rate of files that do not state it, Hz."
+    )
+    unit: Literal["mV", "uV", "V", "nV"] | None = Field(
+        None, description="folder: unit of files that do not state it."
+    )
+    gain: float | None = Field(
+        None, gt=0, description="folder: ADC units per mV of files in ADC units."
+    )
+    columns: tuple[str, ...] = Field(
+        (), description="folder: the ECG leads of files of other formats than WFDB, by name."
     )
     noise_path: Path | None = Field(
         None,
@@ -115,6 +127,8 @@ class SourceSettings(BaseModel):
     def _folder_is_named(self) -> SourceSettings:
         if self.kind == "folder" and self.path is None:
             raise ValueError("source.kind=folder needs source.path, the folder of your records")
+        if self.unit is not None and self.gain is not None:
+            raise ValueError("expected either source.unit or source.gain, received both")
         return self
 
     @property
@@ -309,7 +323,8 @@ def load_as(
 
 def _check_source_kind(given: Mapping[str, Any]) -> None:
     """Raise an error if settings of another kind of source are given, but not `source.kind`."""
-    wanted = {"clean": "physionet", "path": "folder", "noise_path": "folder"}
+    folder = ("path", "noise_path", "fs", "unit", "gain", "columns")
+    wanted = {"clean": "physionet", **dict.fromkeys(folder, "folder")}
     for name, kind in wanted.items():
         if name in given and "kind" not in given:
             raise SettingsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ecgmodel.errors import unknown_name
 from ecgmodel.store import file_sha256
@@ -101,6 +101,14 @@ class Source(Protocol):
             SourceError: The source does not deliver a listed file.
             RecordError: The record cannot be used.
         """
+
+
+@runtime_checkable
+class ConvertingSource(Protocol):
+    """A source that converts recordings of other formats to WFDB."""
+
+    def conversion(self, record: RecordSource) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return what shapes a converted record, settings and code; None if it is copied."""
 
 
 def fetch_info(

@@ -1,4 +1,4 @@
-"""A user's own recordings: any tree of WFDB records in a folder."""
+"""A user's own recordings: any tree of WFDB records and files of other formats in a folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecgmodel.errors import MissingFileError, RecordError, SourceError
+from ecgmodel.files import Hints, formats
+from ecgmodel.sources._converting import conversion, convert, find_others, is_converted
 from ecgmodel.sources.base import RecordSource, choose, fetch_info, file_info
 from ecgmodel.sources.transport import FolderTransport
 from ecgmodel.store import file_sha256
@@ -15,19 +17,28 @@ from ecgmodel.wfdb.names import ANNOTATORS
 
 
 class FolderSource:
-    """A folder of WFDB records; a record's name is its path in the folder, without suffix.
+    """A folder of recordings; a record's name is its path in the folder, without suffix.
 
-    The segments of a multi-segment record are not listed separately. Hidden files and folders, such
-    as macOS's "._100.hea", are ignored.
+    WFDB records are copied, files of other formats are converted to WFDB; see
+    `ecgmodel.sources._converting.find_others` for their names. The segments of a multi-segment
+    record are not listed separately. Hidden files and folders, such as macOS's "._100.hea", are
+    ignored.
 
     Args:
         path: The folder; subfolders are searched too.
         annotators: Suffixes of the annotation files to copy.
+        hints: Information that files of other formats may lack.
     """
 
-    def __init__(self, path: str | Path, annotators: tuple[str, ...] = ANNOTATORS) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        annotators: tuple[str, ...] = ANNOTATORS,
+        hints: Hints | None = None,
+    ) -> None:
         self._transport = FolderTransport(path)
         self._annotators = annotators
+        self._hints = hints or Hints()
 
     @property
     def path(self) -> Path:
@@ -66,30 +77,41 @@ class FolderSource:
             for path in self.path.rglob("*.hea")
             if path.is_file() and not _is_hidden(path.relative_to(self.path))
         }
-        if not paths:
-            raise MissingFileError(
-                f"The folder {self.path} contains no WFDB record. Expected at least one .hea file; "
-                "check source.path."
-            )
         headers = {name: _header_or_none(path, name) for name, path in paths.items()}
         segments = {
             str(PurePosixPath(name).with_name(segment))
             for name, header in headers.items()
             for segment in (header.segments if header else ())
         }
-        own = (_record_or_none(database, name) for name in sorted(set(paths) - segments))
+        listed: dict[str, tuple[tuple[str, None], ...]] = {n: () for n in set(paths) - segments}
+        for name, path in find_others(self.path, paths).items():
+            listed[name] = ((path.relative_to(self.path).as_posix(), None),)
+        if not listed:
+            raise MissingFileError(
+                f"The folder {self.path} contains no recording. Expected WFDB records (.hea) or "
+                f"files of these formats: {', '.join(formats())}. Check source.path."
+            )
+        own = (_record_or_none(database, name, listed[name]) for name in sorted(listed))
         return [record for record in own if record]
+
+    def conversion(self, record: RecordSource) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return what shapes a converted record, settings and code; None for a WFDB record."""
+        if not is_converted(record):
+            return None
+        return conversion(self.path / record.files[0][0], self._hints)
 
     def fetch(
         self, record: RecordSource, into: Path, start_s: float, seconds: float, whole: bool
     ) -> dict[str, Any]:
-        """Copy a record's whole files into one folder; see `Source.fetch`.
+        """Copy a record's whole files into one folder, or convert it; see `Source.fetch`.
 
         Raises:
             SourceError: A file changed after it was listed.
             MissingFileError: A file of the record is missing.
             RecordError: Header and data disagree, or the record ends before `start_s`.
         """
+        if is_converted(record):
+            return self._converted(record, into, start_s, None if whole else seconds)
         names, length = self._checked(record)
         read_header(self._path(record, names[0]), record.name).check_start(start_s, length)
         names += self._annotations(record)
@@ -103,14 +125,30 @@ class FolderSource:
             files[name] = file_info(target, verified=True)
             if files[name]["sha256"] != listed.get(relative):
                 target.unlink()
-                raise SourceError(
-                    f"{self.path / relative} changed after it was listed. Run the same command "
-                    "again."
-                )
+                raise self._changed(relative)
         return fetch_info(record, files)
+
+    def _converted(
+        self, record: RecordSource, into: Path, start_s: float, seconds: float | None
+    ) -> dict[str, Any]:
+        ((relative, listed),) = record.files
+        path = self.path / relative
+        written, begin = convert(path, into, self._hints, start_s, seconds)
+        if file_sha256(path) != listed:
+            raise self._changed(relative)
+        files = {file.name: file_info(file, verified=False) for file in written}
+        info = fetch_info(record, files, begin, partial=seconds is not None)
+        return info | {"header": written[0].stem}
+
+    def _changed(self, relative: str) -> SourceError:
+        return SourceError(
+            f"{self.path / relative} changed after it was listed. Run the same command again."
+        )
 
     def _hashed(self, record: RecordSource) -> tuple[tuple[str, str | None], ...]:
         """Return the record's files with their sha256, None for a missing file."""
+        if record.files:
+            return tuple((name, file_sha256(self.path / name)) for name, _ in record.files)
         try:
             headers = self._headers(record)
             signals = [file.name for header in headers for file in header.files]
@@ -160,9 +198,11 @@ def _header_or_none(path: Path, name: str) -> Header | None:
         return None
 
 
-def _record_or_none(database: str, name: str) -> RecordSource | None:
+def _record_or_none(
+    database: str, name: str, files: tuple[tuple[str, None], ...]
+) -> RecordSource | None:
     try:
-        return RecordSource(database, "", name)
+        return RecordSource(database, "", name, files)
     except RecordError as error:
         warnings.warn(f"A record of {database} is left out: {error}", stacklevel=4)
         return None

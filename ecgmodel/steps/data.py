@@ -22,7 +22,7 @@ from ecgmodel.settings.config import SourceSettings
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import ResampleSettings, resample_record
 from ecgmodel.signals.standard import RECORDED, USABLE
-from ecgmodel.sources.base import RecordSource, Source
+from ecgmodel.sources.base import ConvertingSource, RecordSource, Source
 from ecgmodel.store import Store, Stored, Unit, file_sha256
 from ecgmodel.store.versions import code_version, library_versions
 from ecgmodel.support import plugins
@@ -64,9 +64,11 @@ def open_source(source: SourceSettings, database: str, store: Store) -> Source:
     is_noise = database == source.noise_database
     folder = source.noise_path if is_noise else source.path
     if source.kind == "folder" and folder is not None:
+        from ecgmodel.files import Hints
         from ecgmodel.sources.folder import FolderSource
 
-        return FolderSource(folder)
+        hints = Hints(source.fs, source.unit, source.columns, gain=source.gain)
+        return FolderSource(folder, hints=hints)
     from ecgmodel.sources.physionet import PhysioNetSource
 
     kept = store.root / "listings", source.timeout_s, store.root / "download"
@@ -81,6 +83,8 @@ def download_step(
 ) -> Step:
     """Return the step that downloads and verifies the WFDB files of a record, whole or in part.
 
+    A recording of another format is converted to WFDB; how is part of its key.
+
     Args:
         source: The source of the record.
         record: The record, as listed by the source.
@@ -92,7 +96,11 @@ def download_step(
     start_s = 0.0 if resample is None or whole else resample.start_s
     cut = {"start_s": start_s, "seconds": None if whole else seconds}
     name, settings = f"{record.database}/{record.name}", {"record": record.settings(), **cut}
-    unit = Unit("download", name, settings, code=_download_code(source, origin, whole))
+    code = _download_code(source, origin, whole)
+    reading = source.conversion(record) if isinstance(source, ConvertingSource) else None
+    if reading is not None:
+        settings, code = settings | reading[0], code | reading[1]
+    unit = Unit("download", name, settings, code=code)
     build = partial(source.fetch, record, start_s=start_s, seconds=seconds or 0.0, whole=whole)
     return Step(unit, build, resume=True)
 

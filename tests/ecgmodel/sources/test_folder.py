@@ -80,7 +80,7 @@ def test_unknown_names_get_the_nearest(tree: Path) -> None:
 def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="nowhere does not exist"):
         FolderSource(tmp_path / "nowhere").records()
-    with pytest.raises(MissingFileError, match=r"contains no WFDB record.*\.hea"):
+    with pytest.raises(MissingFileError, match=r"contains no recording.*\.hea.*edf"):
         FolderSource(tmp_path).records()
 
 
