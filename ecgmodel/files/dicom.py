@@ -272,7 +272,7 @@ def _channels(
         if number >= table.shape[1]:
             break
         name, coded = _name(definition, number)
-        scale = _scale(definition, name, hints, path)
+        scale = _scale(definition, name, hints, path if coded or is_ecg else None)
         segment = None
         if scale is not None:
             segment = Segment(
@@ -306,8 +306,16 @@ def _table(dataset: Any, group: int, path: Path) -> NDArray[Any]:
     return np.frombuffer(data, dtype, shape[0] * shape[1]).reshape(shape)
 
 
-def _scale(definition: Any, name: str, hints: Hints, path: Path) -> tuple[float, float] | None:
+def _scale(
+    definition: Any, name: str, hints: Hints, path: Path | None
+) -> tuple[float, float] | None:
     """Return a channel's unit and the value of number 0, mV; None if it is in no voltage.
+
+    Args:
+        definition: The channel's definition.
+        name: Its name, for errors.
+        hints: Information from the user.
+        path: The file, to ask for a unit that is not stated; None not to ask.
 
     Raises:
         HintNeededError: The unit is unknown.
@@ -321,6 +329,8 @@ def _scale(definition: Any, name: str, hints: Hints, path: Path) -> tuple[float,
     if unit is None or step is None:
         unit = hints.scale or (1 / hints.gain if hints.gain else None)
         if unit is None:
+            if path is None:
+                return None
             raise HintNeededError(
                 "--gain",
                 f"{path.name}, channel {name}: the file states no unit. Give the ADC units per mV "
@@ -329,6 +339,8 @@ def _scale(definition: Any, name: str, hints: Hints, path: Path) -> tuple[float,
     factor = float(step if step is not None else 1.0)
     factor *= float(definition.get("ChannelSensitivityCorrectionFactor") or 1.0)
     if not (np.isfinite(factor) and factor):
+        if path is None:
+            return None
         raise RecordError(
             f"{path.name}, channel {name}: its sensitivity is {factor:g}. Export it again."
         )

@@ -150,6 +150,8 @@ def test_pressures_stay_untouched(tmp_path: Path) -> None:
     before, after = pydicom.dcmread(path), pydicom.dcmread(out)
     np.testing.assert_array_equal(before.waveform_array(0)[:, 1], after.waveform_array(0)[:, 1])
     assert before.WaveformSequence[1] == after.WaveformSequence[1]
+    del art.ChannelSensitivity, art.ChannelSensitivityUnitsSequence
+    assert read_ecg(put(tmp_path, instance(groups, HEMODYNAMIC))).leads == ("I", "V1")
     uncoded = channel("II", "mV")
     uncoded.ChannelSourceSequence = [coded("2:4711", "MDC", "His bundle")]
     path = put(tmp_path, instance([group(NUMBERS[:, :1], [uncoded], FS)], HEMODYNAMIC))
