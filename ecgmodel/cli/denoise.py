@@ -98,8 +98,9 @@ def denoise(
     ecg-denoise denoise my-records/ --out cleaned
     ecg-denoise denoise 'exports/*.csv' --out cleaned --fs 250 --unit uV --format wfdb
 
-    WFDB records, CSV and TSV, EDF and BDF, NumPy and Parquet files are read. The output has the
-    same format and keeps annotations and all other content. If a file lacks its sampling rate or
+    WFDB records, CSV and TSV, EDF and BDF, NumPy and Parquet files, DICOM waveforms, aECG, MUSE
+    and Philips XML, ISHNE and SCP-ECG are read. The output has the same format and keeps
+    annotations and all other content. If a file lacks its sampling rate or
     unit, you are asked for it. NAME is the name of the file, or of the WFDB record: holter.edf.png,
     100.png.
 

@@ -30,6 +30,9 @@ SUFFIXES = {
     "application/x-npy": ".npy",
     "application/x-npz": ".npz",
     "application/vnd.apache.parquet": ".parquet",
+    "application/dicom": ".dcm",
+    "application/xml": ".xml",
+    "text/xml": ".xml",
 }
 MEDIA = {suffix: media for media, suffix in reversed(SUFFIXES.items())}
 GRACE_S, SLOWEST = 10.0, 10_000

@@ -173,12 +173,16 @@ def test_a_damaged_file_is_read_or_refused(format: str) -> None:
     run()
 
 
-@pytest.mark.parametrize("suffix", ["csv", "hea", "edf", "bdf", "npy", "npz", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "hea", "edf", "bdf", "npy", "npz", "parquet", "xml", "dcm", "ecg", "scp"])
 def test_random_bytes_are_read_or_refused(suffix: str) -> None:
     @fuzzed
     @given(st.one_of(st.binary(max_size=600), st.text(max_size=400).map(lambda t: t.encode())))
     @example(b"\x93NUMPY\x01\x00")
     @example(b"PK\x05\x06" + b"\0" * 18)
+    @example(b"<RestingECG/>")
+    @example(b"\0" * 128 + b"DICM")
+    @example(b"ISHNE1.0" + b"\0" * 600)
+    @example(b"\0" * 16 + b"SCPECG" + b"\0" * 600)
     def run(data: bytes) -> None:
         with TemporaryDirectory() as name:
             (Path(name) / f"x.{suffix}").write_bytes(data)
