@@ -86,8 +86,13 @@ def _suffixes() -> dict[str, list[str]]:
 def _by_content(path: Path, names: list[str]) -> str:
     check_file(path)
     for name in names:
-        if name != WFDB and load(name).is_own(path):
-            return name
+        try:
+            if name != WFDB and load(name).is_own(path):
+                return name
+        except OSError as error:
+            raise RecordError(
+                f"{path.name} cannot be read ({error}). Check its permissions and content."
+            ) from error
     if WFDB in names and record_path(path) is not None:
         return WFDB
     labels = ", ".join(load(name).LABEL for name in names)
@@ -103,17 +108,27 @@ def files_of(path: Path) -> list[Path]:
     Args:
         path: A path returned by `find_recordings`.
     """
-    module = load(format_of(path))
-    if _is_lone(path) or not hasattr(module, "files"):
+    name = _format_or_none(path)
+    if name is None or _is_lone(path) or not hasattr(load(name), "files"):
         return [path]
-    own: list[Path] = module.files(path)
+    own: list[Path] = load(name).files(path)
     return own
+
+
+def _format_or_none(path: Path) -> str | None:
+    """Return a file's format, None if its content is of none; reading it raises the error."""
+    try:
+        return format_of(path)
+    except RecordError:
+        if _with_suffix(path):
+            return None
+        raise
 
 
 def written_name(path: Path, format: str) -> str:
     """Return the name, without suffix, that `write_ecg` gives a recording in a format."""
     module = load(format)
-    if format_of(path) == format or not hasattr(module, "plain_name"):
+    if not hasattr(module, "plain_name") or _format_or_none(path) == format:
         return path.stem
     return str(module.plain_name(path.stem))
 
@@ -216,6 +231,9 @@ def _is_recording(path: Path, in_folder: bool = False) -> bool:
 
 def _recording(path: Path) -> Path:
     """Return the main file of a recording: a WFDB record's header, any other file unchanged."""
+    names = _with_suffix(path)
+    if names and (WFDB not in names or (len(names) > 1 and record_path(path) is None)):
+        return path  # of a file of another kind, reading raises the error
     if format_of(path) != WFDB:
         return path
     if _is_lone(path):

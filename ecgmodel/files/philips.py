@@ -31,7 +31,6 @@ _TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", 
 _UNCOMPRESSED = ("", "none", "uncompressed")
 _LOW, _HIGH = -32_768, 32_767
 _HEADER = 8
-_FIRST_DIFFERENCE = 64
 # A recording of 16 leads and 20 s at 1000 Hz; LZW could make a small file a thousand times larger.
 _MOST_SAMPLES = 2**19
 # Share of a lead's standard deviation that differences from it do not reach: rounding.
@@ -160,15 +159,18 @@ def _unpacked(data: bytes, path: Path) -> list[NDArray[np.int16]]:
         first = int.from_bytes(data[at + 6 : at + 8], "little", signed=True)
         decoder = LzwDecoder(data[at + _HEADER : at + _HEADER + size], bits=10)
         found = bytearray()
-        while len(found) <= left and (byte := decoder.read()) >= 0:
-            found.append(byte)
-        left -= len(found)
-        if size <= 0 or left < 0 or at + _HEADER + size > len(data) or len(found) < 4:
+        try:
+            while len(found) <= left and (byte := decoder.read()) >= 0:
+                found.append(byte)
+            left -= len(found)
+            if size <= 0 or left < 0 or at + _HEADER + size > len(data) or len(found) < 4:
+                raise ValueError
+            found += b"\0" * (len(found) % 2)
+            leads.append(xli_decode_deltas(list(found), first))
+        except (ValueError, IndexError, OverflowError):
             raise RecordError(
                 f"{path.name}: its XLI data are damaged at byte {at:,}. Export the recording again."
-            )
-        found += b"\0" * (len(found) % 2)
-        leads.append(xli_decode_deltas(list(found), first))
+            ) from None
         at += _HEADER + size
     return leads
 

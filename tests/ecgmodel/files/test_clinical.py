@@ -16,11 +16,13 @@ from ecgmodel.errors import EcgError, MissingFileError, RecordError
 from ecgmodel.files import (
     Hints,
     created_formats,
+    files_of,
     find_recordings,
     format_of,
     open_ecg,
     read_ecg,
     write_ecg,
+    written_name,
 )
 from tests.ecgmodel.files.clinical import (
     FORMATS,
@@ -139,6 +141,10 @@ def test_xml_and_dicom_files_are_recognised_by_content(tmp_path: Path) -> None:
     for name in ("settings.xml", "notes.ecg"):
         with pytest.raises(RecordError, match=rf"{name} is none of the formats.*SCP|HL7.*Philips"):
             read_ecg(tmp_path / "a" / name)
+    every = find_recordings([str(tmp_path / "a/*.xml")])
+    assert [path.name for path in every] == sorted([*names, "damaged.xml", "settings.xml"])
+    assert files_of(tmp_path / "a/settings.xml") == [tmp_path / "a/settings.xml"]
+    assert written_name(tmp_path / "a/settings.xml", "wfdb") == "settings"
     with pytest.raises(MissingFileError, match=r"nothing\.xml"):
         read_ecg(tmp_path / "nothing.xml")
     (tmp_path / "upper.ECG").write_bytes((tmp_path / "a/scp.scp").read_bytes())
@@ -171,3 +177,20 @@ def test_the_header_wins_over_a_rate_that_was_given(tmp_path: Path, format: str)
     read = open_ecg(path, Hints(fs=250))
     assert read.fs == 500
     assert any("500 Hz is used instead of 250 Hz" in remark for remark in read.remarks)
+
+
+def test_a_foreign_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    write_clinical(tmp_path / "a", "muse", twelve(10), name="good")
+    (tmp_path / "a/other.xml").write_text("<other/>")
+    command = [
+        "denoise",
+        str(tmp_path / "a/*.xml"),
+        "--out",
+        str(tmp_path / "o"),
+        "--format",
+        "wfdb",
+    ]
+    said = CliRunner().invoke(cli, command)
+    assert said.exit_code == 3
+    assert "other.xml is none of the formats" in said.output
+    assert (tmp_path / "o/good.hea").is_file()

@@ -173,7 +173,9 @@ def test_a_damaged_file_is_read_or_refused(format: str) -> None:
     run()
 
 
-@pytest.mark.parametrize("suffix", ["csv", "hea", "edf", "bdf", "npy", "npz", "parquet", "xml", "dcm", "ecg", "scp"])
+@pytest.mark.parametrize(
+    "suffix", ["csv", "hea", "edf", "bdf", "npy", "npz", "parquet", "xml", "dcm", "ecg", "scp"]
+)
 def test_random_bytes_are_read_or_refused(suffix: str) -> None:
     @fuzzed
     @given(st.one_of(st.binary(max_size=600), st.text(max_size=400).map(lambda t: t.encode())))
