@@ -18,7 +18,7 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgmodel.errors import RecordError
+from ecgmodel.errors import EcgError, RecordError
 from ecgmodel.files._limits import check_file
 
 MOST_BYTES = 2**28
@@ -29,6 +29,9 @@ LONGEST_TEXT = 4096
 _START = 2**16
 _SPACE, _WORD = re.compile(rb"\s"), re.compile(rb"\S+")
 _PIECE = 2**20
+_DECLARED = re.compile(rb"<\?xml[^>]{0,100}encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_WIDE = ("gb2312", "gbk", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
+"""Encodings of several bytes a letter, which expat does not know."""
 _ATTRIBUTE = re.compile(r"\s+([^\s=>]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
 
@@ -90,15 +93,17 @@ class Document:
 
     Attributes:
         root: Its root element.
-        data: Its bytes.
+        data: Its bytes; those of UTF-8 if the file's encoding is not known to expat.
         encoding: The encoding in which numbers in it are written.
         path: The file.
+        wide: The file's encoding, e.g. "gbk", if it is not known to expat; else "".
     """
 
     root: Element
     data: bytes
     encoding: str
     path: Path
+    wide: str = ""
 
     def content(self, element: Element) -> bytes:
         """Return an element's text as ASCII.
@@ -139,10 +144,13 @@ class Document:
         """Yield the document's bytes with other texts, ASCII, in some places `(start, end)`."""
         at = 0
         for start, end, text in sorted(changes):
-            yield self.data[at:start]
+            yield self._encoded(self.data[at:start])
             yield text.encode(self.encoding)
             at = end
-        yield self.data[at:]
+        yield self._encoded(self.data[at:])
+
+    def _encoded(self, data: bytes) -> bytes:
+        return data.decode("utf-8").encode(self.wide) if self.wide else data
 
     def attribute(self, element: Element, name: str) -> tuple[int, int]:
         """Return the place of an attribute's value, without quotes.
@@ -177,14 +185,14 @@ def read_xml(path: Path) -> Document:
         RecordError: It is no well-formed XML, too large, or defines entities.
     """
     check_file(path, most=MOST_BYTES)
-    data = path.read_bytes()
-    parser = _parser(path)
+    data, wide = _readable(path.read_bytes())
+    parser = _parser(path, wide)
     builder = _Builder(parser, path)
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text
     _parse(parser, data, True, path)
-    return Document(builder.root.children[0], data, _encoding(data), path)
+    return Document(builder.root.children[0], data, _encoding(data), path, wide)
 
 
 def root_of(path: Path) -> str:
@@ -194,15 +202,16 @@ def root_of(path: Path) -> str:
         RecordError: It is no XML, or defines entities.
     """
     check_file(path)
-    parser = _parser(path)
+    with path.open("rb") as file:
+        data, wide = _readable(file.read(_START), "ignore")
+    parser = _parser(path, wide)
     names: list[str] = []
     parser.StartElementHandler = lambda name, attributes: names.append(_plain(name))
-    with path.open("rb") as file:
-        try:
-            _parse(parser, file.read(_START), False, path)
-        except RecordError:
-            if not names:
-                raise
+    try:
+        _parse(parser, data, False, path)
+    except RecordError:
+        if not names:
+            raise
     if not names:
         raise RecordError(f"{path.name} is no XML: it has no element. Export it again.")
     return names[0]
@@ -297,8 +306,22 @@ class _Builder:
         element.text = text.strip() if len(text) <= LONGEST_TEXT else ""
 
 
-def _parser(path: Path) -> Any:
-    parser = expat.ParserCreate()
+def _readable(data: bytes, errors: str = "strict") -> tuple[bytes, str]:
+    """Return a document's bytes, in UTF-8 if expat does not know their encoding, and that."""
+    declared = _DECLARED.match(data)
+    name = declared[1].decode("ascii").lower().replace("-", "_") if declared else ""
+    if name not in _WIDE:
+        return data, ""
+    try:
+        text = data.decode(name, errors)
+    except UnicodeError:
+        return data, ""  # expat names the encoding
+    is_kept = errors != "strict" or text.encode(name) == data
+    return (text.encode("utf-8"), name) if is_kept else (data, "")
+
+
+def _parser(path: Path, wide: str) -> Any:
+    parser = expat.ParserCreate("utf-8" if wide else None)
 
     def refuse(*_: object) -> int:
         raise RecordError(
@@ -315,14 +338,15 @@ def _parser(path: Path) -> Any:
 def _parse(parser: Any, data: bytes, last: bool, path: Path) -> None:
     try:
         parser.Parse(data, last)
-    except (expat.ExpatError, LookupError, UnicodeError) as error:
-        line = getattr(error, "lineno", 0)
-        reason = (
-            expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else "encoding"
-        )
-        raise RecordError(
-            f"{path.name} is no valid XML: {reason} in line {line}. Export it again."
-        ) from None
+    except EcgError:
+        raise
+    except expat.ExpatError as error:
+        reason = f"{expat.ErrorString(error.code)} in line {error.lineno}"
+    except (LookupError, ValueError):
+        reason = "unknown encoding"
+    else:
+        return
+    raise RecordError(f"{path.name} is no valid XML: {reason}. Export it again.")
 
 
 def _encoding(data: bytes) -> str:

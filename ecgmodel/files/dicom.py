@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import re
 import shutil
 import uuid
 import warnings
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import EcgError, HintNeededError, MissingLibraryError, RecordError
 from ecgmodel.files._channels import listed
+from ecgmodel.files._dicom_elements import averaged_beats, channel_name, timed_annotations
 from ecgmodel.files._ecg import (
-    Annotation,
     Hints,
     Recording,
     check_shape,
@@ -29,7 +28,6 @@ from ecgmodel.files._ecg import (
     read_moment,
 )
 from ecgmodel.files._finding import not_rewritten
-from ecgmodel.files._lead_codes import LEADS, lead_name
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._segments import Segment, Timeline, assemble
 from ecgmodel.support.units import millivolts
@@ -39,7 +37,6 @@ SUFFIXES = (".dcm", ".dicom")
 _WAVEFORMS = "1.2.840.10008.5.1.4.1.1.9."
 _ECG = tuple(f"{_WAVEFORMS}1.{n}" for n in range(1, 5))
 _DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
-_CODES = {"MDC": re.compile(r"2:(\d{1,3})"), "SCPECG": re.compile(r"5\.6\.3-9-(\d{1,3})")}
 _TYPES = {
     (8, "SB"): "i1",
     (8, "UB"): "u1",
@@ -48,9 +45,6 @@ _TYPES = {
     (32, "SL"): "i4",
     (32, "UL"): "u4",
 }
-# Averaged beats are derived too, and no rhythm.
-_MEDIAN = re.compile(r"median|templ|averag|represent|beat", re.IGNORECASE)
-_LONGEST_BEAT = 2.0
 _LONGEST_TEXT = 64  # of a value of the type LO
 _MOST_BYTES = 2**31
 _START = 2**16
@@ -119,7 +113,7 @@ def read(path: Path, hints: Hints) -> Recording:
             other=(*timeline.other, *found.other),
             remarks=header_rate_remark(timeline.fs, hints),
             start=read_moment(str(dataset.get("AcquisitionDateTime", ""))),
-            annotations=tuple(_annotations(dataset, found)),
+            annotations=tuple(timed_annotations(dataset, found.at_s)),
             hints=hints,
         )
 
@@ -210,7 +204,7 @@ def _meta(start: bytes) -> Any:
 def _read(dataset: Any, hints: Hints, path: Path) -> _Read:
     is_ecg = str(dataset.get("SOPClassUID", "")).startswith(_ECG)
     groups = list(dataset.WaveformSequence)
-    beats = _beats(groups)
+    beats = averaged_beats(groups)
     channels = [
         channel
         for number, item in enumerate(groups)
@@ -237,26 +231,6 @@ def _read(dataset: Any, hints: Hints, path: Path) -> _Read:
     return _Read(timeline, tuple(other), at_s)
 
 
-def _beats(groups: list[Any]) -> list[int]:
-    """Return the indices of the groups that are averaged beats.
-
-    A group with another label, or none, is one if it is derived, as short as a beat, and another
-    group is longer.
-    """
-    lengths = [
-        float(item.get("NumberOfWaveformSamples", 0)) / float(item.get("SamplingFrequency", 1) or 1)
-        for item in groups
-    ]
-    found = []
-    for i, (item, length) in enumerate(zip(groups, lengths, strict=True)):
-        label = str(item.get("MultiplexGroupLabel") or "").strip()
-        derived = item.get("WaveformOriginality") == "DERIVED"
-        short = derived and length <= _LONGEST_BEAT < max(lengths)
-        if _MEDIAN.search(label) or (short and "rhythm" not in label.lower()):
-            found.append(i)
-    return found
-
-
 def _channels(
     dataset: Any, item: Any, group: int, is_ecg: bool, hints: Hints, path: Path
 ) -> Iterator[_Channel]:
@@ -271,7 +245,7 @@ def _channels(
     for number, definition in enumerate(item.ChannelDefinitionSequence):
         if number >= table.shape[1]:
             break
-        name, coded = _name(definition, number)
+        name, coded = channel_name(definition, number)
         scale = _scale(definition, name, hints, path if coded or is_ecg else None)
         segment = None
         if scale is not None:
@@ -345,42 +319,6 @@ def _scale(
             f"{path.name}, channel {name}: its sensitivity is {factor:g}. Export it again."
         )
     return factor * unit, float(definition.get("ChannelBaseline") or 0.0) * unit
-
-
-def _name(definition: Any, number: int) -> tuple[str, bool]:
-    """Return a channel's name, and whether it is coded as an ECG lead."""
-    sources = definition.get("ChannelSourceSequence") or ()
-    for source in sources:
-        pattern = _CODES.get(str(source.get("CodingSchemeDesignator", "")))
-        found = pattern.fullmatch(str(source.get("CodeValue", ""))) if pattern else None
-        if found and int(found[1]) in LEADS:
-            return LEADS[int(found[1])], True
-    texts = [str(source.get("CodeMeaning", "")) for source in sources]
-    for text in (*texts, str(definition.get("ChannelLabel", ""))):
-        plain = re.sub(r"^lead\s+", "", text.strip()[:40], flags=re.IGNORECASE)
-        if plain:
-            return lead_name(plain), False
-    return f"channel {number + 1}", False
-
-
-def _annotations(dataset: Any, found: _Read) -> Iterator[Annotation]:
-    """Yield coded annotations of samples of the leads; free text may name the patient."""
-    rates = {i: float(g.SamplingFrequency) for i, g in enumerate(dataset.WaveformSequence)}
-    for item in dataset.get("WaveformAnnotationSequence") or ():
-        names = item.get("ConceptNameCodeSequence") or ()
-        text = str(names[0].get("CodeMeaning", ""))[:60] if names else ""
-        places, channels = (
-            np.atleast_1d(np.asarray(item.get(key) or [], np.int64))
-            for key in ("ReferencedSamplePositions", "ReferencedWaveformChannels")
-        )
-        group = int(channels[0]) - 1 if len(channels) else -1
-        if not text or not len(places) or group not in found.at_s:
-            continue
-        times = (found.at_s[group] + (places - 1) / rates[group]).tolist()
-        if item.get("TemporalRangeType") == "SEGMENT" and len(times) == 2:
-            yield Annotation(times[0], max(0.0, times[1] - times[0]), text)
-        else:
-            yield from (Annotation(at, None, text) for at in times)
 
 
 def _pydicom() -> Any:

@@ -19,6 +19,7 @@ from ecgmodel.evaluation.settings import EvaluationSettings
 from ecgmodel.networks import architecture, check_window
 from ecgmodel.settings import presets
 from ecgmodel.settings.gate import GateSettings
+from ecgmodel.settings.hints import FileHints
 from ecgmodel.settings.texts import kind_of, parse, parse_value
 from ecgmodel.signals.quality import QualitySettings
 from ecgmodel.signals.resampling import ResampleSettings
@@ -33,7 +34,7 @@ FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 TRACKING = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
-class SourceSettings(BaseModel):
+class SourceSettings(FileHints):
     """Where recordings come from."""
 
     model_config = FROZEN
@@ -53,18 +54,6 @@ class SourceSettings(BaseModel):
     )
     path: Path | None = Field(
         None, description="folder: folder with the clean ECG records, subfolders included."
-    )
-    fs: float | None = Field(
-        None, gt=0, description="folder: sampling rate of files that do not state it, Hz."
-    )
-    unit: Literal["mV", "uV", "V", "nV"] | None = Field(
-        None, description="folder: unit of files that do not state it."
-    )
-    gain: float | None = Field(
-        None, gt=0, description="folder: ADC units per mV of files in ADC units."
-    )
-    columns: tuple[str, ...] = Field(
-        (), description="folder: the ECG leads of files of other formats than WFDB, by name."
     )
     noise_path: Path | None = Field(
         None,
@@ -127,8 +116,6 @@ class SourceSettings(BaseModel):
     def _folder_is_named(self) -> SourceSettings:
         if self.kind == "folder" and self.path is None:
             raise ValueError("source.kind=folder needs source.path, the folder of your records")
-        if self.unit is not None and self.gain is not None:
-            raise ValueError("expected either source.unit or source.gain, received both")
         return self
 
     @property
@@ -323,9 +310,8 @@ def load_as(
 
 def _check_source_kind(given: Mapping[str, Any]) -> None:
     """Raise an error if settings of another kind of source are given, but not `source.kind`."""
-    folder = ("path", "noise_path", "fs", "unit", "gain", "columns")
-    wanted = {"clean": "physionet", **dict.fromkeys(folder, "folder")}
-    for name, kind in wanted.items():
+    folder = ("path", "noise_path", *FileHints.model_fields)
+    for name, kind in {"clean": "physionet", **dict.fromkeys(folder, "folder")}.items():
         if name in given and "kind" not in given:
             raise SettingsError(
                 f"source.{name} is given, but source.kind is not. The default, simulated, ignores "

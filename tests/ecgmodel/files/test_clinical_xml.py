@@ -114,16 +114,35 @@ def test_entities_and_deep_documents_are_refused(tmp_path: Path, make: clinical.
         read_ecg(put(tmp_path, data.replace(b"</", many + b"</", 1)))
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])
-def test_xml_of_any_encoding_keeps_it(tmp_path: Path, charset: str) -> None:
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        ("utf-8", "\u5f20\u4f1f"),
+        ("utf-16", "\u5f20\u4f1f"),
+        ("iso-8859-1", "M\u00fcller"),
+        ("windows-1252", "M\u00fcller\u2019s"),
+        ("GB2312", "\u5f20\u4f1f"),
+        ("gb18030", "\u5f20\u4f1f"),
+    ],
+)
+def test_xml_of_any_encoding_keeps_it(tmp_path: Path, charset: str, name: str) -> None:
     for make in (clinical.aecg, clinical.philips):
-        data = make(twelve(1), charset=charset)
+        plain = make(twelve(1), charset=charset).decode(charset)
+        data = plain.replace(clinical.PATIENT, name).encode(charset)
         path = put(tmp_path, data)
         cleaned = cleaned_of(read_ecg(path).signal)
         (out,) = write_ecg(path, cleaned, tmp_path / "out", comment="cleaned")
         np.testing.assert_allclose(read_ecg(out).signal, cleaned, atol=1e-9)
         texts = [each.decode(charset).encode() for each in (data, out.read_bytes())]
         assert without_data(texts[0]) == without_data(texts[1])
+        assert name in texts[1].decode()
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "no-such-thing", "hex"])
+def test_an_unknown_encoding_is_named(tmp_path: Path, charset: str) -> None:
+    data = clinical.aecg(twelve(1)).replace(b"utf-8", charset.encode())
+    with pytest.raises(RecordError, match=r"a\.xml is no valid XML: .*encoding"):
+        read_ecg(put(tmp_path, data))
 
 
 @pytest.mark.parametrize("parts", [1, 3])
