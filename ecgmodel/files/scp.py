@@ -77,7 +77,7 @@ def read(path: Path, hints: Hints) -> Recording:
         leads=timeline.leads,
         adc_ranges=(None,) * len(timeline.leads),
         other=timeline.other,
-        remarks=header_rate_remark(timeline.fs, hints),
+        remarks=(*_checked(file), *header_rate_remark(timeline.fs, hints)),
         start=_start(file),
         hints=hints,
     )
@@ -95,6 +95,16 @@ def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     timeline = assemble(file.segments, ecg.hints, source)
     check_shape(ecg, timeline.shape, source)
     (into / source.name).write_bytes(_with_rhythm(file, _encoded(file, timeline, ecg)))
+
+
+def _checked(file: _File) -> tuple[str, ...]:
+    """Return a remark if checksums do not match; 0xFFFF stands for none."""
+    wrong = []
+    for number, (start, size) in sorted(file.sections.items()):
+        (stated,) = struct.unpack_from("<H", file.data, start)
+        if stated not in (binascii.crc_hqx(file.data[start + 2 : start + size], 0xFFFF), 0xFFFF):
+            wrong.append(str(number))
+    return (f"checksums of sections {', '.join(wrong)} do not match",) if wrong else ()
 
 
 def _encoded(file: _File, timeline: Timeline, ecg: Recording) -> bytes:

@@ -99,6 +99,16 @@ def test_compression_of_scp_that_is_not_read_is_named(
         read_ecg(path)
 
 
+def test_a_wrong_checksum_of_scp_is_told(tmp_path: Path) -> None:
+    data = bytearray(clinical.scp(twelve()))
+    data[-1] ^= 1  # in section 7
+    path = put(tmp_path / "a.scp", bytes(data))
+    assert read_ecg(path).remarks == ("checksums of sections 7 do not match",)
+    at = len(data) - len(sections(clinical.scp(twelve()))[7])
+    struct.pack_into("<H", data, at, 0xFFFF)  # none is stated
+    assert read_ecg(put(path, bytes(data))).remarks == ()
+
+
 def test_leads_of_scp_that_follow_each_other(tmp_path: Path) -> None:
     data = bytearray(clinical.scp(twelve()))
     at = data.index(struct.pack("<IIB", 1, 2000, 1))
