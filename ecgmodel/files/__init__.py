@@ -8,6 +8,7 @@ Each format defines
 - `rewrite(source, ecg, into, comment)`: a copy of the file with other samples in the leads;
 - `write(name, ecg, into, comment)`, if other formats can be converted to it: a new file;
 - `is_own(path)`, if other formats or other content share its suffixes: whether a file is its own;
+- `MARK`, if its files may have no suffix: the place and value of their first bytes;
 - `plain_name(name)`, if the format restricts file names: a valid name;
 - `files(path)`, if a recording has several files: all of them;
 - `extra_files(path)`, if a recording may have files that `rewrite` and `write` do not create.

@@ -65,6 +65,8 @@ def format_of(path: str | Path) -> str:
         return _by_content(path, names)
     if record_path(path) is not None:
         return WFDB
+    if name := _by_mark(path):
+        return name
     known = ", ".join(sorted(_suffixes()))
     raise RecordError(f"{path} has no known format. Expected a file that ends with {known}.")
 
@@ -100,6 +102,19 @@ def _by_content(path: Path, names: list[str]) -> str:
         f"{path.name} is none of the formats with the suffix {path.suffix}: {labels}. Export the "
         "recording as one of them, or as another format."
     )
+
+
+def _by_mark(path: Path) -> str | None:
+    """Return the format of a file without a known suffix, as on DICOM media, by its first bytes."""
+    marked = [(name, load(name).MARK) for name in formats() if hasattr(load(name), "MARK")]
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            start = file.read(max(at + len(mark) for _, (at, mark) in marked))
+    except OSError:
+        return None
+    return next((name for name, (at, mark) in marked if start[at:].startswith(mark)), None)
 
 
 def files_of(path: Path) -> list[Path]:
@@ -140,8 +155,8 @@ def stale_files(first: Path, names: Collection[str]) -> list[Path]:
         first: The main file of the new recording, which may not exist yet.
         names: Names of all files of the new recording.
     """
-    names_of = _with_suffix(first) or [WFDB]
-    if not first.is_file() or len(names_of) > 1:  # no format that shares a suffix has such files
+    names_of = _with_suffix(first)
+    if not first.is_file() or len(names_of) != 1:  # no format of these has such files
         return []
     module = load(names_of[0])
     if not hasattr(module, "extra_files"):
@@ -218,7 +233,10 @@ def _is_recording(path: Path, in_folder: bool = False) -> bool:
         return False  # a quality table written by cleaning
     if suffix == ".hea" or (not in_folder and record_path(path)):
         return path.is_file()
-    modules = [load(name) for name in _with_suffix(path) if name != WFDB]
+    found = _with_suffix(path)
+    if not found and (marked := _by_mark(path)):
+        found = [marked]
+    modules = [load(name) for name in found if name != WFDB]
     if not modules or not path.is_file() or (in_folder and suffix == ".txt"):
         return False
     if not in_folder or not all(hasattr(module, "is_own") for module in modules):

@@ -34,6 +34,7 @@ from ecgmodel.support.units import millivolts
 
 LABEL = "DICOM waveform"
 SUFFIXES = (".dcm", ".dicom")
+MARK = (128, b"DICM")
 _WAVEFORMS = "1.2.840.10008.5.1.4.1.1.9."
 _ECG = tuple(f"{_WAVEFORMS}1.{n}" for n in range(1, 5))
 _DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"

@@ -179,6 +179,21 @@ def test_the_header_wins_over_a_rate_that_was_given(tmp_path: Path, format: str)
     assert any("500 Hz is used instead of 250 Hz" in remark for remark in read.remarks)
 
 
+def test_dicom_files_on_media_have_no_suffix(tmp_path: Path) -> None:
+    path = write_clinical(tmp_path / "made", "dicom", twelve(1))
+    for name in ("a/IM000001", "a/1.2.840.113"):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(path.read_bytes())
+    (tmp_path / "a/README").write_text("x" * 500)
+    found = find_recordings([tmp_path / "a"])
+    assert [each.name for each in found] == ["1.2.840.113", "IM000001"]
+    assert {format_of(each) for each in found} == {"dicom"}
+    (out,) = write_ecg(found[1], 0.5 * read_ecg(found[1]).signal, tmp_path / "out", comment="")
+    write_ecg(found[1], read_ecg(found[1]), tmp_path / "out", comment="")  # over an older one
+    assert out.name == "IM000001"
+    assert read_ecg(out).leads == TWELVE
+
+
 def test_a_foreign_file_does_not_stop_the_others(tmp_path: Path) -> None:
     write_clinical(tmp_path / "a", "muse", twelve(10), name="good")
     (tmp_path / "a/other.xml").write_text("<other/>")

@@ -242,6 +242,24 @@ def test_coded_annotations_have_times(tmp_path: Path) -> None:
     )
 
 
+def test_a_real_recording_of_a_hospital(tmp_path: Path) -> None:
+    """The library's own example, anonymised: 12 leads of 10 s at 1000 Hz, and an averaged beat."""
+    example = Path(pydicom.__file__).parent / "data/test_files/waveform_ecg.dcm"
+    path = put(tmp_path, example.read_bytes())
+    read = read_ecg(path)
+    assert (read.leads, read.fs, read.signal.shape) == (TWELVE, 1000, (10_000, 12))
+    assert (read.other, read.remarks) == (("MEDIAN BEAT",), ())
+    assert {each.text for each in read.annotations} >= {"P Onset", "QRS Onset", "T Offset"}
+    original = pydicom.dcmread(path)
+    np.testing.assert_allclose(1000 * read.signal, original.waveform_array(0))
+    (out,) = write_ecg(path, 0.5 * read.signal, tmp_path / "out", comment="cleaned")
+    written = pydicom.dcmread(out)
+    np.testing.assert_allclose(written.waveform_array(0), 500 * read.signal, atol=0.63)
+    assert written.WaveformSequence[1] == original.WaveformSequence[1]
+    changed = [e.keyword for e in original if e != written[e.tag]]
+    assert changed == ["SOPInstanceUID", "WaveformSequence"]
+
+
 def test_what_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
     channels = [channel(name) for name in TWELVE]
     data = pydicom.dcmread(io.BytesIO(instance([group(NUMBERS, channels, FS)])))
