@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecgmodel.errors import RecordError
 from ecgmodel.files._header_rates import names_rate, stated_rates
+from ecgmodel.files._program_headers import program_header
 from ecgmodel.files._rates import time_unit
 from ecgmodel.files._separators import (
     GROUPED_STYLES,
@@ -52,6 +53,7 @@ class Dialect:
         first: Number of lines before the first sample.
         columns: The columns.
         rates: Sampling rates stated above the table, Hz; ambiguous if there is more than one.
+        fs: Sampling rate that a recording program's header states, Hz; None without one.
         unit: Unit stated above the table, None without one.
         clock: For each column, whether it contains clock times.
         decimals: Largest number of decimal places seen.
@@ -63,6 +65,7 @@ class Dialect:
     first: int
     columns: tuple[Column, ...]
     rates: tuple[float, ...]
+    fs: float | None
     unit: str | None
     clock: tuple[bool, ...]
     decimals: int
@@ -114,6 +117,11 @@ def find_dialect(path: Path) -> Dialect:
     best = _settled(best, texts, path, encoding)
     _check_above(best, path)
     names, units, above = _above(best, texts)
+    program = program_header(texts[: best.first], len(best.data[0]))
+    if program:
+        names, units = list(program.names), list(program.units)
+    if program and program.counts and _is_count(best.data):
+        best = replace(best, first=best.first + 1)
     data = best.data
     return Dialect(
         encoding=encoding,
@@ -122,9 +130,14 @@ def find_dialect(path: Path) -> Dialect:
         first=best.first,
         columns=tuple(
             _column(name, unit, [row[i] for row in data], best.decimal)
+            if program is None
+            else replace(
+                _column(name, unit, [row[i] for row in data], best.decimal), bits=program.bits[i]
+            )
             for i, (name, unit) in enumerate(zip(names, units, strict=True))
         ),
         rates=stated_rates(above),
+        fs=program.fs if program else None,
         unit=next((u for line in above if (u := _unit(line)) and millivolts(u)), None),
         clock=tuple(all(is_clock(row[i]) for row in data[:20]) for i in range(len(data[0]))),
         decimals=max(_decimals(cell, best.decimal) for row in data for cell in row),
@@ -276,6 +289,13 @@ def _above(parse: _Parse, texts: Sequence[str]) -> tuple[list[str], list[str | N
     return _padded(names, count), units, list(texts[:top])
 
 
+def _is_count(data: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first line has the length of each channel, but no time."""
+    first = [plain(cell) for cell in data[0]]
+    counts = {cell for cell in first if cell}
+    return len(data) > 1 and len(counts) == 1 and not first[0] and bool(plain(data[1][0]))
+
+
 def _cells(text: str, delimiter: str) -> list[str]:
     delimiter = "," if delimiter.startswith(PAIRED) else delimiter
     try:
@@ -297,7 +317,10 @@ def _column(name: str, unit: str | None, cells: Sequence[str], decimal: str) -> 
     numeric = all(value is not None for value in values)
     steps = [b - a for a, b in itertools.pairwise(v for v in values if v is not None)]
     rising = len(steps) > 1 and min(steps) > 0 and max(steps) <= 2.01 * min(steps)
-    return Column(name, unit, numeric, numeric and rising)
+    moments = [seconds(cell, decimal) for cell in cells[:20]] if not numeric else []
+    timed = len(set(moments)) > 1 and None not in moments and all(map(is_clock, cells[:20]))
+    whole = rising and all(step == int(step) for step in steps)
+    return Column(name, unit, numeric, numeric and rising, timed or (numeric and not whole))
 
 
 def _unit(line: str) -> str | None:

@@ -17,8 +17,9 @@ from ecgmodel.support.units import LONGEST_NAME
 _TIME = re.compile(
     r"(?:elapsed|relative|rel|abs|absolute|recording)?[ _]*"
     r"(?:time[ _]*stamps?|date[ _]*time|time|t|timestamp|date|datum|zeit)"
-    r"(?:[ _]*(?:in[ _]*)?(s|ms|us|ns|secs?|seconds?|milliseconds?|microseconds?|msec|usec))?|"
-    r"(seconds?|secs?|ms|msec|milliseconds?|microseconds?)",
+    r"(?:[ _]*(?:in[ _]*)?(s|ms|us|ns|secs?|seconds?|milliseconds?|microseconds?|msec|usec|min"
+    r"|mins|minutes?|h|hr|hours?))?|(seconds?|secs?|ms|msec|milliseconds?|microseconds?|min)"
+    r"|__index_level_0__",
     re.IGNORECASE,
 )
 _INDEX = re.compile(
@@ -55,7 +56,9 @@ def time_unit(name: str, unit: str | None) -> float | None:
         r"s|secs?|seconds?|ms|msecs?|milliseconds?|[uµ]s|usecs?|microseconds?|ns", text
     ):
         return _SECONDS[text[0]]
-    return None
+    if re.fullmatch(r"mins?|minutes?", text):
+        return 60.0
+    return 3600.0 if re.fullmatch(r"h|hrs?|hours?", text) else None
 
 
 def rate_of_times(times: Samples, seconds: float | None, path: Path) -> float:

@@ -21,12 +21,16 @@ class Column:
         unit: A unit given separately from the name, None without one.
         numeric: Whether it contains numbers.
         rising: Whether its numbers ascend evenly, like times and sample indices.
+        timed: Whether it may be times: clock times that change, or numbers that do not count.
+        bits: Resolution of its ADC if the file states it.
     """
 
     name: str
     unit: str | None = None
     numeric: bool = True
     rising: bool = False
+    timed: bool = True
+    bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,12 @@ def _time(
         names = [column.name or f"column {i + 1}" for i, column in enumerate(columns)]
         return find_columns(names, [hints.time_column], path, "--time-column")[0], unnamed
     times = [i for i, name in enumerate(plain) if name and is_time(name)]
-    return (times[0] if times else None), unnamed | set(times)
+    # A date has a time beside it; an index of pandas has no name.
+    best = [i for i in times if columns[i].timed] or times
+    index = columns[0]
+    if not best and not index.name and index.timed and (index.rising or not index.numeric):
+        best = [0]
+    return (best[0] if best else None), unnamed | set(times)
 
 
 def _counts(column: Column, plain: str) -> bool:

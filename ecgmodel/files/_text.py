@@ -25,7 +25,9 @@ MISSING = frozenset(
 )
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,4})?", re.ASCII)
 _CLOCK = re.compile(
-    r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)(?:\s+\d\d/\d\d/\d{4})?", re.ASCII
+    r"(?:(\d{1,6}) days? \+?)?(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)"
+    r"(?:\s+\d\d/\d\d/\d{4})?",
+    re.ASCII,
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d?:\d\d.*", re.ASCII)
 _GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(?:_\d{3})+", re.ASCII)
@@ -211,8 +213,13 @@ def seconds(cell: str, decimal: str) -> float | None:
     text = plain(cell).strip("[]")
     found = _CLOCK.fullmatch(text)
     if found:
-        hours, minutes, rest = found.groups()
-        return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
+        days, hours, minutes, rest = found.groups()
+        return (
+            int(days or 0) * 86_400
+            + int(hours or 0) * 3600
+            + int(minutes) * 60
+            + float(rest.replace(",", "."))
+        )
     if _DATE.fullmatch(text):
         try:
             at = datetime.fromisoformat(text)

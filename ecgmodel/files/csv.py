@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import RecordError
 from ecgmodel.files._amplitude import Scaled, to_millivolts
+from ecgmodel.files._comments import AT_END, comment_place
 from ecgmodel.files._dialect import Dialect, find_dialect
-from ecgmodel.files._ecg import Hints, Recording, check_rate, check_shape, table_rate_remark
+from ecgmodel.files._ecg import (
+    AdcRange,
+    Hints,
+    Recording,
+    check_rate,
+    check_shape,
+    table_rate_remark,
+)
 from ecgmodel.files._limits import check_file
 from ecgmodel.files._rates import ask_rate, rate_of_times
 from ecgmodel.files._tables import Roles, find_roles
@@ -60,7 +68,7 @@ def read(path: Path, hints: Hints) -> Recording:
         signal=scaled.signal,
         fs=check_rate(fs, path),
         leads=roles.names,
-        adc_ranges=(None,) * len(roles.leads),
+        adc_ranges=_adc_ranges(dialect, roles, scaled),
         other=roles.other,
         remarks=(*roles.remarks, *scaled.remarks, *remarks),
         hints=hints,
@@ -71,8 +79,8 @@ def read(path: Path, hints: Hints) -> Recording:
 def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     """Write a copy of a table with other numbers in the leads; all other text is kept verbatim.
 
-    Cells whose number did not change are kept too. The comment is added after the table's first
-    comment line (starting with #), if it has one.
+    Cells whose number did not change are kept too. If the table has comments (lines starting with
+    #), one is added where other programs still find its header: see `comment_place`.
     """
     dialect = find_dialect(source)
     roles = find_roles(dialect.columns, ecg.hints, source, dialect.unit)
@@ -80,15 +88,19 @@ def rewrite(source: Path, ecg: Recording, into: Path, comment: str) -> None:
     scaled = to_millivolts(raw, roles.units, roles.names, ecg.hints, source)
     check_shape(ecg, scaled.signal.shape, source)
     cells = _new_cells(scaled, ecg.signal, dialect, roles)
+    place = comment_place(source, dialect) if comment else None
+    end = "\n"
     with opened(into / source.name, dialect.encoding, "w") as file:
-        for line, is_sample in _marked(source, dialect):
+        for number_of, (line, is_sample) in enumerate(_marked(source, dialect)):
+            text = line.rstrip("\r\n")
+            end = line[len(text) :]
+            if number_of == place:
+                file.write(f"# {comment}{end or chr(10)}")
             if is_sample and (new := next(cells)):
-                text = line.rstrip("\r\n")
-                line = replaced(text, dialect.delimiter, new) + line[len(text) :]
+                line = replaced(text, dialect.delimiter, new) + end
             file.write(line)
-            if is_comment(line) and comment:
-                file.write(f"# {comment}{line[len(line.rstrip()) :] or chr(10)}")
-                comment = ""
+        if place == AT_END:
+            file.write(f"{'' if end else chr(10)}# {comment}{end}")
 
 
 def _new_cells(
@@ -256,6 +268,8 @@ def _rate(
         return hints.fs, table_rate_remark(
             hints.fs, lambda: _rate(path, dialect, roles, untold, times)[0]
         )
+    if dialect.fs is not None:
+        return dialect.fs, ()
     if times is None or roles.time is None:
         if len(dialect.rates) != 1:
             raise ask_rate(path, dialect.rates)
@@ -264,6 +278,15 @@ def _rate(
     fs = rate_of_times(times, unit, path)
     name = dialect.columns[roles.time].name
     return fs, () if unit else (f"{name} has no unit; {fs:g} Hz is the only usual rate",)
+
+
+def _adc_ranges(dialect: Dialect, roles: Roles, scaled: Scaled) -> tuple[AdcRange, ...]:
+    """Return each lead's ADC range, mV, if the file states the resolution of unsigned samples."""
+    bits = [dialect.columns[i].bits for i in roles.leads]
+    return tuple(
+        (0.0, (2**each - 1) * scale) if each else None
+        for each, scale in zip(bits, scaled.scales, strict=True)
+    )
 
 
 def _least(scale: float) -> int:
