@@ -24,6 +24,9 @@ from ecgmodel.support.samples import Samples, Writable
 
 SECTION_S = 10.0
 AT_ONCE = 60  # sections: 10 minutes
+BEAT_S = 1.5
+"""A shorter rest of a recording may contain no beat and belongs to the section before it, s: the
+R-R interval at 40 beats per minute."""
 CUTOFF = 0.5  # Hz; slower components count as drift
 WANDER = 0.5  # share of the ECG's RMS from which drift makes a section noisy
 TINY_MV = 1e-3
@@ -189,17 +192,22 @@ class Assessment:
         found: list[list[Window]] = [[] for _ in range(leads)]
         together = -(-self.threads // max(1, leads)) * length  # work for all threads
         with ThreadPoolExecutor(self.threads, "assess") as pool:
-            for first in range(0, samples, together):
-                here = slice(first, min(first + together, samples))
+            for here in self._parts(samples, together):
                 x, y, far = noisy[here], cleaned[here], out_of_range[here]
-                starts = range(0, len(x), length)
-                blocks = [(i, slice(at, at + length)) for i in range(leads) for at in starts]
-                jobs = [(x[b, i], y[b, i], far[b, i], i, first + b.start) for i, b in blocks]
+                blocks = [(i, part) for i in range(leads) for part in self._parts(len(x), length)]
+                jobs = [(x[b, i], y[b, i], far[b, i], i, here.start + b.start) for i, b in blocks]
                 for windows in pool.map(self._block, *zip(*jobs, strict=True)):
                     found[windows[0].lead] += windows
         if self.untrusted == "pass":
             self._pass(noisy, cleaned, found)
         return tuple(window for windows in found for window in windows)
+
+    def _parts(self, samples: int, length: int) -> list[slice]:
+        """Return parts of a length; a rest that may hold no beat belongs to the last one."""
+        count, rest = divmod(samples, length)
+        count = max(1, count + (rest >= BEAT_S * self.fs))
+        starts = [i * length for i in range(count if samples else 0)]
+        return [slice(a, b) for a, b in zip(starts, [*starts[1:], samples], strict=True)]
 
     def _pass(self, noisy: Samples, cleaned: Writable, found: Sequence[Sequence[Window]]) -> None:
         """Replace unreliable output by the input, with fades at the edges."""
@@ -236,8 +244,7 @@ class Assessment:
         unusable = {"missing": missing, "out of range": far, **self._unusable(x, missing, lead)}
         before, after = self._quality(x), self._quality(y)
         found = []
-        for number, start in enumerate(range(0, len(x), self.length)):
-            part = slice(start, min(start + self.length, len(x)))
+        for number, part in enumerate(self._parts(len(x), self.length)):
             shares = {name: float(mask[part].mean()) for name, mask in unusable.items()}
             snr = _snr_db(x[part], y[part])
             reason = self._reason(shares, snr, y[part])
@@ -278,15 +285,16 @@ class Assessment:
 
     def _quality(self, x: NDArray[np.float64]) -> list[float]:
         """Return the quality of the sections of a block; NaN for one shorter than a second."""
-        finite = np.isfinite(x)
+        finite, parts = np.isfinite(x), self._parts(len(x), self.length)
         if not finite.any():
-            return [float("nan")] * -(-len(x) // self.length)
+            return [float("nan")] * len(parts)
         if not finite.all():
             places = np.arange(len(x))
             x = np.interp(places, places[finite], x[finite])
         ecg = _highpass(x, self.fs)
         values = []
-        whole = len(x) // self.length * self.length
+        last = parts[-1]
+        whole = last.stop if last.stop - last.start == self.length else last.start
         if whole:
             values += self._judged(ecg[:whole].reshape(-1, self.length), x[:whole])
         if whole < len(x):

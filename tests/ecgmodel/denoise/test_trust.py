@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from ecgmodel.denoise.denoiser import Denoiser
+from ecgmodel.denoise.trust import Assessment, Marks
 from ecgmodel.errors import SignalError
 from ecgmodel.sources import _simulated_noise
 from tests.ecgmodel.denoise.test_denoiser import ecg, noisy
+from tests.wfdb_files import ecg as made
 
 FS = 360
 
@@ -118,3 +120,31 @@ def test_short_signals_have_one_section(denoiser: Denoiser, samples: int, fs: fl
     assert last.stop == samples
     assert last.reason
     assert all(v is None or v == v for v in last.to_dict().values())
+
+
+@pytest.mark.parametrize("rest_s", [0.002, 0.037, 0.1, 0.5, 1.2])
+@pytest.mark.parametrize("fs", [250, 512, 1000])
+def test_a_rest_shorter_than_a_beat_joins_the_section_before(
+    denoiser: Denoiser, rest_s: float, fs: int
+) -> None:
+    samples = 20 * fs + max(1, round(rest_s * fs))
+    signal = made(21.5, fs)[:samples, None]
+    signal += 0.02 * np.random.default_rng(0).normal(size=signal.shape)
+    windows = denoiser.clean(signal, fs).windows
+    assert [(w.start, w.stop) for w in windows] == [(0, 10 * fs), (10 * fs, samples)]
+    assert [w.reason for w in windows] == ["", ""]
+    assert all(w.quality_in == w.quality_in for w in windows)
+    passed = denoiser.clean(signal, fs, untrusted="pass")
+    np.testing.assert_array_equal(passed.signal, denoiser.clean(signal, fs).signal)
+
+
+@pytest.mark.parametrize("rest", [0, 1, 149, 150, 999])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_rest_behind_whole_blocks(rest: int, threads: int) -> None:
+    fs, samples = 100, 60_000 + rest  # a block lasts 10 minutes
+    signal = np.stack([made(620, fs, seed=s)[:samples] for s in (0, 1)], axis=1)
+    windows = Assessment(fs, threads=threads).of(signal, signal.copy(), Marks(signal.shape))
+    for lead in (0, 1):
+        ends = [w.stop for w in windows if w.lead == lead]
+        assert ends == [*range(1000, 59_001, 1000), *([60_000] if rest >= 150 else []), samples]
+    assert [w.start for w in windows if w.lead == 0][1:] == ends[:-1]

@@ -73,7 +73,8 @@ def test_open_signals_with_other_sensors(tmp_path: Path) -> None:
 def test_lab_chart(tmp_path: Path, sign: str) -> None:
     head = (
         "Interval=\t0.004 s\nExcelDateTime=\t4.2e4\t01/02/2020 10:00:00\n"
-        "TimeFormat=\tStartOfBlock\nDateFormat=\t\nChannelTitle=\tECG\tResp Belt\nRange=\t2.000 mV\t10.000 V\n"
+        "TimeFormat=\tStartOfBlock\nDateFormat=\t\nChannelTitle=\tECG\tResp Belt\n"
+        "Range=\t2.000 mV\t10.000 V\n"
     )
     lines = [f"{i / 250:.3f}\t{v:.3f}\t{v / 7:.4f}" for i, v in enumerate(SIGNAL)]
     text = [line.replace(".", sign) for line in lines]
