@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.tasks import exponential_backoff
 
+from ecgmodel.dataset.doubles import doubles, one_subject
 from ecgmodel.dataset.mix_settings import fitted
 from ecgmodel.dataset.mixing import MixJob
 from ecgmodel.dataset.splits import SplitSettings, assign_splits, copies, strictness, subject_of
@@ -197,11 +199,13 @@ def plan(
     """Assign each record to a subject and a split, and return the records that are left out.
 
     Left out are held-out subjects and duplicate recordings. Of duplicates with different names,
-    the one of a test subject is kept, else that of a validation subject.
+    the one of a test subject is kept, else that of a validation subject. Recordings with the same
+    signal that are no exact copies are kept in one split.
     """
     owners = {r.name: _subject(r.name, split) for r in resampled}
     strictest_first = sorted(resampled, key=lambda r: (strictness(owners[r.name], split), r.name))
     same = copies({r.name: str(r.files[RECORDED]["sha256"]) for r in strictest_first})
+    owners = _joined(owners, {r.name: r.file(RECORDED) for r in resampled}, same, split)
     splits = assign_splits((owners[n] for n in owners if n not in same), split)
     jobs, skipped = [], []
     for record in resampled:
@@ -218,6 +222,25 @@ def plan(
         else:
             jobs.append((record, MixJob(record.name, subject, chosen)))
     return jobs, skipped
+
+
+def _joined(
+    owners: dict[str, str],
+    signals: Mapping[str, Path],
+    omitted: Mapping[str, str],
+    split: SplitSettings,
+) -> dict[str, str]:
+    """Return each record's subject, one for recordings with the same signal."""
+    pairs = doubles({name: path for name, path in signals.items() if name not in omitted})
+    rank = {subject: strictness(subject, split) for subject in owners.values()}
+    joined = one_subject(owners, pairs, rank)
+    for one, other in pairs:
+        if owners[one] != owners[other]:
+            _log.warning(
+                "%s and %s have the same signal: both are taken as subject %s, in one split",
+                *(one, other, joined[one]),
+            )
+    return joined
 
 
 def _subject(record: str, split: SplitSettings) -> str:

@@ -30,7 +30,8 @@ def export(dataset: Path, to: Path, split: tuple[str, ...]) -> None:
 @click.option(
     "--deep",
     is_flag=True,
-    help="Also hash every file of the dataset and of what it was made from, and check every SNR.",
+    help="Also hash every file of the dataset and of what it was made from, check every SNR, and "
+    "search for recordings that are in two splits under different names.",
 )
 def check(dataset: Path, deep: bool) -> None:
     """Check a dataset for leaks between its splits.
@@ -38,6 +39,7 @@ def check(dataset: Path, deep: bool) -> None:
     It reads the rows alone and checks that no subject and no noise is in two splits.
     """
     from ecgmodel.dataset.checks import check_dataset
+    from ecgmodel.dataset.doubles import check_doubles
     from ecgmodel.errors import DatasetError
     from ecgmodel.store import MANIFEST
     from ecgmodel.store.inputs import damaged_files
@@ -48,6 +50,8 @@ def check(dataset: Path, deep: bool) -> None:
             "the command again that made the dataset: what is damaged is made again."
         )
     found = check_dataset(dataset, deep=deep)
+    if deep:
+        check_doubles(dataset)
     for name, subjects in found["subjects"].items():
         click.echo(f"{name:<11} {found['rows'][name]:>9,} rows of {len(subjects)} subjects")
     for record, spans in found["noise"].items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,23 @@ def test_a_recording_under_two_names_counts_once_where_it_does_least_harm(own: S
     (left_out,) = dataset.info["left_out"]
     assert left_out["record"] == "own/acopy"
     assert "identical to own/sim02" in left_out["reason"]
+
+
+def test_a_recording_with_another_name_gain_and_lead_is_one_subject(
+    own: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert own.source.path
+    folder = own.source.path  # sim02 tests, the other would train
+    shutil.copyfile(folder / "sim02.dat", folder / "other.dat")
+    first, *signals = (folder / "sim02.hea").read_text().replace("sim02", "other").splitlines()
+    changed = [re.sub(r" \d+(\.\d+)?(\(|/)", r" 100\2", line, count=1) for line in signals]
+    (folder / "other.hea").write_text("\n".join([first, *changed, ""]))
+    dataset = prepare(own)
+    assert dataset.info["splits"]["own/sim02"] == "test"
+    assert "own/other" not in dataset.info["splits"]
+    records = {r["record"]: (r["subject"], r["split"]) for r in dataset.info["records"]}
+    assert records["own/other"] == records["own/sim02"] == ("own/sim02", "test")
+    assert "own/other and own/sim02 have the same signal" in caplog.text
 
 
 def test_a_record_name_cannot_leave_the_folder(tmp_path: Path) -> None:
