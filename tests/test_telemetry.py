@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ecgmodel.support.paths import ROOT
 from tests.flows.small import small
 from tests.watched import watch
 
 # Where libraries may keep what they need: fonts, Keras's settings, Prefect's runs.
+ROOMS = ("ecgmodel", "tasks", "flows", "benchmarks")
 KEPT = (".cache/matplotlib", ".config/matplotlib", ".keras/keras.json", ".prefect")
 CALLS_OUT = """
 import pathlib, socket
@@ -51,6 +53,23 @@ def test_the_watch_sees_the_telemetry_of_onnxruntime(tmp_path: Path) -> None:
     seen = watch(command, tmp_path, ORT_DISABLE_TELEMETRY="0")
     (folder,) = {str(Path(f).parent) for f in left_behind(tmp_path / "home", seen.written)}
     assert folder.endswith(".onnxruntime")
+
+
+def test_whatever_imports_onnxruntime_switches_its_telemetry_off_before() -> None:
+    importing = 0
+    for file in (path for name in ROOMS for path in (ROOT / name).rglob("*.py")):
+        text = file.read_text("utf-8")
+        before, found, _ = text.partition("import onnxruntime")
+        importing += bool(found)
+        assert not found or "switch_off_telemetry()" in before, file
+    assert importing
+
+
+def test_the_library_tells_nobody(tmp_path: Path) -> None:
+    code = "from ecgmodel import Denoiser; Denoiser.load()"
+    seen = watch(["python", "-c", code], tmp_path)
+    assert seen.outside == set()
+    assert left_behind(tmp_path / "home", seen.written) == set()
 
 
 def test_denoising_tells_nobody(tmp_path: Path) -> None:

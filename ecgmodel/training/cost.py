@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ecgmodel.errors import ModelError
 from ecgmodel.signals.standard import FS
+from ecgmodel.support.telemetry import switch_off as switch_off_telemetry
 from ecgmodel.training.exporting import write_onnx
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _shapes(written: Any, tiles: NDArray[np.float32], model: str) -> dict[str, S
 
     onnx's own inference does not follow the lengths that exporters compute inside the graph.
     """
+    switch_off_telemetry()
     import onnx
     import onnxruntime
 
