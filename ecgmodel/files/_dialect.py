@@ -37,6 +37,7 @@ from ecgmodel.files._text import (
 from ecgmodel.support.units import LONGEST_NAME, millivolts
 
 _LOOKED_AT = 500
+_ROWS = 20  # fewer lines of numbers are no recording
 _DELIMITERS = ("\t", ";", ",", "|", WHITESPACE)
 _DIGITS = re.compile(r"[-+\u2212\d\s.,:;|]*\d[-+\u2212\d\s.,:;|]*")
 _UNIT = re.compile(r"^\W*units?\W{1,4}(\w{1,12}|\S{1,3})\W*$", re.IGNORECASE)
@@ -213,6 +214,17 @@ def _parse(texts: Sequence[str], delimiter: str, decimal: str) -> _Parse | None:
 def _is_data(row: Sequence[str], count: int, decimal: str) -> bool:
     found = (number(cell, decimal) for cell in row)
     return len(row) == count and any(value is not None and value == value for value in found)
+
+
+def is_table(path: Path) -> bool:
+    """Return whether the first lines of a text file contain a table of numbers, as of samples."""
+    try:
+        head = itertools.islice(lines(path, encoding_of(path)), _LOOKED_AT)
+        texts = [line.rstrip("\r\n") for line in head]
+    except (OSError, RecordError):
+        return False
+    best = _best(texts)
+    return best is not None and len(best.data) >= _ROWS and best.score[0] >= 0.5
 
 
 def _best(texts: Sequence[str]) -> _Parse | None:

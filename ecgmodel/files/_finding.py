@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
@@ -222,7 +223,7 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 
 def _is_recording(path: Path, in_folder: bool = False) -> bool:
-    """Return whether a file is a recording; in a folder only if its suffix is unambiguous.
+    """Return whether a file is a recording; in a folder a .txt only if it is a table of numbers.
 
     Args:
         path: The file.
@@ -237,14 +238,25 @@ def _is_recording(path: Path, in_folder: bool = False) -> bool:
     if not found and (marked := _by_mark(path)):
         found = [marked]
     modules = [load(name) for name in found if name != WFDB]
-    if not modules or not path.is_file() or (in_folder and suffix == ".txt"):
+    if not modules or not path.is_file():
         return False
+    if in_folder and suffix == ".txt":
+        return _is_text_table(path)
     if not in_folder or not all(hasattr(module, "is_own") for module in modules):
         return True
     try:  # other XML files, and DICOM images, are no recordings
         return any(module.is_own(path) for module in modules)
     except (EcgError, OSError):
         return True  # reading it raises the error
+
+
+def _is_text_table(path: Path) -> bool:
+    from ecgmodel.files._dialect import is_table
+
+    if is_table(path):
+        return True
+    logging.getLogger("ecg").warning("%s is not a table of numbers and is skipped.", path)
+    return False
 
 
 def _recording(path: Path) -> Path:

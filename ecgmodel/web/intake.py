@@ -22,6 +22,7 @@ SUFFIXES = {
     "application/json": ".json",
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
+    "text/plain": ".txt",
     "application/zip": ".zip",
     "application/x-zip-compressed": ".zip",
     "application/edf": ".edf",

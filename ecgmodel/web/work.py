@@ -150,9 +150,11 @@ def _the_one(folder: Path) -> Path:
     Raises:
         Refused: It holds none, or more than one.
     """
-    names = [path.name for path in sorted(folder.rglob("*")) if path.is_file()][:10]
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [path.name for path in paths][:10]
+    is_text = len(paths) == 1 and paths[0].suffix.lower() == ".txt"
     try:
-        recordings = find_recordings([folder])
+        recordings = paths if is_text else find_recordings([folder])
     except MissingFileError as error:
         raise Refused(
             415,

@@ -76,3 +76,30 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "y.npy").chmod(0o644)
     with pytest.raises(MissingFileError):
         read_ecg(tmp_path / "z.npy")
+
+
+def test_text_files_in_a_folder_are_told_by_their_content(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "".join(f"{i / 250:.3f}\t{i % 7 / 10:.2f}\n" for i in range(500))
+    made = {
+        "a.txt": "time (s)\tECG (mV)\n" + rows,
+        "b.TXT": "# OpenSignals\n# EndOfHeader\n" + rows,
+        "README.txt": "Recorded 2020\n\nSubjects:\n1 f 30\n2 m 41\n3 f 25\n",
+        "notes.txt": "The patient moved at\n12\n34\n",
+        "empty.txt": "",
+        "image.txt": "\x00\x01" * 300,
+        ".hidden.txt": rows,
+        "._a.txt": rows,
+    }
+    for name, text in made.items():
+        (tmp_path / name).write_text(text, "latin-1")
+    assert [path.name for path in find_recordings([tmp_path])] == ["a.txt", "b.TXT"]
+    said = [record.getMessage() for record in caplog.records]
+    assert sorted(Path(line.split(" is not")[0]).name for line in said) == [
+        "README.txt",
+        "empty.txt",
+        "image.txt",
+        "notes.txt",
+    ]
+    assert all("is skipped" in line and "\n" not in line for line in said)

@@ -265,3 +265,33 @@ def test_a_table_keeps_its_character_set(client: httpx.Client, codec: str, chars
     view = client.post("/view", content=sent, headers={"Content-Type": "text/csv"}).content
     length = int.from_bytes(view[4:8], "little")
     assert json.loads(view[8 : 8 + length])["leads"] == ["EKG Größe"]
+
+
+@pytest.mark.parametrize("how", ["form", "zip", "name", "media"])
+def test_a_text_file_is_a_table(client: httpx.Client, how: str) -> None:
+    rows = [f"{i / 250:.3f}\t{v:.4f}" for i, v in enumerate(SIGNAL[:, 0])]
+    sent = "\n".join(["time (s)\tECG (mV)", *rows, ""]).encode()
+    if how == "form":
+        answer = client.post("/denoise", files=[("file", ("a.txt", sent))])
+    elif how == "zip":
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("a.txt", sent)
+            archive.writestr("README.txt", "what this is")
+            archive.writestr("__MACOSX/._a.txt", sent)
+        answer = client.post("/denoise", files=[("file", ("a.zip", buffer.getvalue()))])
+    elif how == "name":
+        answer = client.post("/denoise?name=a.txt", content=sent)
+    else:
+        answer = client.post("/denoise", content=sent, headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 200, answer.text
+    text = unpacked(answer)["a.txt"].decode() if how == "zip" else answer.text
+    assert text.startswith("time (s)\tECG (mV)\n0.000\t")
+    if how != "zip":
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_a_text_that_is_no_table_is_refused_in_words(client: httpx.Client) -> None:
+    answer = client.post("/denoise", files=[("file", ("a.txt", b"Dear colleague,\nsee above.\n"))])
+    assert answer.status_code == 422
+    assert "a.txt is not a table of numbers" in answer.json()["error"]
