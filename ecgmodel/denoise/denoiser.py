@@ -17,6 +17,7 @@ from ecgmodel.denoise.streams import BRIDGE_S, Bridging, Resampling, ratio_to
 from ecgmodel.denoise.tiles import TiledNetwork, Tiling
 from ecgmodel.denoise.trust import Assessment, Cleaned, Marks, Untrusted, Window
 from ecgmodel.errors import MissingFileError, SignalError
+from ecgmodel.support.numbers import as_number
 from ecgmodel.support.paths import MODELS, shipped_names
 from ecgmodel.support.samples import Samples, Writable
 
@@ -81,7 +82,7 @@ class Denoiser:
             SignalError: The signal has another shape or is not numeric, or the rate is out of
                 range.
         """
-        array = _checked(signal, fs)
+        array, fs = _checked(signal), _rate(fs)
         columns = _columns(array)
         cleaned = np.empty(columns.shape, np.float32 if array.dtype == np.float32 else np.float64)
         self._clean(columns, fs, cleaned)
@@ -111,7 +112,7 @@ class Denoiser:
             SignalError: As in `__call__`; or the number of ADC ranges differs from that of the
                 leads, or `untrusted` is invalid.
         """
-        array = _checked(signal, fs)
+        array, fs = _checked(signal), _rate(fs)
         columns = _columns(array)
         cleaned = np.empty(columns.shape, np.float32 if array.dtype == np.float32 else np.float64)
         windows = self.clean_into(
@@ -149,7 +150,7 @@ class Denoiser:
         Raises:
             SignalError: As in `clean`.
         """
-        _check_rate(fs)
+        fs = _rate(fs)
         given = None if adc_ranges is None else tuple(adc_ranges)
         assessment = Assessment(fs, untrusted, given, self.threads)
         assessment.check_adc_ranges(signal.shape[1])
@@ -175,9 +176,10 @@ class Denoiser:
         """
         pipe: _Pipe | None = None
         shape: tuple[int, ...] = ()
+        fs = _rate(fs)
         behind = self.latency(fs)
         for chunk in chunks:
-            piece = _checked(chunk, fs)
+            piece = _checked(chunk)
             if pipe is None:
                 pipe, shape = _Pipe(self.tiled, fs, _leads(piece)), piece.shape[1:]
                 held = np.zeros((0, _leads(piece)))
@@ -199,7 +201,7 @@ class Denoiser:
         It is the sum of the network's window, 1 s of look-ahead for interpolation, 0.1 s blocks of
         the range check, and the length of the resampling filters.
         """
-        _check_rate(fs)
+        fs = _rate(fs)
         return _Pipe(self.tiled, fs, 1).latency
 
     def _clean(
@@ -330,21 +332,27 @@ class _Pipe:
         return x
 
 
-def _check_rate(fs: float) -> None:
-    if not (isinstance(fs, int | float | np.number) and LOWEST_FS <= fs <= HIGHEST_FS):
+def _rate(fs: float) -> float:
+    """Return a sampling rate after a check of its range.
+
+    Raises:
+        SignalError: It is no number, or out of range.
+    """
+    number = as_number(fs)
+    if number is None or not LOWEST_FS <= number <= HIGHEST_FS:
         raise SignalError(
             f"Expected a sampling rate from {LOWEST_FS:g} to {HIGHEST_FS:,g} Hz. Received: "
             f"fs={fs!r}. Give the rate in Hz, or resample the signal first."
         )
+    return number
 
 
-def _checked(signal: ArrayLike, fs: float) -> NDArray[Any]:
-    """Return a signal as an array after a check of its rate, shape and type.
+def _checked(signal: ArrayLike) -> NDArray[Any]:
+    """Return a signal as an array after a check of its shape and type.
 
     Raises:
         SignalError: The signal is invalid.
     """
-    _check_rate(fs)
     try:
         array = np.asarray(signal)
     except ValueError as error:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgmodel.errors import EcgError, RecordError, SettingsError
+from ecgmodel.support.numbers import as_number
 from ecgmodel.support.samples import Samples, spans, whole
 from ecgmodel.support.units import millivolts
 
@@ -50,6 +51,11 @@ class Hints:
     gain: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("fs", "gain"):
+            number = as_number(getattr(self, name))
+            object.__setattr__(self, name, getattr(self, name) if number is None else number)
+        if self.unit is not None:
+            object.__setattr__(self, "unit", str(self.unit))
         if self.fs is not None:
             _check_rate(self.fs, SettingsError, "")
         if self.unit is not None and millivolts(self.unit) is None:
@@ -113,6 +119,10 @@ class Recording:
     annotations: tuple[Annotation, ...] = ()
     hints: Hints = Hints()
     declared: tuple[bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        number = as_number(self.fs)
+        object.__setattr__(self, "fs", self.fs if number is None else number)
 
 
 @dataclass(frozen=True)
