@@ -15,6 +15,7 @@ from __future__ import annotations
 import _thread
 import atexit
 import gc
+import http.client
 import logging
 import os
 import re
@@ -27,7 +28,9 @@ import tempfile
 import threading
 import time
 import traceback
+import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -80,10 +83,14 @@ def start_prefect_server() -> TemporaryServer:
     """
     ending = ExitStack()
     atexit.register(ending.close)
-    from prefect.context import refresh_global_settings_context
-    from prefect.settings import get_current_settings
+    with warnings.catch_warnings():  # of a home that cannot be made, which is an error below
+        warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
+        from prefect.context import refresh_global_settings_context
+        from prefect.settings import get_current_settings
 
-    settings = get_current_settings()
+        settings = get_current_settings()
+    if settings.api.url:
+        check_server(settings.api.url)
     if settings.api.url or not settings.server.ephemeral.enabled:
         return TemporaryServer()
     try:
@@ -109,6 +116,32 @@ def start_prefect_server() -> TemporaryServer:
     return TemporaryServer(
         lambda: _wait(server, url, words, settings.home), lambda: _check_disk(words, settings.home)
     )
+
+
+def check_server(url: str) -> None:
+    """Check that the server of an API is there; whatever it answers, Prefect will say.
+
+    Raises:
+        TemporaryServerError: Its address does not exist, or nothing listens there.
+    """
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5):
+            return
+    except urllib.error.URLError as error:
+        reason = error.reason
+        if isinstance(reason, ConnectionRefusedError | socket.gaierror):
+            raise TemporaryServerError(
+                f"Prefect's server at {hidden(url)} (PREFECT_API_URL) cannot be reached: "
+                f"{reason.strerror}. Start it, e.g. with ecg-denoise up, or unset PREFECT_API_URL "
+                "to use a temporary server."
+            ) from error
+    except (OSError, ValueError, http.client.HTTPException):
+        return
+
+
+def hidden(url: str) -> str:
+    """Return an address without a user's name and password."""
+    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import logging
 import os
 import re
@@ -9,9 +10,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import prefect
 import pytest
 from prefect.server.database import dependencies
@@ -23,6 +27,7 @@ from prefect.settings import (
 
 from ecgmodel.store.versions import ROOT
 from ecgmodel.support.locks import lease
+from ecgmodel.support.proxies import spare_loopback
 from flows.temporary_server import FOLDER, GONE_S, _environment, _wait, own_database
 from tests.flows.service.running import free_ports
 
@@ -122,6 +127,68 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert f"The folder {tmp_path / 'file' / 'home'} of Prefect's database cannot" in done.stderr
     assert "Set PREFECT_HOME" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_home_of_no_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    home = str(tmp_path / "file" / "me")
+    done = prepare(tmp_path, tmp_path, HOME=home, PREFECT_HOME=f"{home}/.prefect")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: The folder ")
+    assert line.endswith("Set PREFECT_HOME to a folder that you may write to.")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "user:secret@127.0.0.1"])
+def test_a_server_that_is_gone_is_one_line_at_once(tmp_path: Path, host: str) -> None:
+    (port,) = free_ports(1)
+    done = prepare(tmp_path, tmp_path, PREFECT_API_URL=f"http://{host}:{port}/api")
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert f"http://127.0.0.1:{port}/api (PREFECT_API_URL) cannot be reached" in line
+    assert "unset PREFECT_API_URL" in line
+
+
+@pytest.mark.parametrize("no_proxy", [None, "example.org", "*"])
+def test_a_proxy_is_not_asked_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, no_proxy: str | None
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    spare_loopback()
+    assert "NO_PROXY" not in os.environ
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, no_proxy or "")
+    spare_loopback()
+    spare_loopback()
+    with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        assert httpx.get(url).text == "here"
+        with urllib.request.urlopen(url) as answer:
+            assert answer.read() == b"here"
+        server.shutdown()
+    stated = os.environ["NO_PROXY"].split(",")
+    assert len(stated) == len(set(stated))
+    assert no_proxy is None or no_proxy in stated
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers each request with a word."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"here")
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+def test_a_command_works_behind_a_proxy(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"
+    done = prepare(tmp_path, tmp_path / "home", HTTP_PROXY=nobody, http_proxy=nobody)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_server_that_ends_while_it_starts_says_why_at_once(tmp_path: Path) -> None:
