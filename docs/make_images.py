@@ -16,7 +16,6 @@ import base64
 import io
 import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -49,15 +48,15 @@ def draw_before_after(record: Path, at: str, into: Path = DOCS / "images/before-
     """Draw six seconds of a recording's first lead, before and after."""
     from ecgmodel import Denoiser, read_ecg
     from ecgmodel.evaluation.before_after import before_after_figure
-    from ecgmodel.evaluation.figures import encode
+    from ecgmodel.evaluation.encoding import encode
+    from ecgmodel.evaluation.sheet import Drawn
 
     ecg = read_ecg(record)
     cleaned = Denoiser.load().clean(ecg.signal, ecg.fs)
     minutes, seconds = map(int, at.split(":"))
-    first, length = round((60 * minutes + seconds) * ecg.fs), round(6 * ecg.fs)
-    window = replace(cleaned.windows[0], lead=0, start=first, stop=first + length, reason="")
-    shown = replace(cleaned, windows=(window,))
-    figure = before_after_figure(ecg.signal, shown, ecg.fs, ecg.leads[:1])
+    first = round((60 * minutes + seconds) * ecg.fs)
+    drawn = Drawn(ecg.signal[:, :1], cleaned.signal[:, :1], (), ecg.fs, ecg.leads[:1])
+    figure = before_after_figure(drawn, start=first)
     into.write_bytes(shrink(encode(figure, "png", dpi=110)))
     print(f"{into}: {into.stat().st_size:,} bytes")
 

@@ -31,11 +31,11 @@ class Archive:
         label: The network's label.
         options: Options for reading, cleaning and writing; what was cleaned with others counts as
             not cleaned.
-        extras: Names of the further files that are written for each recording.
+        extras: What determines the further files that are written for each recording.
     """
 
     def __init__(
-        self, out: Path, label: str, options: CleaningOptions, extras: Sequence[str]
+        self, out: Path, label: str, options: CleaningOptions, extras: Sequence[Any]
     ) -> None:
         self.out, self.label = out, label
         self._how = digest([label, asdict(options), list(extras)])

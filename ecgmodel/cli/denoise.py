@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
+from functools import partial, reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -17,10 +19,24 @@ from ecgmodel.errors import SettingsError
 from ecgmodel.support.stopping import Stopped, ask_to_stop
 
 if TYPE_CHECKING:
+    from ecgmodel.cli.denoising import Extra
     from ecgmodel.denoise.denoiser import Denoiser
     from ecgmodel.denoise.files import CleaningOptions, FoundRecording
 
 SOME_FAILED = 3
+
+
+class Moment(click.ParamType):
+    """A time from the start of a recording: 75, 1:15 or 1:02:30."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return it in s."""
+        if re.fullmatch(r"\d+(:[0-5]?\d){0,2}(\.\d+)?", str(value)) is None:
+            self.fail(f"expected s, min:s or h:min:s. Received: {value}.", param, ctx)
+        parts = map(float, str(value).split(":"))
+        return reduce(lambda seconds, part: 60 * seconds + part, parts)
 
 
 @click.command()
@@ -51,7 +67,16 @@ SOME_FAILED = 3
     show_default=True,
     help="Where the result is unreliable: clean and mark it, or pass the input through.",
 )
-@click.option("--plot", is_flag=True, help="Plot each recording before and after: NAME.png.")
+@click.option("--plot", is_flag=True, help="Plot 10 s before and after: NAME.png.")
+@click.option(
+    "--pdf", is_flag=True, help="Printable sheet of 10 s, 25 mm/s and 10 mm/mV: NAME.pdf."
+)
+@click.option(
+    "--at",
+    type=Moment(),
+    metavar="TIME",
+    help="Start of --plot and --pdf: 75, 1:15 or 1:02:30. Default: where most noise was removed.",
+)
 @click.option(
     "--report/--no-report",
     default=None,
@@ -81,6 +106,8 @@ def denoise(
     written_as: str | None,
     untrusted: str,
     plot: bool,
+    pdf: bool,
+    at: float | None,
     report: bool | None,
     quality: bool,
     summary: bool,
@@ -115,21 +142,38 @@ def denoise(
         raise click.BadParameter(
             f"expected one of {', '.join(created_formats())}.", ctx, param_hint="--format"
         )
-    if flow and (plot or report or quality):
+    if flow and (plot or pdf or report or quality):
         raise click.UsageError(
-            "--flow writes recordings only. Omit --plot, --report and --quality."
+            "--flow writes recordings only. Omit --plot, --pdf, --report and --quality."
         )
+    if at is not None and not (plot or pdf):
+        raise click.UsageError("--at is the start of --plot or --pdf. Give one of them.")
     options = CleaningOptions(Hints(**hints), written_as, "pass" if untrusted == "pass" else "mark")
     if flow:
         as_flow = pipeline("denoise_as_flow")
         cleaned, failed = as_flow(recordings, out, model, options, summary, config, pairs)
     else:
         found = find(recordings, out, written_as)
-        extras = {"plot": plot, "report": summary if report is None else report, "quality": quality}
-        names = [name for name, wanted in extras.items() if wanted]
-        cleaned, failed = _direct(found, out, model, options, names, summary, config, pairs)
+        pages = summary if report is None else report
+        extras = _extras(plot, pdf, pages, quality, at)
+        cleaned, failed = _direct(found, out, model, options, extras, at, summary, config, pairs)
     if failed:
         ctx.exit(SOME_FAILED if cleaned else 1)
+
+
+def _extras(
+    plot: bool, pdf: bool, report: bool, quality: bool, at: float | None
+) -> dict[str, Extra]:
+    """Return what writes the further files that are wanted, by name."""
+    from ecgmodel.cli import denoising
+
+    chosen: dict[str, tuple[bool, Extra]] = {
+        "plot": (plot, partial(denoising.plot, at_s=at)),
+        "pdf": (pdf, partial(denoising.pdf, at_s=at)),
+        "report": (report, denoising.report),
+        "quality": (quality, denoising.quality),
+    }
+    return {name: write for name, (wanted, write) in chosen.items() if wanted}
 
 
 def _direct(
@@ -137,26 +181,25 @@ def _direct(
     out: Path,
     model: str,
     options: CleaningOptions,
-    extras: list[str],
+    extras: dict[str, Extra],
+    at_s: float | None,
     summary: bool,
     config: Path | None,
     pairs: tuple[str, ...],
 ) -> tuple[int, int]:
     """Clean in this process; return the numbers of cleaned and of failed recordings."""
-    from ecgmodel.cli import denoising
     from ecgmodel.cli.archive import Archive
+    from ecgmodel.cli.denoising import Direct
 
     denoiser, label = _open(model, config, pairs)
     _check_writable(out)
-    chosen = [denoising.EXTRAS[name] for name in extras]
-    archive = Archive(out, label, options, extras) if summary else None
+    archive = Archive(out, label, options, [*extras, at_s]) if summary else None
     rest = [recording for recording in found if not (archive and archive.has(recording))]
     before = len(found) - len(rest)
     if before:
         click.echo(f"{before} of {len(found)} recordings are cleaned already; going on.")
-    direct = denoising.Direct(
-        denoiser, label, out, options, chosen, sys.stdin.isatty(), cleaned=before, archive=archive
-    )
+    direct = Direct(denoiser, label, out, options, [*extras.values()], at_s, sys.stdin.isatty())
+    direct.cleaned, direct.archive = before, archive
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)

@@ -7,9 +7,10 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,12 +19,15 @@ from ecgmodel.cli.archive import Archive
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleanedFile, CleaningOptions, FoundRecording, clean_file
 from ecgmodel.denoise.trust import Window, median_quality, unreliable
-from ecgmodel.errors import DiskFullError, HintNeededError
-from ecgmodel.files import QUALITY, Hints
+from ecgmodel.errors import DiskFullError, HintNeededError, SettingsError
+from ecgmodel.files import QUALITY, Hints, Recording
 from ecgmodel.store import write_text
 from ecgmodel.support import stopping
 from ecgmodel.support.progress import bar
 from ecgmodel.support.units import clock
+
+if TYPE_CHECKING:
+    from ecgmodel.evaluation.sheet import Drawn
 
 Extra = Callable[[CleanedFile, Path], Path]
 """Writes a file on a cleaned recording to a path without suffix, and returns the file."""
@@ -54,6 +58,7 @@ class Direct:
         out: Output folder.
         options: Options for reading and writing files.
         extras: Further files to write for each recording.
+        at_s: The moment that they show, if one was asked for.
         ask: Whether the user can be asked for missing information.
         answers: The user's answers, by field of the hints; used for later files, too.
         failed: Recordings that were not cleaned, with the reason.
@@ -66,6 +71,7 @@ class Direct:
     out: Path
     options: CleaningOptions
     extras: Sequence[Extra] = ()
+    at_s: float | None = None
     ask: bool = False
     answers: dict[str, Any] = field(default_factory=dict)
     cleaned: int = 0
@@ -115,7 +121,10 @@ class Direct:
         """
         options = replace(self.options, hints=hints)
         try:
-            return clean_file(recording, self.denoiser, self.out, self.label, options, progress)
+            return clean_file(
+                *(recording, self.denoiser, self.out, self.label, options, progress),
+                check=partial(self._check, recording.name),
+            )
         except HintNeededError as error:
             if not self.ask:
                 raise
@@ -125,6 +134,19 @@ class Direct:
                 known = asked(error, hints)
                 self.answers |= known
             return self._cleaned(recording, replace(hints, **known), progress)
+
+    def _check(self, name: str, ecg: Recording) -> None:
+        """Check that a recording has the moment that is asked for.
+
+        Raises:
+            SettingsError: It ends before.
+        """
+        length = len(ecg.signal) / ecg.fs
+        if self.at_s is not None and self.at_s >= length:
+            raise SettingsError(
+                f"{name} is {clock(length)} long. Give an --at before its end. Received: "
+                f"{clock(self.at_s)}."
+            )
 
 
 class TimeLeft:
@@ -198,14 +220,39 @@ def _untrusted(windows: Sequence[Window]) -> list[str]:
     ]
 
 
-def plot(done: CleanedFile, beside: Path) -> Path:
-    """Plot a recording before and after."""
+def plot(done: CleanedFile, beside: Path, at_s: float | None = None) -> Path:
+    """Plot one moment of a recording before and after; None for the noisiest."""
     from ecgmodel.evaluation.before_after import before_after_figure
     from ecgmodel.evaluation.encoding import save
 
+    return save(before_after_figure(_drawn(done), _start(done, at_s)), _named(beside, ".png"))
+
+
+def pdf(done: CleanedFile, beside: Path, at_s: float | None = None) -> Path:
+    """Write one moment of a recording as a sheet at true scale; None for the noisiest."""
+    from ecgmodel.evaluation.before_after import noisiest
+    from ecgmodel.evaluation.encoding import save_pages
+    from ecgmodel.evaluation.sheet import SECONDS, sheet_pages
+
+    drawn, start = _drawn(done), _start(done, at_s)
+    at = noisiest(drawn, SECONDS) if start is None else start
+    return save_pages(sheet_pages(drawn, at), _named(beside, ".pdf"))
+
+
+def _drawn(done: CleanedFile) -> Drawn:
+    from ecgmodel.evaluation.sheet import Drawn
+
     ecg = done.ecg
-    figure = before_after_figure(ecg.signal, done.signal, done.windows, ecg.fs, ecg.leads)
-    return save(figure, _named(beside, ".png"))
+    return Drawn(
+        *(ecg.signal, done.signal, done.windows, ecg.fs, ecg.leads, ecg.annotations),
+        name=done.recording.name,
+        label=done.label,
+    )
+
+
+def _start(done: CleanedFile, at_s: float | None) -> int | None:
+    """Return the first sample of a moment."""
+    return None if at_s is None else int(at_s * done.ecg.fs)
 
 
 def report(done: CleanedFile, beside: Path) -> Path:
@@ -239,7 +286,3 @@ def _beside(file: Path) -> Path:
 
 def _named(beside: Path, suffix: str) -> Path:
     return beside.with_name(beside.name + suffix)
-
-
-EXTRAS: dict[str, Extra] = {"plot": plot, "report": report, "quality": quality}
-"""The files that may be written beside a cleaned one, by the command's option."""

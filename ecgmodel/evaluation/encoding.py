@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,11 +20,25 @@ RC = {
     "path.simplify_threshold": 0.2,
 }
 
+PDF = {"path.simplify": False, "pdf.fonttype": 42}  # each sample, and text that can be selected
+
 
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure in the format of the file extension; the output is reproducible."""
     path = Path(path)
     write_bytes(path, encode(figure, path.suffix[1:] or "png"))
+    return path
+
+
+def save_pages(figures: Iterable[Figure], path: Path) -> Path:
+    """Write figures as the pages of a PDF, at their size; the output is reproducible."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    buffer = io.BytesIO()
+    with mpl.rc_context(RC | PDF), PdfPages(buffer, metadata={"CreationDate": None}) as pages:
+        for figure in figures:
+            pages.savefig(figure, facecolor=figure.get_facecolor())
+    write_bytes(path, buffer.getvalue())
     return path
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ecgmodel.denoise.trust import Window
 from ecgmodel.evaluation.before_after import before_after_figure
+from ecgmodel.evaluation.sheet import Drawn
 from ecgmodel.files import Ecg
 from ecgmodel.support.units import clock
 
@@ -91,7 +92,7 @@ def minute_figure(minute: Minute, before: Ecg, after: Ecg) -> Figure:
     lead = slice(minute.lead, minute.lead + 1)
     noisy, clean = before.signal[:, lead], after.signal[:, lead]
     windows = tuple(replace(window, lead=0) for window in minute.windows)
-    return before_after_figure(noisy, clean, windows, before.fs, before.leads[lead])
+    return before_after_figure(Drawn(noisy, clean, windows, before.fs, before.leads[lead]))
 
 
 def _minute(name: str, lead: int, at: int, windows: Sequence[Window]) -> Minute:

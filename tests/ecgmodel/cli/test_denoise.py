@@ -61,11 +61,12 @@ def test_a_record_comes_back_as_the_library_cleans_it(tmp_path: Path) -> None:
     signal[1000:1200, 1] = np.nan
     write_record(tmp_path / "in", "p1", signal, 250, ("II", "V5"))
     wfdb.wrann("p1", "atr", np.arange(100, 900, 100), ["N"] * 8, write_dir=str(tmp_path / "in"))
-    done = denoise("in/p1.dat", "--out", "out", "--plot", "--quality", folder=tmp_path)
+    extras = ("--plot", "--pdf", "--at", "0:10", "--quality")
+    done = denoise("in/p1.dat", "--out", "out", *extras, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "p1  0:00:30, 2 leads, 250 Hz; quality" in done.stdout
     names = {f.name for f in (tmp_path / "out").iterdir()}
-    assert names == {"p1.hea", "p1.dat", "p1.atr", "p1.png", "p1.quality.csv"}
+    assert names == {"p1.hea", "p1.dat", "p1.atr", "p1.png", "p1.pdf", "p1.quality.csv"}
     given = read_ecg(tmp_path / "in" / "p1")
     expected = Denoiser.load().clean(given.signal, 250, adc_ranges=given.adc_ranges)
     found = read_ecg(tmp_path / "out" / "p1").signal
@@ -81,6 +82,22 @@ def test_a_record_comes_back_as_the_library_cleans_it(tmp_path: Path) -> None:
     before = (tmp_path / "out" / "p1.dat").read_bytes()
     assert denoise("in/p1", "--out", "out", folder=tmp_path).returncode == 0
     assert (tmp_path / "out" / "p1.dat").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--pdf", "--at", "1:75"), "expected s, min:s or h:min:s. Received: 1:75."),
+        (("--at", "3"), "--at is the start of --plot or --pdf"),
+        (("--plot", "--at", "0:30"), "a is 0:00:05 long. Give an --at before its end"),
+    ],
+)
+def test_a_moment_that_is_none_is_told(tmp_path: Path, options: tuple[str, ...], says: str) -> None:
+    write_record(tmp_path / "in", "a", ecg(5, 360), 360)
+    done = denoise("in/a.hea", "--out", "out", *options, folder=tmp_path)
+    assert done.returncode in (1, 2)
+    assert says in " ".join((done.stdout + done.stderr).split())
+    assert not list(tmp_path.glob("out/*"))
 
 
 def test_recordings_that_differ_by_format_alone_have_each_their_own_table(tmp_path: Path) -> None:

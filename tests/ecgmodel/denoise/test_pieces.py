@@ -11,6 +11,7 @@ from ecgmodel.denoise import trust
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.denoise.files import CleaningOptions, FoundRecording, clean_file
 from ecgmodel.evaluation.before_after import before_after_figure
+from ecgmodel.evaluation.sheet import Drawn
 from ecgmodel.files import Ecg, Hints, created_formats, formats, open_ecg
 from ecgmodel.support import samples
 from ecgmodel.support.samples import DiskSamples, gathered, room_for, spans, whole
@@ -121,7 +122,8 @@ def test_figure_and_page_are_the_same(
         found = FoundRecording(source, Path())
         done = clean_file(found, denoiser, out, "a network", CleaningOptions(HINTS))
         read = done.ecg
-        figure = before_after_figure(read.signal, done.signal, done.windows, read.fs, read.leads)
+        drawn = Drawn(read.signal, done.signal, done.windows, read.fs, read.leads)
+        figure = before_after_figure(drawn)
         lines = [np.asarray(line.get_xydata()) for line in figure.axes[0].get_lines()]
         page = write_report(out / "r.html", "x", read, done.signal, done.windows, "a network")
         return lines, page.read_bytes()

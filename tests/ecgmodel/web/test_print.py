@@ -10,8 +10,8 @@ import pytest
 
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.files import read_ecg
+from tests.ecgmodel.paths import box, lines_of
 from tests.ecgmodel.web.looking import open_record, settle
-from tests.ecgmodel.web.paths import box, lines_of
 from tests.ecgmodel.web.test_calipers import measure
 
 GRID, BLACK, MARK = (0.898, 0.655, 0.6), (0.0, 0.0, 0.0), (0.416, 0.173, 0.569)
