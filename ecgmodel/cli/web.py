@@ -42,9 +42,9 @@ def _limit(
     help="Token that clients have to send. Generated if other machines can reach the service.",
 )
 @click.option("--name", multiple=True, help="Host name of the service. Repeatable.")
-@_limit("mb", "megabytes", click.IntRange(1), 200, "Maximum size of a request, MB.")
+@_limit("mb", "megabytes", click.IntRange(1), 1000, "Maximum size of a request, MB.")
 @_limit("seconds", "seconds", click.FloatRange(0.1), 600.0, "For one recording.")
-@_limit("samples", "samples", click.IntRange(1), 25_000_000, "Of all leads together.")
+@_limit("samples", "samples", click.IntRange(1), 300_000_000, "Of all leads together.")
 @_limit("leads", "leads", click.IntRange(1, 256), 64, "Of one recording.")
 @_limit("waiting", "waiting", click.IntRange(0), 8, "Maximum number of waiting recordings.")
 @with_settings

@@ -9,18 +9,21 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from ecgmodel.web import counters
 from ecgmodel.web.guard import Guard
-from ecgmodel.web.intake import ANY, MULTIPART, SUFFIXES
+from ecgmodel.web.intake import ANY, MEDIA, MULTIPART, SUFFIXES
+from ecgmodel.web.pieces import read_tile
 from ecgmodel.web.refusing import Refused
 from ecgmodel.web.service import Service
-from ecgmodel.web.settings import Options
+from ecgmodel.web.settings import PIECES, Options, ViewOptions
 
 PAGE = Path(__file__).with_name("page")
+LeadList = Annotated[str, Query(pattern=r"^\d{1,3}(,\d{1,3}){0,255}$")]
 
 _SIGNAL: dict[str, Any] = {
     "type": "object",
@@ -134,7 +137,7 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
         return await service.clean(request, options)
 
     @app.post("/view", include_in_schema=False)
-    async def view(request: Request, options: Annotated[Options, Query()]) -> Response:
+    async def view(request: Request, options: Annotated[ViewOptions, Query()]) -> Response:
         return await service.clean(request, options, view=True)
 
     @app.head("/health", include_in_schema=False)
@@ -152,9 +155,45 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
     async def counts() -> Response:
         return Response(service.metrics.text(), media_type=counters.MEDIA)
 
+    _show_pieces(app, service)
     _show_page(app, service)
     most = service.limits.megabytes * 1_000_000
     return Guard(app, names=names, token=token, most_bytes=most, metrics=service.metrics)
+
+
+def _show_pieces(app: FastAPI, service: Service) -> None:
+    """Add what the page asks for while it waits, and while it shows a long recording."""
+
+    @app.get("/work/{work}", include_in_schema=False)
+    async def step(work: str) -> dict[str, Any]:
+        return service.step(work)
+
+    @app.get("/view/{name}", include_in_schema=False)
+    async def here(name: str) -> dict[str, Any]:
+        service.shelf.get(name)
+        return {"status": "ok"}
+
+    @app.delete("/view/{name}", include_in_schema=False)
+    async def gone(name: str) -> Response:
+        service.shelf.drop(name)
+        return Response(status_code=204)
+
+    @app.get("/view/{name}/file", include_in_schema=False)
+    async def saved(name: str) -> Response:
+        held = service.shelf.get(name)
+        file = held.folder / "out" / held.outcome.saved
+        media = MEDIA.get(file.suffix.lower(), ANY)
+        return FileResponse(file, media_type=media, filename=held.outcome.name)
+
+    @app.get("/view/{name}/{step}/{tile}", include_in_schema=False)
+    async def piece(name: str, step: int, tile: int, leads: LeadList) -> Response:
+        held = service.shelf.get(name)
+        wanted = [int(lead) for lead in leads.split(",")]
+        folder, shape = held.folder / "out" / PIECES, held.outcome.shape
+        found = await run_in_threadpool(read_tile, folder, step, tile, wanted, shape)
+        if found is None:
+            raise Refused(404, "The recording has no such piece.")
+        return Response(found, media_type=ANY)
 
 
 def _show_page(app: FastAPI, service: Service) -> None:

@@ -42,7 +42,13 @@ Came = Callable[[int], None]
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]{1,200}")
 
 
-async def take_in(request: Request, options: Options, limits: Limits, into: Path) -> None:
+async def take_in(
+    request: Request,
+    options: Options,
+    limits: Limits,
+    into: Path,
+    told: Came = lambda _: None,
+) -> None:
     """Write what a request carries as files into a folder.
 
     Args:
@@ -50,6 +56,7 @@ async def take_in(request: Request, options: Options, limits: Limits, into: Path
         options: May name the file.
         limits: How much it may be.
         into: An empty folder.
+        told: Is told how many bytes have come.
 
     Raises:
         Refused: It is too large or too slow, of a kind that is not known, or carries nothing.
@@ -60,6 +67,7 @@ async def take_in(request: Request, options: Options, limits: Limits, into: Path
         async with asyncio.timeout(min(most, GRACE_S)) as limit:
 
             def came(count: int) -> None:
+                told(count)
                 limit.reschedule(begun + min(most, GRACE_S + count / SLOWEST))
 
             await _write(request, options, limits, into, came)

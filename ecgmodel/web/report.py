@@ -17,7 +17,7 @@ from ecgmodel.denoise.trust import Window
 from ecgmodel.files import Recording
 from ecgmodel.store import write_text
 from ecgmodel.support.samples import Samples, spans
-from ecgmodel.web.view import facts_of, pack
+from ecgmodel.web.view import facts_of, pack, page_facts
 
 PAGE = Path(__file__).with_name("page")
 VENDOR = PAGE / "vendor"
@@ -27,7 +27,7 @@ the lowest and the highest, so that no spike is lost; it weighs about 10 MB at m
 STEPS_PER_MV = 1024.0  # signals are rounded to 1 uV, so that they can be packed
 
 START = 'import "report.js";'
-SERVICE = ("main.js", "service.js")  # what the page has for the service alone
+SERVICE = ("main.js", "service.js", "pieces.js")  # what the page has for the service alone
 
 _SERVICE = re.compile(r"<!-- service -->.*?<!-- /service -->", re.DOTALL)
 
@@ -65,7 +65,7 @@ def _view(
     name: str, ecg: Recording, cleaned: Samples, windows: Sequence[Window], label: str
 ) -> bytes:
     """Return the recording as the page reads it."""
-    facts = facts_of(ecg, cleaned, windows, label) | {"recording": name}
+    facts = facts_of(ecg, cleaned, windows, label) | page_facts(ecg) | {"recording": name}
     each = -(-2 * len(ecg.signal) * len(ecg.leads) // MOST_SAMPLES)
     remarks = list(ecg.remarks)
     if each > 1:

@@ -7,22 +7,34 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+PIECES = "pieces"
+"""Folder of a long recording's pieces, in the job's `out`."""
+
 
 class Limits(BaseModel):
     """What one request may cost."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    megabytes: int = Field(default=200, ge=1, description="Largest upload, MB.")
+    megabytes: int = Field(default=1000, ge=1, description="Largest upload, MB.")
     json_megabytes: int = Field(default=50, ge=1, description="Largest JSON body, MB.")
-    unpacked_megabytes: int = Field(default=400, ge=1, description="Largest zip, unpacked, MB.")
-    samples: int = Field(default=25_000_000, ge=1, description="Most samples, all leads together.")
+    unpacked_megabytes: int = Field(default=2000, ge=1, description="Largest zip, unpacked, MB.")
+    samples: int = Field(default=300_000_000, ge=1, description="Most samples, all leads together.")
+    whole: int = Field(
+        default=8_000_000,
+        ge=1,
+        description="Most samples, all leads together, that a page gets at once: 64 MB.",
+    )
     leads: int = Field(default=64, ge=1, le=256, description="Most leads of a recording.")
     files: int = Field(default=64, ge=1, description="Most files of a recording.")
     seconds: float = Field(default=600.0, gt=0, description="Longest time of denoising, s.")
     upload_seconds: float = Field(default=300.0, gt=0, description="Longest time of an upload, s.")
     waiting: int = Field(default=8, ge=0, description="Longest queue, recordings.")
     transfers: int = Field(default=16, ge=1, description="Most simultaneous uploads and downloads.")
+    held: int = Field(default=3, ge=1, description="Long recordings that pages look at.")
+    held_seconds: float = Field(
+        default=300.0, gt=0, description="How long one stays that its page does not ask for, s."
+    )
     workers: int = Field(default=1, ge=1, description="Recordings denoised in parallel.")
     memory_megabytes: int = Field(default=6000, ge=500, description="Memory limit of a worker, MB.")
 
@@ -63,6 +75,14 @@ class Options(BaseModel):
     )
 
 
+class ViewOptions(Options):
+    """What the page says besides."""
+
+    work: str | None = Field(
+        None, pattern="^[0-9a-f]{32}$", description="Name under which the page asks how far it is."
+    )
+
+
 class Job(BaseModel):
     """One recording for a worker.
 
@@ -70,6 +90,7 @@ class Job(BaseModel):
         folder: Holds the files in `in`; what the worker makes comes into `out`.
         options: What the request says.
         view: Whether to answer for the page: all signals, in binary, and the file.
+        name: The name under which the page asks for pieces of a long recording.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,6 +98,7 @@ class Job(BaseModel):
     folder: Path
     options: Options
     view: bool = False
+    name: str = ""
 
 
 class Outcome(BaseModel):
@@ -91,6 +113,10 @@ class Outcome(BaseModel):
         name: What the file is called where it is saved.
         media: Its type.
         ecg_seconds: How much was cleaned, all leads together, s.
+        share: What is done of the job; below 1 this is no answer yet.
+        saved: The file that the page offers to save, in the job's `out`, if the recording is long:
+            then it stays, and the page asks for pieces.
+        shape: Samples and leads of that recording.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,6 +129,9 @@ class Outcome(BaseModel):
     name: str = ""
     media: str = ""
     ecg_seconds: float = 0.0
+    share: float = 1.0
+    saved: str = ""
+    shape: tuple[int, int] = (0, 0)
 
 
 class Setup(BaseModel):

@@ -2,7 +2,8 @@
 
 `ECGV`, the length of the JSON that follows (uint32, little-endian), the JSON, filled up with spaces
 to a multiple of 8; then for each lead its samples before and after (float32, mV, NaN where one is
-missing), each filled up to a multiple of 8; then the file.
+missing), each filled up to a multiple of 8; then the file. Of a long recording, the JSON has
+`pieces`, and each lead what is seen of it from afar (`pieces.py`); the file stays here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ecgmodel.evaluation.heart_rate import heart_rate
 from ecgmodel.files import Annotation, Recording
 from ecgmodel.signals.leads import twelve_leads
 from ecgmodel.support.samples import Lead, Samples
+from ecgmodel.web.pieces import STEPS, TILE, TOP
 
 MAGIC = b"ECGV"
 MEDIA = "application/x-ecg-view"
@@ -49,12 +51,15 @@ def facts_of(
         "fs": ecg.fs,
         "recorded_fs": ecg.fs,  # stays where the page gets the samples thinned
         "leads": list(ecg.leads),
-        "standard": twelve_leads(ecg.leads),
-        "annotations": _packed(ecg.annotations),
         "windows": [window.to_dict() for window in windows],
         "heart_rate": rates,
         "model": label,
     }
+
+
+def page_facts(ecg: Recording) -> dict[str, Any]:
+    """Return what the page draws besides signals: where the twelve leads are, and annotations."""
+    return {"standard": twelve_leads(ecg.leads), "annotations": _packed(ecg.annotations)}
 
 
 def _packed(annotations: Sequence[Annotation]) -> dict[str, Any]:
@@ -71,23 +76,35 @@ def _packed(annotations: Sequence[Annotation]) -> dict[str, Any]:
     }
 
 
-def pack(
-    out: BinaryIO, facts: dict[str, Any], signals: Sequence[tuple[NDArray[Any], NDArray[Any]]]
-) -> None:
+def pack(out: BinaryIO, facts: dict[str, Any], signals: Sequence[tuple[NDArray[Any], ...]]) -> None:
     """Write all but the file.
 
     Args:
         out: Where to.
         facts: For the JSON.
-        signals: Of each lead, before and after, mV.
+        signals: Of each lead, before and after, mV; or the rows of what is seen from afar.
     """
     text = json.dumps(facts, allow_nan=False).encode()
     text += b" " * (-(len(text) + 8) % 8)
     out.write(MAGIC + struct.pack("<I", len(text)) + text)
-    for pair in signals:
-        for signal in pair:
+    for own in signals:
+        for signal in own:
             out.write(np.ascontiguousarray(signal, "<f4").data)
             out.write(b"\0" * (-4 * len(signal) % 8))
+
+
+def write_overview(path: Path, facts: dict[str, Any], tops: Sequence[NDArray[np.float32]]) -> None:
+    """Write the facts and, of each lead, what is seen of it from afar; see `pieces`.
+
+    Args:
+        path: Where to.
+        facts: For the JSON.
+        tops: For each lead `(6, values)`.
+    """
+    places = {"tile": TILE, "steps": STEPS, "top": TOP}
+    known = facts | {"pieces": facts["pieces"] | places | {"values": tops[0].shape[1]}}
+    with path.open("wb") as out:
+        pack(out, known, [tuple(top) for top in tops])
 
 
 def write_view(

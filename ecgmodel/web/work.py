@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -27,17 +27,22 @@ from ecgmodel.denoise.files import (
     clean_file,
 )
 from ecgmodel.errors import EcgError, HintNeededError, MissingFileError
-from ecgmodel.files import Hints, Recording, find_recordings, formats, in_memory
+from ecgmodel.files import Hints, Recording, find_recordings, formats
 from ecgmodel.files._text import encoding_of
 from ecgmodel.support.samples import whole
 from ecgmodel.web import archives
 from ecgmodel.web.intake import MEDIA
 from ecgmodel.web.json_signal import JsonSignal, read_json
+from ecgmodel.web.pieces import write_pieces
 from ecgmodel.web.refusing import Refused
-from ecgmodel.web.settings import Job, Limits, Options, Outcome, Setup
+from ecgmodel.web.settings import PIECES, Job, Limits, Options, Outcome, Setup
 from ecgmodel.web.view import MEDIA as VIEW
-from ecgmodel.web.view import facts_of, write_view
+from ecgmodel.web.view import facts_of, page_facts, write_overview, write_view
 
+Told = Callable[[float], None]
+CLEANING, WRITING = 0.7, 0.2
+"""Shares of a job: the rest is what a page needs."""
+FINEST_SHARE = 0.004
 LONGEST_ERROR = 2000
 """Characters: with it an outcome is far below the 64 KiB that `Worker` reads of a line."""
 
@@ -61,10 +66,15 @@ class Cleaner:
         self.denoiser.clean(second, self.denoiser.facts.fs)
         import_module("wfdb.processing")
 
-    def do(self, job: Job) -> Outcome:
-        """Do a job; whatever is wrong with it becomes the answer."""
+    def do(self, job: Job, told: Told = lambda _: None) -> Outcome:
+        """Do a job; whatever is wrong with it becomes the answer.
+
+        Args:
+            job: The job.
+            told: Is told each share of it that is done.
+        """
         try:
-            return self._do(job)
+            return self._do(job, told)
         except HintNeededError as error:
             needs = tuple(map(_option, error.options))
             return Outcome(status=422, error=_said(error, job), needs=needs)
@@ -83,7 +93,7 @@ class Cleaner:
                 error="Denoising failed by an internal error; see the log of the service.",
             )
 
-    def _do(self, job: Job) -> Outcome:
+    def _do(self, job: Job, told: Told) -> Outcome:
         came, out = job.folder / "in", job.folder / "out"
         out.mkdir()
         options = job.options
@@ -96,36 +106,53 @@ class Cleaner:
         if is_zip:
             archives.unpack(files[0], job.folder / "unpacked", self.limits)
             came = job.folder / "unpacked"
-        given: JsonSignal | None = None
+        ecg: Recording
         if len(files) == 1 and files[0].suffix.lower() == ".json":
             _check_json(options, files[0].stat().st_size, self.limits)
             given = read_json(files[0], hints)
             ecg, source = given.ecg, files[0]
             _check(ecg, self.limits)
-            signal, windows = clean_ecg(ecg, self.denoiser, how)
+            signal, windows = clean_ecg(ecg, self.denoiser, how, _part(told, CLEANING))
+            facts = facts_of(ecg, signal, windows, self.label)
+            file = _as_json(given, whole(signal), facts, out)
         else:
             source = _the_one(came)
-            done = self._clean_file(source, how, out / "files")
-            ecg, signal, windows = in_memory(done.ecg), done.signal, done.windows
-        cleaned = whole(signal)
-        facts = facts_of(ecg, cleaned, windows, self.label)
-        file = _as_json(given, cleaned, facts, out) if given else _packed(done, out, is_zip)
-        name, media = file.name, _media(file)
-        if job.view:
-            facts |= {"samples": len(ecg.signal), "file": {"name": name, "media": media}}
-            remarks = [_option(remark) for remark in ecg.remarks]
-            facts |= {"recording": source.stem, "remarks": remarks}
-            pairs = [(ecg.signal[:, i], cleaned[:, i]) for i in range(len(ecg.leads))]
-            write_view(out / "view", facts, pairs, file)
-            file, media = out / "view", VIEW
-        seconds = ecg.signal.size / ecg.fs
-        return Outcome(file=file.name, name=name, media=media, ecg_seconds=seconds)
+            done = self._clean_file(source, how, out / "files", _part(told, CLEANING))
+            ecg, signal, windows = done.ecg, done.signal, done.windows
+            file = _packed(done, out, is_zip)
+            facts = facts_of(ecg, signal, windows, self.label) if job.view else {}
+        told(WRITING)
+        samples, leads = ecg.signal.shape
+        seconds = samples * leads / ecg.fs
+        media = _media(file)
+        answer = Outcome(file=file.name, name=file.name, media=media, ecg_seconds=seconds)
+        if not job.view:
+            return answer
+        remarks = [_option(remark) for remark in ecg.remarks]
+        facts |= {"samples": samples, "file": {"name": file.name, "media": media}}
+        facts |= page_facts(ecg) | {"recording": source.stem, "remarks": remarks}
+        viewed = answer.model_copy(update={"file": "view", "media": VIEW})
+        if samples * leads > self.limits.whole:
+            progress = _part(told, 1 - CLEANING - WRITING)
+            top = write_pieces(out / PIECES, ecg.signal, signal, progress)
+            write_overview(out / "view", facts | {"pieces": {"name": job.name}}, top)
+            return viewed.model_copy(update={"saved": file.name, "shape": (samples, leads)})
+        before, after = whole(ecg.signal), whole(signal)
+        write_view(out / "view", facts, [*zip(before.T, after.T, strict=True)], file)
+        return viewed
 
-    def _clean_file(self, source: Path, how: CleaningOptions, into: Path) -> CleanedFile:
+    def _clean_file(
+        self, source: Path, how: CleaningOptions, into: Path, told: Told
+    ) -> CleanedFile:
         into.mkdir()
         check = partial(_check, limits=self.limits)
         found = FoundRecording(source, Path())
-        return clean_file(found, self.denoiser, into, self.label, how, check=check)
+        return clean_file(found, self.denoiser, into, self.label, how, told, check)
+
+
+def _part(told: Told, weight: float) -> Told:
+    """Return what tells the shares of a part of a job as shares of the job."""
+    return lambda share: told(weight * share)
 
 
 def _packed(done: CleanedFile, out: Path, is_zip: bool) -> Path:
@@ -222,6 +249,24 @@ def _limit_memory(megabytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
+class _Progress:
+    """Adds shares of a job, and tells the sum now and then, never that it is done.
+
+    Args:
+        tell: Is told.
+    """
+
+    def __init__(self, tell: Told) -> None:
+        self._tell, self._done, self._told = tell, 0.0, 0.0
+
+    def add(self, share: float) -> None:
+        """Add a share."""
+        self._done += share
+        if self._done - self._told >= FINEST_SHARE:
+            self._told = self._done
+            self._tell(min(self._done, 0.999))
+
+
 def work(setup: Setup, jobs: Iterable[str], answers: Any) -> None:
     """Say that the network is there, then answer every job."""
 
@@ -229,6 +274,9 @@ def work(setup: Setup, jobs: Iterable[str], answers: Any) -> None:
         told = {"job": job, "error": _shortened(outcome.error)}
         answers.write(outcome.model_copy(update=told).model_dump_json() + "\n")
         answers.flush()
+
+    def tell(job: str, share: float) -> None:
+        answer(Outcome(share=share), job)
 
     try:
         cleaner = Cleaner(setup)
@@ -238,7 +286,9 @@ def work(setup: Setup, jobs: Iterable[str], answers: Any) -> None:
     answer(Outcome(name=cleaner.label))
     for line in jobs:
         job = Job.model_validate_json(line)
-        answer(cleaner.do(job), job.folder.name)
+        name = job.folder.name
+        progress = _Progress(partial(tell, name))
+        answer(cleaner.do(job, progress.add), name)
 
 
 def main() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
 
 from ecgmodel.web.refusing import Refused
 from ecgmodel.web.settings import Job, Outcome, Setup
 
+Told = Callable[[float], None]
 START_S = 120.0
 FAULT = "The process that cleans gave no answer that can be read, and was ended. Try again."
 
@@ -41,8 +43,8 @@ class Worker:
             raise Refused(ready.status, ready.error)
         return ready.name
 
-    async def do(self, job: Job) -> Outcome:
-        """Do a job.
+    async def do(self, job: Job, told: Told = lambda _: None) -> Outcome:
+        """Do a job, and tell the share of it that is done.
 
         Raises:
             Refused: It took too long, the process died of it, or what it said is no answer.
@@ -53,7 +55,7 @@ class Worker:
         if process is None or process.stdin is None:
             raise Refused(503, "The process that cleans was ended.")
         process.stdin.write(job.model_dump_json().encode() + b"\n")
-        return await self._answer(self.setup.limits.seconds, job.folder.name)
+        return await self._answer(self.setup.limits.seconds, job.folder.name, told)
 
     async def stop(self) -> None:
         """End the process, whatever it does."""
@@ -64,25 +66,28 @@ class Worker:
             process.kill()
         await process.wait()
 
-    async def _answer(self, seconds: float, job: str) -> Outcome:
+    async def _answer(self, seconds: float, job: str, told: Told = lambda _: None) -> Outcome:
         """Return what the process says of a job; end it if that is anything but its answer."""
         try:
-            return await self._heard(seconds, job)
-        except BaseException:
-            await self.stop()  # what it may still say is no answer to the next job
-            raise
-
-    async def _heard(self, seconds: float, job: str) -> Outcome:
-        process = self._process
-        try:
             async with asyncio.timeout(seconds):
-                line = await process.stdout.readline() if process and process.stdout else b""
+                while (outcome := await self._heard(job)).share < 1:
+                    told(outcome.share)
+            return outcome
         except TimeoutError as error:
+            await self.stop()
             raise Refused(
                 504,
                 f"It took more than {seconds:g} s, which one recording may. Cut the recording, or "
                 "start the service with a larger --max-seconds.",
             ) from error
+        except BaseException:
+            await self.stop()  # what it may still say is no answer to the next job
+            raise
+
+    async def _heard(self, job: str) -> Outcome:
+        process = self._process
+        try:
+            line = await process.stdout.readline() if process and process.stdout else b""
         except ValueError as error:  # a line longer than asyncio reads
             raise Refused(500, FAULT) from error
         if not line:
@@ -114,11 +119,12 @@ class Workers:
             self._free.put_nowait(worker)
         return names[0]
 
-    async def do(self, job: Job) -> Outcome:
+    async def do(self, job: Job, told: Told = lambda _: None) -> Outcome:
         """Do a job when its turn comes; see `Worker.do`."""
         worker = await self._free.get()
         try:
-            return await worker.do(job)
+            told(0.0)
+            return await worker.do(job, told)
         finally:
             self._free.put_nowait(worker)
 

@@ -1,13 +1,17 @@
 // The page: a recording goes to the service, and what comes back is shown.
 
-import { clean, example, limits, ServiceError, token } from "./service.js";
+import { Pieces } from "./pieces.js";
+import { clean, example, held, limits, progress, ServiceError, token } from "./service.js";
 import { Viewer } from "./viewer.js";
-import { clock, number } from "./words.js";
+import { clock, number, remaining } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
+const TOLD_MS = 4500; // a screen reader says it each time
+const HERE_MS = 60000; // how often the service hears that the page still shows a long recording
 const viewer = new Viewer();
 let files = [];
 let saved = "";
+let long = ""; // name of the long recording that the service holds for this page
 let work = null;
 let edited = false; // whether what is said of the file was said since the last one
 
@@ -19,10 +23,13 @@ async function open(chosen) {
   if (isNew && !edited) forgetHints();
   files = [...chosen];
   $("again").disabled = false;
-  await during(`Denoising ${files.length === 1 ? files[0].name : `${files.length} files`}`, async (signal) => {
+  const stems = new Set(files.map(({ name }) => name.replace(/\.[^.]*$/, "")));
+  const what = files.length === 1 ? files[0].name : stems.size === 1 ? [...stems][0] : `${files.length} files`;
+  const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+  await during(`Denoising ${what}`, async (signal) => {
     await checkSize();
-    return clean(files, options(), signal);
-  });
+    return clean(files, [...options(), ["work", id]], signal);
+  }, id);
 }
 
 async function openExample() {
@@ -49,21 +56,35 @@ function options() {
   return pairs;
 }
 
-/** Do something that takes its time, and say so; what it gives is shown, if anything. */
-async function during(what, task) {
+/**
+ * Do something that takes its time, and say so; what it gives is shown, if anything. The service
+ * knows how far it is under an id.
+ */
+async function during(what, task, id = "") {
   work?.abort();
   const own = (work = new AbortController());
   const began = performance.now();
-  const tell = () => {
-    const seconds = Math.round((performance.now() - began) / 1000);
-    $("status").textContent = seconds < 3 ? `${what} …` : `${what} … ${clock(seconds)}`;
+  let since = began; // of what is being done
+  let doing = "";
+  let told = -Infinity;
+  const tell = async () => {
+    const far = id ? await progress(id) : null;
+    if (work !== own) return;
+    if (far?.share && far.doing !== doing) [doing, since] = [far.doing, performance.now()];
+    const now = performance.now();
+    if (now - told > TOLD_MS) {
+      $("status").textContent = said(what, far, (now - began) / 1000, (now - since) / 1000);
+      told = now;
+    }
+    $("share").hidden = !far?.share;
+    $("share").value = far?.share ?? 0;
   };
   $("error").hidden = $("ask-token").hidden = true;
   $("status-row").hidden = false;
   $("status-row").scrollIntoView({ block: "nearest" });
   $("open").setAttribute("aria-busy", "true");
   tell();
-  const timer = setInterval(tell, 5000); // a screen reader says it each time
+  const timer = setInterval(tell, 1000);
   try {
     const got = await task(own.signal);
     if (got) await show(got);
@@ -72,10 +93,23 @@ async function during(what, task) {
   } finally {
     clearInterval(timer);
     if (work === own) {
+      work = null;
       $("status-row").hidden = true;
+      $("share").hidden = true;
       $("open").removeAttribute("aria-busy");
     }
   }
+}
+
+/** Say what is being done, how far it is, and how long the rest takes. */
+function said(what, far, seconds, since) {
+  if (seconds < 2) return `${what} …`;
+  if (!far?.share && !far?.ahead) return `${what} … ${clock(seconds)}`;
+  if (far.ahead) return `${what}: waiting, ${far.ahead} ahead … ${clock(seconds)}`;
+  const left = (since * (1 - far.share)) / far.share;
+  const rest = since > 3 && far.share > 0.02 ? `, about ${remaining(left)} left` : "";
+  const verb = far.doing === "upload" ? what.replace("Denoising", "Sending") : what;
+  return `${verb}: ${number(100 * far.share, 0)} %${rest}`;
 }
 
 async function checkSize() {
@@ -110,16 +144,27 @@ async function show(got) {
   edited = false;
   for (const field of $("hints").elements) field.removeAttribute("aria-invalid");
   if (saved) URL.revokeObjectURL(saved);
-  saved = URL.createObjectURL(got.file);
-  $("save").href = saved;
+  leave();
+  long = got.pieces?.name ?? "";
+  saved = long ? "" : URL.createObjectURL(got.file);
+  $("save").href = saved || held.file(long);
   $("save").download = got.name;
-  await viewer.show(got);
+  const signals = long && new Pieces(got, (...place) => held.tile(long, ...place), () => viewer.chart?.redraw(), explain);
+  await viewer.show(got, signals || undefined);
+}
+
+/** Let the service forget the long recording that was shown. */
+function leave() {
+  if (long) held.leave(long);
+  long = "";
 }
 
 // ---- what one can do -----------------------------------------------------------------------
 
 $("files").addEventListener("change", (event) => open(event.target.files));
 $("example").addEventListener("click", openExample);
+setInterval(() => long && held.here(long).catch(() => null), HERE_MS);
+window.addEventListener("pagehide", leave);
 $("cancel").addEventListener("click", () => work?.abort());
 $("hints").addEventListener("input", () => (edited = true));
 $("hints").addEventListener("submit", (event) => {

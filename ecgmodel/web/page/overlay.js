@@ -1,6 +1,6 @@
 // What is drawn over the traces: names of leads, pulses of 1 mV, unreliable sections, annotations.
 
-import { hatch, LEFT, ratio, write } from "./paper.js";
+import { hatch, LEFT, mark, ratio, write } from "./paper.js";
 import { isBeat } from "./words.js";
 
 const PULSE_S = 0.2;
@@ -36,11 +36,12 @@ export function label(plot, chart) {
   const pixel = ratio();
   for (const trace of traces) {
     const place = panel(plot, chart, trace);
+    mark(plot, chart.doubts(trace.lead), look, place);
     let left = place.left + 4 * pixel;
     if (rows > 1) {
       const name = chart.recording.leads[trace.lead];
       const own = { look, colour: chart.look.text, size: 13, weight: "bold" };
-      left += write(plot.ctx, name, left, place.top + 2 * pixel, own);
+      left += write(plot.ctx, name, left, place.top + 4 * pixel, own);
       if (trace.from > 0) separate(plot, place, chart.look);
     }
     for (const { start, stop, text } of chart.doubts(trace.lead)) {
@@ -48,7 +49,7 @@ export function label(plot, chart) {
       if ((end - begin) * chart.perSecond < (rows > 1 ? 110 : 60)) continue;
       const at = Math.max(plot.valToPos(begin, "x", true) + 4 * pixel, left);
       const own = { look, colour: chart.look["doubt-text"] };
-      write(plot.ctx, text, at, place.top + (rows > 1 ? 2 : 4) * pixel, own);
+      write(plot.ctx, text, at, place.top + 5 * pixel, own);
     }
   }
 }

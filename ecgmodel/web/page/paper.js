@@ -94,6 +94,19 @@ export function hatch(plot, segments, look, { from, to, top, height } = whole(pl
   ctx.restore();
 }
 
+/** Mark segments along the upper edge, so that short ones can be seen from afar. */
+export function mark(plot, segments, look, { from, to, top } = whole(plot)) {
+  const { ctx } = plot;
+  ctx.save();
+  ctx.fillStyle = look().doubt;
+  for (const { start, stop } of segments) {
+    if (stop <= from || start >= to) continue;
+    const [left, right] = [Math.max(start, from), Math.min(stop, to)].map((at) => plot.valToPos(at, "x", true));
+    ctx.fillRect(left, top, Math.max(right - left, 3 * ratio()), 4 * ratio());
+  }
+  ctx.restore();
+}
+
 const whole = ({ bbox, scales }) => ({ from: scales.x.min, to: scales.x.max, top: bbox.top, height: bbox.height });
 
 /** Write a text on a patch of paper, its upper left corner at some pixels; return its width. */

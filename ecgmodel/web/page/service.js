@@ -23,6 +23,20 @@ export async function clean(files, options, signal) {
   return parse(await ask(`/view?${query}`, { method: "POST", body: form, signal }));
 }
 
+/** Return how far work is, {doing, share, ahead}, or null where the service does not know it. */
+export async function progress(work) {
+  const answer = await fetch(`/work/${work}`).catch(() => null);
+  return answer?.ok ? answer.json() : null;
+}
+
+/** What the page asks of a long recording that stays with the service. */
+export const held = {
+  tile: (name, step, tile, leads) => ask(`/view/${name}/${step}/${tile}?leads=${leads.join(",")}`, {}),
+  file: (name) => `/view/${name}/file`,
+  here: (name) => ask(`/view/${name}`, {}),
+  leave: (name) => fetch(`/view/${name}`, { method: "DELETE", keepalive: true }).catch(() => null),
+};
+
 export async function example(signal) {
   const bytes = await ask("/example.zip", { signal });
   return new File([bytes], "example.zip", { type: "application/zip" });

@@ -1,6 +1,6 @@
 // The strip of the whole recording, with a frame around what is seen; the frame can be dragged.
 
-import { BELOW, ground, hatch, LEFT, timeAxis } from "./paper.js";
+import { BELOW, ground, hatch, LEFT, mark, timeAxis } from "./paper.js";
 import { trace } from "./trace.js";
 
 const { uPlot } = window;
@@ -39,6 +39,7 @@ export class Strip {
         ],
         axes: [timeAxis(look), { show: false }],
         hooks: {
+          draw: [(plot) => mark(plot, this.doubtful, look)],
           drawClear: [
             (plot) => {
               ground(plot, look);

@@ -46,6 +46,13 @@ export function lasting(seconds) {
   return `${number(seconds / 3600, 1)} h`;
 }
 
+/** About how long the rest takes, in steps that do not flicker. */
+export function remaining(seconds) {
+  if (seconds < 55) return `${number(Math.max(5, 5 * Math.ceil(seconds / 5)), 0)} s`;
+  if (seconds < 5400) return `${number(Math.ceil(seconds / 60), 0)} min`;
+  return `${number(seconds / 3600, 1)} h`;
+}
+
 export function median(values) {
   const sorted = Float64Array.from(values.filter((v) => v !== null && !Number.isNaN(v))).sort();
   if (!sorted.length) return null;

@@ -36,7 +36,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    with web(tmp_path_factory.mktemp("served")) as running:
+    with web(tmp_path_factory.mktemp("served"), "--max-mb", "200") as running:
         yield running
         assert running.left() == []
 

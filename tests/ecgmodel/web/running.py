@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,13 @@ import httpx
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
+SERVE = """
+import sys
+from ecgmodel.web.server import Address, serve
+from ecgmodel.web.settings import Limits
+ready = lambda port: print(f"http://127.0.0.1:{port}/", flush=True)
+serve(Address("127.0.0.1", 0), "default", "", Limits.model_validate_json(sys.argv[1]), ready)
+"""
 
 
 @dataclass(frozen=True)
@@ -54,13 +62,14 @@ def awaited(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def web(temporary: Path, *options: str) -> Iterator[Web]:
-    """Run `ecg-denoise web` until the block ends."""
+def web(temporary: Path, *options: str, **limits: float) -> Iterator[Web]:
+    """Run `ecg-denoise web` until the block ends; or the service alone, with other limits."""
     temporary.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
     environment.pop("ECG_WEB_TOKEN", None)
+    command = ("-m", "ecgmodel.cli.main", "web", "--port", "0", *options)
     process = subprocess.Popen(
-        [sys.executable, "-m", "ecgmodel.cli.main", "web", "--port", "0", *options],
+        [sys.executable, *(("-c", SERVE, json.dumps(limits)) if limits else command)],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from ecgmodel.files import Annotation, read_ecg
 from ecgmodel.signals.leads import TWELVE, twelve_leads
-from ecgmodel.web.view import facts_of
+from ecgmodel.web.view import page_facts
 from tests.ecgmodel.web.looking import open_record, seen, settle
 
 TRACES = """() => {
@@ -149,7 +148,7 @@ def test_annotations_are_handed_over_once_each_and_in_order(record: Path) -> Non
 
     notes = (Annotation(9.0, 2.5, "Arousal"), Annotation(1.25, None, "N"), Annotation(2, None, "N"))
     ecg = replace(read_ecg(record), annotations=notes)
-    given = facts_of(ecg, np.asarray(ecg.signal), (), "")["annotations"]
+    given = page_facts(ecg)["annotations"]
     assert given == {
         "at": [1.25, 2, 9.0],
         "which": [0, 0, 1],
