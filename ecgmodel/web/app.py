@@ -121,7 +121,7 @@ def make_app(service: Service, names: Iterable[str] = (), token: str = "") -> AS
         description="Removes baseline wander, muscle artifact and electrode motion from ECG "
         "recordings. For research use only; not a medical device.",
         version="1",
-        docs_url=None,  # their pages load from other servers
+        docs_url=None,  # its page loads from other servers; ours is docs.html
         redoc_url=None,
     )
     _answer_errors(app)
@@ -202,6 +202,10 @@ def _show_page(app: FastAPI, service: Service) -> None:
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(PAGE / "docs.html", headers={"Cache-Control": "no-cache"})
 
     @app.get("/example.zip", include_in_schema=False)
     async def example() -> Response:

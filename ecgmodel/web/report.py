@@ -27,7 +27,12 @@ the lowest and the highest, so that no spike is lost; it weighs about 10 MB at m
 STEPS_PER_MV = 1024.0  # signals are rounded to 1 uV, so that they can be packed
 
 START = 'import "report.js";'
-SERVICE = ("main.js", "service.js", "pieces.js")  # what the page has for the service alone
+SERVICE = (
+    "main.js",
+    "service.js",
+    "pieces.js",
+    "docs.js",
+)  # what the page has for the service alone
 
 _SERVICE = re.compile(r"<!-- service -->.*?<!-- /service -->", re.DOTALL)
 

@@ -1,5 +1,6 @@
 // What is known of the leads that are seen, in numbers and words.
 
+import { element } from "./element.js";
 import { clock, median, number, reason } from "./words.js";
 
 const MOST = 50;
@@ -109,12 +110,6 @@ export function showAnnotations(section, annotations, go) {
 export function showRemarks(section, remarks) {
   section.hidden = !remarks.length;
   section.querySelector("ul").replaceChildren(...remarks.map((text) => element("li", text)));
-}
-
-export function element(tag, text = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  return made;
 }
 
 function goTo(text, go) {

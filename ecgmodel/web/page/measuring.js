@@ -1,6 +1,6 @@
 // The list of intervals that were measured, and the controls that measure.
 
-import { element } from "./facts.js";
+import { element } from "./element.js";
 import { corrected, measured, NAMES, summary } from "./measures.js";
 import { clock, number } from "./words.js";
 

@@ -1,6 +1,6 @@
 // The sheet on paper: 25 mm/s and the gain that is seen, in millimetres, so that it measures right.
 
-import { element } from "./facts.js";
+import { element } from "./element.js";
 import { corrected, measured, summary } from "./measures.js";
 import { arrange } from "./rows.js";
 import { clock, isBeat, number } from "./words.js";

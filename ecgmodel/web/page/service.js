@@ -42,6 +42,11 @@ export async function example(signal) {
   return new File([bytes], "example.zip", { type: "application/zip" });
 }
 
+/** Return what openapi.json says. */
+export async function described() {
+  return JSON.parse(new TextDecoder().decode(await ask("/openapi.json", {})));
+}
+
 export async function limits() {
   const answer = await fetch("/health");
   return (await answer.json()).limits;

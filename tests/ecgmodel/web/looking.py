@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import wfdb
@@ -35,7 +36,7 @@ def opened(browser: Any, url: str, **options: Any) -> Iterator[Any]:
     shown.goto(url)
     yield shown
     shown.close()
-    own = url.partition("#")[0]
+    own = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
     assert [one for one in asked if not one.startswith((own, "data:", "blob:"))] == []
     assert errors == []
 
