@@ -22,7 +22,7 @@ from ecgmodel.support.samples import spans
 _SECONDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 _RECORD_BYTES = 61_440
 _SHORTEST_S, _LONGEST_S = 0.5, 20.0
-_EXACT = 1e-9  # relative error of a rate that is kept
+_EXACT, _KEPT = 1e-9, 1e-6  # relative error of a rate; the second as little filled up as possible
 _CLASSES: dict[str, tuple[Any, Any, type]] = {
     "EDF": (edfio.Edf, edfio.EdfSignal, np.int16),
     "BDF": (edfio.Bdf, edfio.BdfSignal, np.int32),
@@ -141,8 +141,5 @@ def _record(fs: float, samples: int, bytes_each: int) -> tuple[int, float]:
     durations = np.where(durations < 10, durations, np.round(durations, 5))  # eight characters
     errors = np.abs(counts / durations / fs - 1)
     filled = -samples % counts
-    _, _, at = min(
-        (max(error, _EXACT), rest, i)
-        for i, (error, rest) in enumerate(zip(errors.tolist(), filled.tolist(), strict=True))
-    )
-    return int(counts[at]), float(durations[at])
+    best = np.lexsort((errors, filled, errors > _KEPT))[0]
+    return int(counts[best]), float(durations[best])
