@@ -133,7 +133,9 @@ def find_dialect(path: Path) -> Dialect:
             _column(name, unit, [row[i] for row in data], best.decimal)
             if program is None
             else replace(
-                _column(name, unit, [row[i] for row in data], best.decimal), bits=program.bits[i]
+                _column(name, unit, [row[i] for row in data], best.decimal),
+                bits=program.bits[i],
+                typed=name in program.ecg,
             )
             for i, (name, unit) in enumerate(zip(names, units, strict=True))
         ),

@@ -34,6 +34,7 @@ class ProgramHeader:
         units: Their units, None where none is stated.
         bits: Their ADC resolutions, None where none is stated.
         counts: Whether the first line of numbers is the length of each channel.
+        ecg: Names of the columns whose sensor is an ECG.
     """
 
     fs: float | None
@@ -41,6 +42,7 @@ class ProgramHeader:
     units: tuple[str | None, ...]
     bits: tuple[int | None, ...]
     counts: bool = False
+    ecg: frozenset[str] = frozenset()
 
 
 def program_header(above: Sequence[str], columns: int) -> ProgramHeader | None:
@@ -62,6 +64,7 @@ def program_header(above: Sequence[str], columns: int) -> ProgramHeader | None:
                 (*found.units, *[None] * more),
                 (*found.bits, *[None] * more),
                 found.counts,
+                found.ecg,
             )
     return None
 
@@ -78,8 +81,11 @@ def _open_signals(above: Sequence[str]) -> ProgramHeader | None:
         rates = {float(device["sampling rate"]) for device in devices}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    if not names:
+        return None
     fs = rates.pop() if len(rates) == 1 else None
-    return ProgramHeader(fs, tuple(names), (None,) * len(names), tuple(bits)) if names else None
+    ecg = frozenset(name for name in names if name == "ECG" or name.startswith("ECG "))
+    return ProgramHeader(fs, tuple(names), (None,) * len(names), tuple(bits), ecg=ecg)
 
 
 def _sensor_names(device: Mapping[str, Any]) -> list[str]:

@@ -23,6 +23,7 @@ class Column:
         rising: Whether its numbers ascend evenly, like times and sample indices.
         timed: Whether it may be times: clock times that change, or numbers that do not count.
         bits: Resolution of its ADC if the file states it.
+        typed: Whether the file states that its sensor is an ECG.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Column:
     rising: bool = False
     timed: bool = True
     bits: int | None = None
+    typed: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def find_roles(
             if column.numeric and i != time and i not in unnamed and not _counts(column, plain[i])
         ]
         names = [name or one for name, one in zip(plain, shown, strict=True)]
-        chosen = choose_leads(names, units, hints, path, usable)
+        typed = [i for i in usable if columns[i].typed]
+        chosen = choose_leads(names, units, hints, path, usable, typed)
     seconds = None if time is None else time_unit(plain[time], units[time])
     return Roles(
         leads=chosen.leads,
