@@ -18,6 +18,7 @@ const SPEED = 25; // mm/s
 const FASTEST = 400; // mm/s, at which a pixel is a sample of 1.6 kHz
 const SHORTEST_S = 0.2;
 const NARROWEST = LEFT + 60; // pixels; what is narrower is being hidden
+const MOVING_MS = 250; // between frames of a movement, at most
 const SHOWN = { both: ["before", "after"], before: ["before"], after: ["after"], removed: ["removed"] };
 
 export class Chart {
@@ -42,6 +43,7 @@ export class Chart {
     this.level_mv = 0; // of the middle of the paper, where one lead is drawn
     this.seconds = 1;
     this.speed = SPEED;
+    this.drawn = -Infinity; // when, ms
     this.buffers = [];
     this.segments = new Map(); // unreliable sections of leads
     this.annotations = new Annotations();
@@ -300,6 +302,7 @@ export class Chart {
   #draw() {
     cancelAnimationFrame(this.waiting);
     this.waiting = 0;
+    this.#rest();
     const { start, end } = this.view;
     const kinds = SHOWN[this.kind];
     const what = this.signals.plan(start, end, this.width, this.leads, kinds);
@@ -316,6 +319,15 @@ export class Chart {
     this.ecg.setData([x, ...series]);
     this.strip.frame(start, end);
     this.changed({ start, end, speed: this.speed });
+  }
+
+  /** Draw thin lines while frames follow each other, which is quicker, and at rest as they are. */
+  #rest() {
+    const now = performance.now();
+    this.isMoving = now - this.drawn < MOVING_MS;
+    this.drawn = now;
+    clearTimeout(this.resting);
+    if (this.isMoving) this.resting = setTimeout(() => this.redraw(), MOVING_MS + 50);
   }
 
   /** Return an array of so many numbers that is used again for each frame. */

@@ -3,7 +3,7 @@
 import { annotate, label, panel, pulses, shade } from "./overlay.js";
 import { BELOW, ground, LEFT, squares, timeAxis, voltAxis } from "./paper.js";
 import { KINDS } from "./signals.js";
-import { NOTHING, trace } from "./trace.js";
+import { drawTrace, NOTHING, series } from "./trace.js";
 
 const { uPlot } = window;
 
@@ -36,7 +36,7 @@ export function makePlot(chart, width) {
         x: { time: false, range: () => [chart.view.start, chart.view.end] },
         y: { range: () => volts(chart) },
       },
-      series: [{}, ...chart.arranged.traces.flatMap((one) => KINDS.map((kind) => series(chart, one, kind)))],
+      series: [{}, ...chart.arranged.traces.flatMap(() => KINDS.map(series))],
       axes: [timeAxis(look), voltAxis(look, isOne)],
       hooks: {
         drawClear: [
@@ -48,6 +48,7 @@ export function makePlot(chart, width) {
         ],
         draw: [
           (plot) => {
+            traces(plot, chart);
             pulses(plot, chart);
             annotate(plot, chart);
             label(plot, chart);
@@ -82,10 +83,15 @@ function volts(chart) {
   return [middle - half, middle + half];
 }
 
-function series(chart, one, kind) {
-  const place = (plot) => {
+/** Draw what is shown of all leads. */
+function traces(plot, chart) {
+  chart.arranged.traces.forEach((one, place) => {
     const { from, to } = panel(plot, chart, one);
-    return { shift: shift(chart, one, kind), from, to };
-  };
-  return trace(() => chart.look[kind], kind === "before" ? 1 : 1.4, place);
+    KINDS.forEach((kind, number) => {
+      const index = 1 + place * KINDS.length + number;
+      if (plot.data[index] === NOTHING) return;
+      const how = { colour: chart.look[kind], width: kind === "before" || chart.isMoving ? 1 : 1.4 };
+      drawTrace(plot, index, { ...how, shift: shift(chart, one, kind), from, to });
+    });
+  });
 }

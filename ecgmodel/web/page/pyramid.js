@@ -25,7 +25,7 @@ export function plan(first, last, pixels, samples, steps, lowest = 0) {
   }
   const best = steps.findLastIndex((size) => size <= Math.max(1, each / 2));
   const level = Math.max(best, lowest);
-  const blocks = Math.max(1, Math.round(each / steps[level]));
+  const blocks = Math.max(1, Math.floor(each / steps[level])); // a column is a pixel at most
   const width = blocks * steps[level];
   const start = Math.floor(from / width);
   return { level, isRaw: false, width, blocks, start, count: Math.max(0, Math.ceil(to / width) - start) };

@@ -1,13 +1,13 @@
 // The strip of the whole recording, with a frame around what is seen; the frame can be dragged.
 
 import { BELOW, ground, hatch, LEFT, mark, timeAxis } from "./paper.js";
-import { trace } from "./trace.js";
+import { drawTrace, series } from "./trace.js";
 
 const { uPlot } = window;
 
 const HEIGHT = 56;
 const GRIP = 7; // pixels on either side of the frame's edge
-const WHOLE = { shift: 0, from: -Infinity, to: Infinity };
+const WHOLE = { from: -Infinity, to: Infinity };
 const THIN = 3; // pixels that the frame has at least
 
 export class Strip {
@@ -34,12 +34,18 @@ export class Strip {
         },
         series: [
           {},
-          { ...trace(() => look().before, 1, () => WHOLE), alpha: 0.5 },
-          trace(() => look().after, 1, () => WHOLE),
+          series(),
+          series(),
         ],
         axes: [timeAxis(look), { show: false }],
         hooks: {
-          draw: [(plot) => mark(plot, this.doubtful, look)],
+          draw: [
+            (plot) => {
+              drawTrace(plot, 1, { colour: look().before, width: 1, alpha: 0.5, ...WHOLE });
+              drawTrace(plot, 2, { colour: look().after, width: 1, ...WHOLE });
+              mark(plot, this.doubtful, look);
+            },
+          ],
           drawClear: [
             (plot) => {
               ground(plot, look);
