@@ -44,6 +44,10 @@ export function label(plot, chart) {
       left += write(plot.ctx, name, left, place.top + 4 * pixel, own);
       if (trace.from > 0) separate(plot, place, chart.look);
     }
+    plot.ctx.save(); // a reason ends with its lead's part of the paper
+    plot.ctx.beginPath();
+    plot.ctx.rect(place.left, place.top, place.right - place.left, place.height);
+    plot.ctx.clip();
     for (const { start, stop, text } of chart.doubts(trace.lead)) {
       const [begin, end] = [Math.max(start, place.from), Math.min(stop, place.to)];
       if ((end - begin) * chart.perSecond < (rows > 1 ? 110 : 60)) continue;
@@ -51,6 +55,7 @@ export function label(plot, chart) {
       const own = { look, colour: chart.look["doubt-text"] };
       write(plot.ctx, text, at, place.top + 5 * pixel, own);
     }
+    plot.ctx.restore();
   }
 }
 
