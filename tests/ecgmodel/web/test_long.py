@@ -102,8 +102,8 @@ def test_each_pixel_shows_its_whole_span_at_any_zoom(
         low, high = y[::2], y[1::2]
         width = round(float(np.diff(x[::2]).mean()) * ecg.fs)
         for at, least, most in list(zip(x[::2], low, high, strict=True))[1:-1:17]:
-            middle = round(at * ecg.fs)
-            span = signal[middle - width // 2 : middle + width - width // 2].astype(np.float32)
+            start = round(at * ecg.fs - width / 2)
+            span = signal[start : start + width].astype(np.float32)
             if np.isfinite(span).all():
                 assert least == pytest.approx(span.min(), abs=1e-4)
                 assert most == pytest.approx(span.max(), abs=1e-4)
