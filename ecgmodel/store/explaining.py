@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,25 @@ def remember_functions(root: Path, modules: Mapping[str, str]) -> None:
         place = root / FOLDER / f"{version}.json"
         if place not in _remembered and not place.is_file():
             place.parent.mkdir(exist_ok=True)
-            write_text(place, json.dumps(functions(module)))
+            _write_once(place, json.dumps(functions(module)))
         _remembered.add(place)
+
+
+def _write_once(place: Path, text: str) -> None:
+    """Write a file that is not there yet, at once whole; a kill leaves nothing.
+
+    It has no name until it is whole, where the file system can do that.
+    """
+    try:
+        nameless = os.O_WRONLY | getattr(os, "O_TMPFILE", 0)
+        with os.fdopen(os.open(place.parent, nameless, 0o666), "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.link(f"/proc/self/fd/{file.fileno()}", place)
+    except FileExistsError:
+        pass  # another process has written the same
+    except OSError:
+        write_text(place, text)
 
 
 def differences(store: Store, folder: Path, unit: Unit) -> list[str]:
