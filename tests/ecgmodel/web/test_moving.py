@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ecgmodel.files import read_ecg, write_ecg
 from tests.ecgmodel.web.looking import WAIT, open_record, opened, seen, settle
 from tests.ecgmodel.web.running import Web
 
@@ -75,12 +77,15 @@ def test_the_view_is_the_same_after_it_was_hidden(page: Any, record: Path, width
     assert "25 mm/s" in page.inner_text("#scale-text")
 
 
-def test_a_short_recording_is_drawn_at_the_papers_speed(page: Any, tmp_path: Path) -> None:
-    path = tmp_path / "short.csv"
-    rows = (f"{n / 100},{(n % 80) / 100}" for n in range(300))
-    path.write_text("\n".join(["time,II [mV]", *rows]))
+def test_a_short_recording_is_drawn_at_the_papers_speed(
+    page: Any, record: Path, tmp_path: Path
+) -> None:
+    ecg = read_ecg(record)
+    short = replace(ecg, signal=ecg.signal[: 3 * round(ecg.fs)], annotations=())
+    path, *_ = write_ecg(record, short, tmp_path, comment="", format="edf")
     page.set_input_files("#files", str(path))
     page.locator("#scale-text").get_by_text("mm/").wait_for(timeout=WAIT)
+    assert page.inner_text("#about").startswith("3.0 s")
     assert "25 mm/s" in page.inner_text("#scale-text")
 
 
