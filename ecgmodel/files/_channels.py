@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ecgmodel.errors import HintNeededError, LeadsNeededError
 from ecgmodel.files._ecg import Hints
-from ecgmodel.files._lead_names import Meaning, is_axis, is_easi, is_on_head, meaning, plain_name
+from ecgmodel.files._lead_names import Meaning, is_axis, is_easi, is_on_head, meaning
+from ecgmodel.signals.leads import standard_name
 from ecgmodel.support.units import LONGEST_NAME, millivolts, plain_unit, split_unit
 
 # A set that says by itself that these are ECG leads, whatever the samples look like.
@@ -106,7 +106,7 @@ def choose_leads(
             f"(names or numbers from 1). Columns: {listed_at(names, sorted(usable))}.",
             [i + 1 for i in free if meaning(names[i]) is not Meaning.OTHER],
         )
-    present = {_standard(names[i]) for i in found}
+    present = {standard_name(names[i]) for i in found}
     is_full = any(full <= present for full in _FULL_SETS)
     left = [i for i in free if i not in found and millivolts(units[i])]
     remark = f"{listed_at(names, left)}: not recognised as ECG; name with --column to clean"
@@ -142,11 +142,6 @@ def leads_by_name(
         return leads | (easi if len(easi) == _EASI_LEADS else set())
     without = {i for i in perhaps if not is_axis(names[i])}
     return leads | in_volts | (set() if any(map(plain_unit, units)) else without)
-
-
-def _standard(name: str) -> str:
-    """Return a lead's standard name in lower case: "DI" and "Lead I" are "i"."""
-    return re.sub(r"^(?:ecg|ekg|lead) |^d(?=i)", "", plain_name(name))
 
 
 def listed_at(names: Sequence[str], places: Sequence[int]) -> str:
