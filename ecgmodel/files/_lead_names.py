@@ -106,7 +106,7 @@ def meaning(name: str) -> Meaning:
     if _ECG & set(words):
         rest = [w for w in words if w not in _ECG | _LEAD_WORD | _HOW and not _NUMBERED.match(w)]
         return Meaning.ECG_AND if any(not _is_lead(word) for word in rest) else Meaning.ECG
-    if is_of_lead and _NUMBERED.fullmatch(numbered):
+    if is_of_lead and (not numbered or _NUMBERED.fullmatch(numbered)):
         return Meaning.ECG_AND
     if _PERHAPS.fullmatch(low):
         return Meaning.PERHAPS

@@ -33,7 +33,7 @@ MV, NONE = "mV", None
         *((name, Meaning.ECG) for name in ("ECG LA-RA", "ECG Ch 2", "ECG_Clean", "心电图")),
         *(
             (name, Meaning.ECG_AND)
-            for name in ("EKG Größe", "ECG_foo", "lead 1", "lead1", "ecg.left_hip")
+            for name in ("EKG Größe", "ECG_foo", "lead 1", "lead1", "Lead", "ecg.left_hip")
         ),
         *((name, Meaning.PERHAPS) for name in ("I", "V", "X", "vx", "C1", "D3", "E-S", "MV2")),
         *((name, Meaning.OTHER) for name in ("M1", "M2", "A1", "C3-A2", "Fp1", "EEG Fpz-Cz")),
