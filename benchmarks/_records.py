@@ -15,6 +15,7 @@ from ecgmodel.sources import _simulated_ecg, _simulated_noise
 
 NOISE = ("bw", "ma", "em")
 GAIN = 200.0
+_SHIFT = 1_009  # samples
 
 
 def mirror() -> Path | None:
@@ -33,15 +34,16 @@ def mitdb(folder: Path) -> list[Path]:
 def write_simulated(folder: Path, names: list[str], minutes: float) -> list[Path]:
     """Write records at 360 Hz with two leads; return paths without suffix.
 
-    They differ only in one sample, since identical records would be treated as one.
+    They are one signal that begins at different places, since records that are alike from their
+    start would be treated as one.
     """
     made = _simulated_ecg.simulate(0, 1, 60 * minutes)
     usable = np.ones(made.signal.shape, bool)
     signal = to_standard_rate(made.signal, usable, _simulated_ecg.FS)[0]
     paths = []
     for number, name in enumerate(names):
-        signal[0] = 0.005 * (number % 400)  # one ADC unit per record
-        paths.append(_write(folder, name, signal, list(_simulated_ecg.LEADS)))
+        rolled = np.roll(signal, number * _SHIFT, axis=0)
+        paths.append(_write(folder, name, rolled, list(_simulated_ecg.LEADS)))
     return paths
 
 

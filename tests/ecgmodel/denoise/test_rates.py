@@ -11,7 +11,7 @@ import pytest
 
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.errors import SignalError
-from ecgmodel.files import Hints, formats, read_ecg, write_ecg
+from ecgmodel.files import Hints, created_formats, read_ecg, write_ecg
 from tests.wfdb_files import ecg as made_ecg
 
 RATES = [
@@ -32,7 +32,7 @@ def test_a_rate_is_a_number_however_it_is_held(fs: Any, tmp_path: Path) -> None:
     assert Hints(gain=fs).gain == 250
     np.save(tmp_path / "a.npy", signal)
     ecg = read_ecg(tmp_path / "a.npy", Hints(fs=fs, unit=np.array("mV")))
-    for format in formats():
+    for format in created_formats():
         written = replace(ecg, fs=fs)
         made = write_ecg(tmp_path / "a.npy", written, tmp_path / "o", comment="x", format=format)
         hints = Hints(fs=250, unit="mV") if format == "npy" else Hints()
