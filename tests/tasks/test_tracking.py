@@ -110,9 +110,8 @@ def test_the_logged_model_holds_the_network_in_both_forms_and_the_code_that_appl
 def test_a_store_that_does_not_know_the_training_is_told_without_training(
     first: First, store: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(
-        tmp_path
-    )  # where MLflow puts artifacts of a database without a place for them
+    # Where MLflow puts the artifacts of a database on its own.
+    monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path / 'other.db'}" if where == "another store" else None
     if uri is None:
         shutil.rmtree(store / "mlflow")
