@@ -79,7 +79,7 @@ def lookalike(pieces: Sequence[NDArray[np.float64]], fs: float) -> str:
         return "changes by the same step each time, as a counter or times do"
     if max(np.count_nonzero(step) / len(step) for step in steps) * fs < CHANGES_S:
         return "stays the same from beat to beat, as a rate does"
-    if max(map(_quickness, known, [fs] * len(known))) < SLOW and _is_away(values):
+    if max(_quickness(piece, fs) for piece in known) < SLOW and _is_away(values):
         return "changes slowly and far from zero, as a rate does"
     span = float(np.subtract(*np.percentile(values, [99, 1])))
     if span < LEAST_MV:

@@ -61,21 +61,18 @@ class Element:
     def all(self, *names: str) -> Iterator[Element]:
         """Yield the elements at a path of names below this one, at any depth for the first."""
         for child in self.children:
-            if child.name == names[0]:
-                if len(names) == 1:
-                    yield child
-                else:
-                    yield from child.direct(*names[1:])
+            yield from child._matching(names)
             yield from child.all(*names)
 
     def direct(self, *names: str) -> Iterator[Element]:
         """Yield the elements at a path of names directly below this one."""
         for child in self.children:
-            if child.name == names[0]:
-                if len(names) == 1:
-                    yield child
-                else:
-                    yield from child.direct(*names[1:])
+            yield from child._matching(names)
+
+    def _matching(self, names: tuple[str, ...]) -> Iterator[Element]:
+        """Yield the elements at a path that begins with this one's own name."""
+        if self.name == names[0]:
+            yield from self.direct(*names[1:]) if names[1:] else (self,)
 
     def first(self, *names: str) -> Element | None:
         """Return the first element of `direct`, None without one."""
