@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import wfdb
 
+from ecgmodel.files import Ecg, read_ecg
 from ecgmodel.signals.leads import TWELVE
 
 WAIT = 60_000  # ms
@@ -23,6 +25,17 @@ DRAWN = """kind => {
     const isDrawn = y.some(value => value !== null);
     return isDrawn ? [Array.from(x), Array.from(y)] : [[], []];
 }"""
+
+
+def save_example(page: Any, folder: Path) -> Ecg:
+    """Save the denoised example as a person does, unpack it into a folder, and read it."""
+    with page.expect_download() as saving:
+        page.click("#save")
+    assert saving.value.suggested_filename == "example.zip"
+    saving.value.save_as(folder / "saved.zip")
+    with zipfile.ZipFile(folder / "saved.zip") as archive:
+        archive.extractall(folder)
+    return read_ecg(folder / "example.hea")
 
 
 def opened(browser: Any, url: str, **options: Any) -> Iterator[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +19,7 @@ from ecgmodel.web.pieces import STEPS, TILE, read_tile, write_pieces
 from ecgmodel.web.refusing import Refused
 from ecgmodel.web.settings import Outcome
 from ecgmodel.web.shelf import Shelf
-from tests.ecgmodel.web.looking import drawn, open_record, opened, settle
+from tests.ecgmodel.web.looking import drawn, open_record, opened, save_example, settle
 from tests.ecgmodel.web.running import Web, awaited, web
 
 ARRIVED = "document.getElementById('chart').chart.signals.coming.size === 0"
@@ -74,13 +73,7 @@ def test_every_sample_is_drawn_and_the_recording_saved(
         page.evaluate(f"document.getElementById('chart').chart.go({at} / 360 - 1)")
         arrived(page)
         assert page.evaluate(VALUES, [0, "before", at]) == np.float32(ecg.signal[at, 0])
-    with page.expect_download() as saving:
-        page.click("#save")
-    saving.value.save_as(tmp_path / "saved.zip")
-    with zipfile.ZipFile(tmp_path / "saved.zip") as archive:
-        archive.extractall(tmp_path)
-    assert saving.value.suggested_filename == "example.zip"
-    saved = read_ecg(tmp_path / "example.hea")
+    saved = save_example(page, tmp_path)
     np.testing.assert_allclose(saved.signal, clean.signal, atol=0.006)
     page.goto("about:blank")
     gone(small)

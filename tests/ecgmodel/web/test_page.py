@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from ecgmodel.denoise.denoiser import Denoiser
 from ecgmodel.files import read_ecg
-from tests.ecgmodel.web.looking import WAIT, drawn, open_record, opened, seen
+from tests.ecgmodel.web.looking import WAIT, drawn, open_record, opened, save_example, seen
 from tests.ecgmodel.web.running import Web, web
 
 DROP = """([name, content]) => {
@@ -72,13 +71,7 @@ def test_a_record_is_seen_before_and_after_and_saved(
         places = np.rint(x * ecg.fs).astype(int)
         assert len(places) > 700
         np.testing.assert_array_equal(y, signal[places].astype(np.float32))
-    with page.expect_download() as saving:
-        page.click("#save")
-    saving.value.save_as(tmp_path / "saved.zip")
-    with zipfile.ZipFile(tmp_path / "saved.zip") as archive:
-        archive.extractall(tmp_path)
-    assert saving.value.suggested_filename == "example.zip"
-    saved = read_ecg(tmp_path / "example.hea")
+    saved = save_example(page, tmp_path)
     np.testing.assert_allclose(saved.signal, clean.signal, atol=0.006)
     assert (tmp_path / "example.atr").read_bytes() == record.with_suffix(".atr").read_bytes()
 
