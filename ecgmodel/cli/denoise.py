@@ -190,7 +190,10 @@ def _direct(
     """Clean in this process; return the numbers of cleaned and of failed recordings."""
     from ecgmodel.cli.archive import Archive
     from ecgmodel.cli.denoising import Direct
+    from ecgmodel.support.extras import need
 
+    if summary:
+        need("pyarrow")  # not only when all is cleaned
     denoiser, label = _open(model, config, pairs)
     _check_writable(out)
     archive = Archive(out, label, options, [*extras, at_s]) if summary else None
